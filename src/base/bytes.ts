@@ -1,0 +1,74 @@
+/**
+ * Byte ranges without allocation.
+ *
+ * Creating any typed-array view costs about 350 ns on this runtime, so hot paths pass a `Slice`: a mutable
+ * triple of buffer, start and length that its owner reuses. A slice that a cursor hands out is valid until the
+ * cursor moves; whoever keeps the bytes copies them.
+ */
+
+export class Slice {
+  bytes: Uint8Array;
+  start: number;
+  length: number;
+
+  constructor(bytes: Uint8Array = emptyBytes, start = 0, length = bytes.length) {
+    this.bytes = bytes;
+    this.start = start;
+    this.length = length;
+  }
+
+  set(bytes: Uint8Array, start: number, length: number): void {
+    this.bytes = bytes;
+    this.start = start;
+    this.length = length;
+  }
+
+  /** A copy that its receiver owns. */
+  copy(): Uint8Array {
+    return this.bytes.slice(this.start, this.start + this.length);
+  }
+}
+
+export const emptyBytes = new Uint8Array(0);
+
+/** Orders two ranges by unsigned bytes, the shorter first on a tie: < 0, 0 or > 0. */
+export function compareRanges(
+  a: Uint8Array,
+  aStart: number,
+  aLength: number,
+  b: Uint8Array,
+  bStart: number,
+  bLength: number,
+): number {
+  const shared = aLength < bLength ? aLength : bLength;
+  for (let i = 0; i < shared; i++) {
+    const difference = a[aStart + i]! - b[bStart + i]!;
+    if (difference !== 0) return difference;
+  }
+  return aLength - bLength;
+}
+
+/** Orders two byte strings as `compareRanges` does. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  return compareRanges(a, 0, a.length, b, 0, b.length);
+}
+
+/** Orders two slices as `compareRanges` does. */
+export function compareSlices(a: Slice, b: Slice): number {
+  return compareRanges(a.bytes, a.start, a.length, b.bytes, b.start, b.length);
+}
+
+/** Copies a range, by a loop where that beats the call. */
+export function copyRange(
+  source: Uint8Array,
+  sourceStart: number,
+  length: number,
+  target: Uint8Array,
+  targetStart: number,
+): void {
+  if (length > 64) {
+    target.set(source.subarray(sourceStart, sourceStart + length), targetStart);
+    return;
+  }
+  for (let i = 0; i < length; i++) target[targetStart + i] = source[sourceStart + i]!;
+}

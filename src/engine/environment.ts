@@ -1,0 +1,12 @@
+/** What the engine stands on, injected: files, time, randomness, an observer. */
+import type { Clock } from "../platform/clock.ts";
+import type { FileSystem } from "../platform/file-system.ts";
+import type { Random } from "../platform/random.ts";
+import type { EngineObserver } from "./observer.ts";
+
+export interface EngineEnvironment {
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: EngineObserver;
+}

@@ -1,0 +1,65 @@
+/**
+ * What the engine tells the outside. It calls these as things happen, on the main thread; an observer returns at
+ * once and never throws. Gauges and cheap counters are read from `Engine.status()` instead.
+ */
+import type { StorageError } from "../base/errors.ts";
+
+/** Data that recovery could not bring back; kept in the manifest until an operator acknowledges it. */
+export interface Damage {
+  readonly file: string;
+  /** First bad byte. */
+  readonly offset: number;
+  readonly lengthBytes: number;
+  /** What was lost and where the bytes went. */
+  readonly message: string;
+  /** Unix milliseconds. */
+  readonly foundAtMs: number;
+}
+
+/** An unacknowledged end of the last segment that a crash left behind; nothing acknowledged was in it. */
+export interface TornTail {
+  readonly file: string;
+  readonly offset: number;
+  readonly lengthBytes: number;
+}
+
+export type RecoveryPhase = "locking" | "manifest" | "tables" | "commit log" | "making durable" | "done";
+
+export interface EngineObserver {
+  recoveryProgress(phase: RecoveryPhase, percent: number): void;
+  tornTailCut(tail: TornTail): void;
+  damageFound(damage: Damage): void;
+  /** A file that nothing names was moved to `lost/`. */
+  fileSetAside(from: string, to: string): void;
+  commitLogAppended(entryCount: number, sizeBytes: number, durationMs: number): void;
+  commitLogSynced(durationMs: number): void;
+  /** A holder was dropped because it kept back more than `commitLog.maxRetainedBytes`. */
+  holderDropped(name: string): void;
+  flushFinished(entryCount: number, sizeBytes: number, durationMs: number): void;
+  /** The flush is tried again. */
+  flushFailed(error: unknown): void;
+  /** A writer waited this long for room. */
+  writeStalled(durationMs: number): void;
+  viewAborted(ageMs: number, reason: string): void;
+  corruptionFound(error: StorageError): void;
+  /** A failed sync or append, or a broken invariant: nothing is written until a restart. */
+  writingStopped(error: Error): void;
+}
+
+const ignore = (): void => {};
+
+export const silentObserver: EngineObserver = {
+  recoveryProgress: ignore,
+  tornTailCut: ignore,
+  damageFound: ignore,
+  fileSetAside: ignore,
+  commitLogAppended: ignore,
+  commitLogSynced: ignore,
+  holderDropped: ignore,
+  flushFinished: ignore,
+  flushFailed: ignore,
+  writeStalled: ignore,
+  viewAborted: ignore,
+  corruptionFound: ignore,
+  writingStopped: ignore,
+};
