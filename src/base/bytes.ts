@@ -40,7 +40,7 @@ export function compareRanges(
   bStart: number,
   bLength: number,
 ): number {
-  const shared = aLength < bLength ? aLength : bLength;
+  const shared = Math.min(aLength, bLength);
   for (let i = 0; i < shared; i++) {
     const difference = a[aStart + i]! - b[bStart + i]!;
     if (difference !== 0) return difference;
