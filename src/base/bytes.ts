@@ -58,7 +58,10 @@ export function compareSlices(a: Slice, b: Slice): number {
   return compareRanges(a.bytes, a.start, a.length, b.bytes, b.start, b.length);
 }
 
-/** Copies a range, by a loop where that beats the call. */
+/** Below this length a byte loop beats the call of `Buffer.copy` (about 20 ns). */
+const loopCopyMaxBytes = 24;
+
+/** Copies a range; unlike `set`, it takes part of a source without a view of it. */
 export function copyRange(
   source: Uint8Array,
   sourceStart: number,
@@ -66,8 +69,8 @@ export function copyRange(
   target: Uint8Array,
   targetStart: number,
 ): void {
-  if (length > 64) {
-    target.set(source.subarray(sourceStart, sourceStart + length), targetStart);
+  if (length > loopCopyMaxBytes) {
+    Buffer.prototype.copy.call(source, target, targetStart, sourceStart, sourceStart + length);
     return;
   }
   for (let i = 0; i < length; i++) target[targetStart + i] = source[sourceStart + i]!;

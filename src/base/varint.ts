@@ -2,7 +2,7 @@
  * Unsigned little-endian base-128 integers (protobuf's varint), up to `Number.MAX_SAFE_INTEGER`.
  * Arithmetic instead of shifts above 28 bits, since JavaScript's shifts are 32 bits wide.
  */
-import { assert } from "./errors.ts";
+import { InvariantViolation } from "./errors.ts";
 
 /** The most bytes that a safe integer takes. */
 export const maxVarintBytes = 8;
@@ -18,7 +18,9 @@ export function varintLength(value: number): number {
 
 /** Writes `value` at `position`; returns the position after it. */
 export function writeVarint(target: Uint8Array, position: number, value: number): number {
-  assert(value >= 0 && Number.isSafeInteger(value), `varint out of range: ${value}`);
+  // Not `assert`: its message would be put together on every call.
+  if (!(value >= 0 && Number.isSafeInteger(value)))
+    throw new InvariantViolation(`varint out of range: ${value}`);
   while (value >= 0x80) {
     target[position++] = (value % 0x80) | 0x80;
     value = Math.floor(value / 0x80);

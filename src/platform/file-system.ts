@@ -28,6 +28,7 @@ export interface File {
   /** Writes zeros over `length` bytes from `position` and syncs them. */
   zeroFill(position: number, length: number): Promise<void>;
   truncate(sizeBytes: number): void;
+  /** Gives the file back; a second call does nothing, any other call then fails with EBADF. */
   close(): void;
 }
 
@@ -73,7 +74,12 @@ export interface FileSystem {
   remove(path: string): Promise<void>;
   /** Makes creations, renames and removals in the directory durable. */
   syncDirectory(path: string): Promise<void>;
-  /** Takes the exclusive lock file of a data directory, or `undefined` when another holder has it. */
+  /**
+   * Takes the exclusive lock file of a data directory, or `undefined` when another holder has it.
+   * The lock ends with `release` or with the process, however that dies; the file itself stays.
+   */
   lock(path: string): DirectoryLock | undefined;
+  /** The process id of whoever holds the lock file, where it is known: for the message of a refusal. */
+  lockHolder(path: string): number | undefined;
   usage(path: string): FileSystemUsage;
 }

@@ -1,0 +1,32 @@
+/** What the operating system says about this process. */
+import { readFileSync } from "node:fs";
+
+export interface ProcessStatus {
+  /** Memory that is the process's own: anonymous and shared pages, without mapped files. */
+  readonly memoryBytes: number;
+  /** Pages of mapped files that are in memory; the system takes them back when it needs room. */
+  readonly mappedResidentBytes: number;
+  readonly threadCount: number;
+}
+
+/** From Linux's /proc; elsewhere the resident set counts as the process's own. */
+export function readProcessStatus(): ProcessStatus {
+  let status: string;
+  try {
+    status = readFileSync("/proc/self/status", "latin1");
+  } catch {
+    return { memoryBytes: process.memoryUsage.rss(), mappedResidentBytes: 0, threadCount: 1 };
+  }
+  return parseProcessStatus(status);
+}
+
+/** Sizes in the file are in kB of 1,024 bytes. */
+export function parseProcessStatus(status: string): ProcessStatus {
+  const figure = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
+  return {
+    memoryBytes: (figure("RssAnon") + figure("RssShmem")) * 1024,
+    mappedResidentBytes: figure("RssFile") * 1024,
+    threadCount: figure("Threads"),
+  };
+}
