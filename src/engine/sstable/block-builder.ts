@@ -1,0 +1,80 @@
+/**
+ * Builds a data block at the end of an output.
+ *
+ *     entry … entry   restart offset (uint32) …   number of restarts (uint32)   trailer
+ *
+ * An entry:
+ *
+ *     varint  length of the prefix shared with the key before
+ *     varint  length of the rest of the key
+ *     varint  length of the value
+ *     varint  sequence number
+ *     uint8   kind
+ *             rest of the key, value
+ *
+ * Every `restartInterval` entries a key is stored whole (its shared length is 0) and the entry's offset in the
+ * block is noted: readers search these restart points, then go on entry by entry.
+ *
+ * Invariant: except at restart points the shared prefix is the longest one, so that in ascending keys the first
+ * byte of the rest decides their order.
+ */
+import type { Slice } from "../../base/bytes.ts";
+import { GrowableBytes } from "../../base/growable-bytes.ts";
+import type { EntryKind, SequenceNumber } from "../internal-key.ts";
+import { sealBlock, trailerSizeBytes } from "./format.ts";
+
+export class BlockBuilder {
+  readonly #output: GrowableBytes;
+  readonly #restartInterval: number;
+  readonly #restarts = new GrowableBytes(1024);
+  #start = 0;
+  #entryCount = 0;
+
+  constructor(output: GrowableBytes, restartInterval: number) {
+    this.#output = output;
+    this.#restartInterval = restartInterval;
+  }
+
+  get isEmpty(): boolean {
+    return this.#entryCount === 0;
+  }
+
+  /** Bytes that closing the block would add to the output: its restart points and trailer. */
+  get closingSizeBytes(): number {
+    return this.isEmpty ? 0 : this.#restarts.length + 4 + trailerSizeBytes;
+  }
+
+  /** Bytes of the entries so far. */
+  get entriesSizeBytes(): number {
+    return this.isEmpty ? 0 : this.#output.length - this.#start;
+  }
+
+  /** `sharedLength`: the prefix that the key has in common with the one before, in whatever block. */
+  add(key: Slice, sharedLength: number, sequence: SequenceNumber, kind: EntryKind, value: Slice): void {
+    const output = this.#output;
+    if (this.isEmpty) this.#start = output.length;
+    let shared = sharedLength;
+    if (this.#entryCount % this.#restartInterval === 0) {
+      this.#restarts.appendUint32(output.length - this.#start);
+      shared = 0;
+    }
+    output.appendVarint(shared);
+    output.appendVarint(key.length - shared);
+    output.appendVarint(value.length);
+    output.appendVarint(sequence);
+    output.appendByte(kind);
+    output.appendRange(key.bytes, key.start + shared, key.length - shared);
+    output.appendRange(value.bytes, value.start, value.length);
+    this.#entryCount++;
+  }
+
+  /** Closes the block; the next `add` begins another. */
+  finish(): void {
+    const output = this.#output;
+    output.appendRange(this.#restarts.bytes, 0, this.#restarts.length);
+    output.appendUint32(this.#restarts.length / 4);
+    sealBlock(output, this.#start);
+    this.#restarts.clear();
+    this.#entryCount = 0;
+  }
+}

@@ -1,0 +1,82 @@
+/** A table as readable lines: footer, properties, filter, index, and the entries where they are asked for. */
+import { readUtf8 } from "../../base/utf8.ts";
+import type { FileSystem } from "../../platform/file-system.ts";
+import { entryKinds } from "../internal-key.ts";
+import { BlockReader } from "./block.ts";
+import { formatVersion } from "./format.ts";
+import type { TableIndex } from "./index.ts";
+import { TableFile } from "./table-file.ts";
+
+export interface DescribeTableOptions {
+  /** With a line for every entry. */
+  readonly entries?: boolean;
+}
+
+/** Lines without line ends. Throws CORRUPTED_DATA at the first damaged part, after the lines before it. */
+export function* describeTable(
+  files: FileSystem,
+  path: string,
+  options: DescribeTableOptions = {},
+): Generator<string> {
+  const file = files.open(path, "read");
+  try {
+    const table = new TableFile(file);
+    yield* describeFrame(table);
+    yield* describeProperties(table);
+    const index = table.index();
+    yield* describeIndex(index);
+    if (options.entries === true) yield* describeEntries(table, index);
+  } finally {
+    file.close();
+  }
+}
+
+function* describeFrame(table: TableFile): Generator<string> {
+  const { filterOffset, indexOffset, propertiesOffset, footerOffset } = table.footer;
+  const filter = table.filter();
+  yield `table ${table.path}`;
+  yield `  format version     ${formatVersion}`;
+  yield `  size               ${table.sizeBytes} bytes`;
+  yield `  data blocks        0 to ${filterOffset}`;
+  yield `  filter block       ${filterOffset} to ${indexOffset}: ${filter.bitCount} bits, ${filter.probeCount} probes`;
+  yield `  index block        ${indexOffset} to ${propertiesOffset}`;
+  yield `  properties block   ${propertiesOffset} to ${footerOffset}`;
+}
+
+function* describeProperties(table: TableFile): Generator<string> {
+  const properties = table.properties();
+  yield "properties";
+  yield `  entries            ${properties.entryCount}`;
+  yield `  tombstones         ${properties.tombstoneCount}`;
+  yield `  sequence numbers   ${properties.smallestSequence} to ${properties.largestSequence}`;
+  yield `  created            ${new Date(properties.createdAtMs).toISOString()}`;
+  yield `  smallest key       ${quoteKey(properties.smallestKey, properties.smallestKey.length)}`;
+  yield `  largest key        ${quoteKey(properties.largestKey, properties.largestKey.length)}`;
+}
+
+function* describeIndex(index: TableIndex): Generator<string> {
+  yield `index: ${index.blockCount} blocks`;
+  for (let block = 0; block < index.blockCount; block++) {
+    const separator = index.separator(block);
+    const range = `${index.blockStart(block)} to ${index.blockEnd(block)}`;
+    yield `  block ${block}  ${range}  from ${quoteKey(separator, separator.length)}`;
+  }
+}
+
+function* describeEntries(table: TableFile, index: TableIndex): Generator<string> {
+  yield "entries";
+  const block = new BlockReader(table.path);
+  for (let number = 0; number < index.blockCount; number++) {
+    table.openBlock(index, number, block);
+    while (block.next()) {
+      const kind = block.kind === entryKinds.tombstone ? "tombstone" : "value";
+      yield `  ${quoteKey(block.key, block.keyLength)}  #${block.sequence}  ${kind}, ${block.valueLength} bytes`;
+    }
+  }
+}
+
+/** A key as text in quotes; in hexadecimal where it is not UTF-8. */
+function quoteKey(bytes: Uint8Array, length: number): string {
+  const text = readUtf8(bytes, 0, length);
+  return text === undefined ? `0x${bytes.slice(0, length).toHex()}` : JSON.stringify(text);
+}

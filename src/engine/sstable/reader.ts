@@ -1,0 +1,150 @@
+/**
+ * Reads a table through a map of its file: point look-ups and cursors.
+ *
+ * Opening verifies footer, filter, index and properties; a data block is verified before its first use, which a
+ * bitmap remembers. A look-up goes filter → index → one block, all of them where they lie in the map, and
+ * allocates nothing.
+ *
+ * Invariants:
+ * 1. The file never changes under the map: tables are written once.
+ * 2. Nothing is read through the map after `close`: each entry point asks the map for its bytes first, and that
+ *    throws once it is unmapped.
+ * 3. What is not as it was written throws CORRUPTED_DATA with file and offset; it is never answered.
+ */
+import { corruption } from "../../base/errors.ts";
+import type { FileSystem, MappedFile } from "../../platform/file-system.ts";
+import type { EntryCursor, FoundEntry } from "../internal-key.ts";
+import { BlockReader } from "./block.ts";
+import { BloomFilter } from "./bloom-filter.ts";
+import { type BlockSource, TableCursor } from "./cursor.ts";
+import { blockContent, blockProblem, readFooter, trailerSizeBytes } from "./format.ts";
+import { TableIndex } from "./index.ts";
+import { readProperties, type TableProperties } from "./properties.ts";
+
+export interface TableCounters {
+  /** Look-ups that the filter ended. */
+  bloomNegatives: number;
+  /** Look-ups that the filter let through for a key that is not there. */
+  bloomFalsePositives: number;
+  /** Data blocks entered, by look-ups and cursors. */
+  blockReads: number;
+}
+
+export class TableReader implements BlockSource {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly properties: TableProperties;
+  readonly counters: TableCounters = { bloomNegatives: 0, bloomFalsePositives: 0, blockReads: 0 };
+  readonly #map: MappedFile;
+  readonly #filter: BloomFilter;
+  readonly #index: TableIndex;
+  readonly #verifiedBlocks: Uint8Array;
+  readonly #block: BlockReader;
+
+  /**
+   * Maps and checks a table; a size other than the expected one is corruption too. A missing file throws the
+   * system's error.
+   */
+  static open(files: FileSystem, path: string, expectedSizeBytes?: number): TableReader {
+    const map = files.map(path);
+    try {
+      return new TableReader(map, expectedSizeBytes ?? map.bytes.length);
+    } catch (error) {
+      map.unmap();
+      throw error;
+    }
+  }
+
+  private constructor(map: MappedFile, expectedSizeBytes: number) {
+    const bytes = map.bytes;
+    const path = map.path;
+    if (bytes.length !== expectedSizeBytes) {
+      throw corruption(path, 0, `the table has ${bytes.length} bytes instead of ${expectedSizeBytes}`);
+    }
+    const { filterOffset, indexOffset, propertiesOffset, footerOffset } = readFooter(
+      path,
+      bytes.length,
+      bytes,
+    );
+    const content = (start: number, end: number) => blockContent(path, start, bytes.subarray(start, end));
+    this.path = path;
+    this.sizeBytes = bytes.length;
+    this.#map = map;
+    this.#filter = new BloomFilter(path, filterOffset, content(filterOffset, indexOffset));
+    this.#index = new TableIndex(path, indexOffset, content(indexOffset, propertiesOffset), filterOffset);
+    this.properties = readProperties(path, propertiesOffset, content(propertiesOffset, footerOffset));
+    this.#verifiedBlocks = new Uint8Array(Math.ceil(this.#index.blockCount / 8));
+    this.#block = new BlockReader(path);
+  }
+
+  /** False: the table certainly does not hold the key. */
+  mayContain(key: Uint8Array, keyLength: number): boolean {
+    this.checkOpen();
+    if (this.#filter.mayContain(key, 0, keyLength)) return true;
+    this.counters.bloomNegatives++;
+    return false;
+  }
+
+  /** Looks the key up, tombstones included. `found.value` lies in the map: it holds until `close`. */
+  get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
+    if (!this.mayContain(key, keyLength)) return false;
+    const block = this.#block;
+    const blockNumber = this.#index.findBlock(key, keyLength);
+    if (!this.#isVerified(blockNumber)) this.#verify(blockNumber);
+    this.#enter(blockNumber, block);
+    if (!block.find(key, keyLength)) {
+      this.counters.bloomFalsePositives++;
+      return false;
+    }
+    found.value.set(block.bytes, block.valueStart, block.valueLength);
+    found.sequence = block.sequence;
+    found.kind = block.kind;
+    return true;
+  }
+
+  /** A cursor that stands nowhere yet; any number may be in use at a time. */
+  cursor(): EntryCursor {
+    return new TableCursor(this);
+  }
+
+  /** Gives the map back; whatever was read from it and not copied is gone. A second call does nothing. */
+  close(): void {
+    this.#map.unmap();
+  }
+
+  get blockCount(): number {
+    return this.#index.blockCount;
+  }
+
+  checkOpen(): void {
+    this.#map.bytes;
+  }
+
+  findBlock(key: Uint8Array, keyLength: number): number {
+    this.checkOpen();
+    return this.#index.findBlock(key, keyLength);
+  }
+
+  /** Verifies the block each time: what a cursor reads may be written on as a new table. */
+  openBlock(block: number, into: BlockReader): void {
+    this.#verify(block);
+    this.#enter(block, into);
+  }
+
+  #enter(block: number, into: BlockReader): void {
+    this.counters.blockReads++;
+    const end = this.#index.blockEnd(block) - trailerSizeBytes;
+    into.open(this.#map.bytes, this.#index.blockStart(block), end, 0);
+  }
+
+  #isVerified(block: number): boolean {
+    return (this.#verifiedBlocks[block >>> 3]! & (1 << (block & 7))) !== 0;
+  }
+
+  #verify(block: number): void {
+    const start = this.#index.blockStart(block);
+    const problem = blockProblem(this.#map.bytes, start, this.#index.blockEnd(block));
+    if (problem !== undefined) throw corruption(this.path, start, problem);
+    this.#verifiedBlocks[block >>> 3]! |= 1 << (block & 7);
+  }
+}

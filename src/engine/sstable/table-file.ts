@@ -1,0 +1,65 @@
+/**
+ * A table read by ordinary reads, part by part: for what must survive damage and report it (verifying,
+ * inspecting), where a map would stop at the first bad part or kill the process on a bad sector.
+ */
+import { corruption } from "../../base/errors.ts";
+import type { File } from "../../platform/file-system.ts";
+import type { BlockReader } from "./block.ts";
+import { BloomFilter } from "./bloom-filter.ts";
+import { blockContent, footerSizeBytes, type PlacedFooter, readFooter } from "./format.ts";
+import { TableIndex } from "./index.ts";
+import { readProperties, type TableProperties } from "./properties.ts";
+
+export class TableFile {
+  readonly sizeBytes: number;
+  readonly footer: PlacedFooter;
+  readonly #file: File;
+
+  /** Reads and checks the footer. The file stays the caller's. */
+  constructor(file: File) {
+    this.#file = file;
+    this.sizeBytes = file.sizeBytes();
+    const tailSizeBytes = Math.min(this.sizeBytes, footerSizeBytes);
+    const tail = this.#read(this.sizeBytes - tailSizeBytes, this.sizeBytes);
+    this.footer = readFooter(file.path, this.sizeBytes, tail);
+  }
+
+  get path(): string {
+    return this.#file.path;
+  }
+
+  filter(): BloomFilter {
+    const { filterOffset, indexOffset } = this.footer;
+    return new BloomFilter(this.path, filterOffset, this.#content(filterOffset, indexOffset));
+  }
+
+  index(): TableIndex {
+    const { filterOffset, indexOffset, propertiesOffset } = this.footer;
+    const content = this.#content(indexOffset, propertiesOffset);
+    return new TableIndex(this.path, indexOffset, content, filterOffset);
+  }
+
+  properties(): TableProperties {
+    const { propertiesOffset, footerOffset } = this.footer;
+    return readProperties(this.path, propertiesOffset, this.#content(propertiesOffset, footerOffset));
+  }
+
+  /** Reads and verifies a data block, and opens it. */
+  openBlock(index: TableIndex, block: number, into: BlockReader): void {
+    const start = index.blockStart(block);
+    const content = this.#content(start, index.blockEnd(block));
+    into.open(content, 0, content.length, start);
+  }
+
+  #content(start: number, end: number): Uint8Array {
+    return blockContent(this.path, start, this.#read(start, end));
+  }
+
+  #read(start: number, end: number): Uint8Array {
+    const bytes = new Uint8Array(end - start);
+    const count = this.#file.readAt(bytes, start);
+    if (count < bytes.length)
+      throw corruption(this.path, start + count, "the file ends before its last block");
+    return bytes;
+  }
+}
