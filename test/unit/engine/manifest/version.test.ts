@@ -1,0 +1,101 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { compareBytes } from "../../../../src/base/bytes.ts";
+import { coversKey, Table, Version } from "../../../../src/engine/manifest/version.ts";
+import type { TableMetadata } from "../../../../src/engine/manifest/version-edit.ts";
+import { FakeTables, key, tableMetadata } from "./manifest-support.ts";
+
+const fakes = new FakeTables();
+const table = (fileNumber: number, overrides: Partial<TableMetadata> = {}) => {
+  const metadata = tableMetadata(fileNumber, overrides);
+  return new Table(metadata, fakes.open(metadata));
+};
+const atLevel = (level: number, tables: Table[]) => {
+  const levels: Table[][] = [[], [], [], [], []];
+  levels[level] = tables;
+  return new Version(levels, () => {});
+};
+
+/** Disjoint tables by key, from any set of border keys. */
+const disjointTables = fc
+  .uniqueArray(fc.uint8Array({ maxLength: 3 }), {
+    maxLength: 16,
+    comparator: (a, b) => compareBytes(a, b) === 0,
+  })
+  .map((borders) => {
+    const sorted = borders.sort(compareBytes);
+    const pairs: Table[] = [];
+    for (let i = 0; i + 1 < sorted.length; i += 2) {
+      pairs.push(table(i + 1, { level: 1, smallestKey: sorted[i]!, largestKey: sorted[i + 1]! }));
+    }
+    return pairs;
+  });
+
+describe("looking for tables", () => {
+  test("tableForKey finds the one table that covers a key", () => {
+    fc.assert(
+      fc.property(disjointTables, fc.uint8Array({ maxLength: 4 }), (tables, wanted) => {
+        const found = atLevel(1, tables).tableForKey(1, wanted, wanted.length);
+        expect(found).toBe(tables.find((candidate) => coversKey(candidate, wanted, wanted.length)));
+      }),
+    );
+  });
+
+  test("the key's length counts, not its buffer's", () => {
+    const only = table(1, { level: 1, smallestKey: key("b"), largestKey: key("b") });
+    const version = atLevel(1, [only]);
+    expect(version.tableForKey(1, key("bzzz"), 1)).toBe(only);
+    expect(version.tableForKey(1, key("bzzz"), 2)).toBeUndefined();
+  });
+
+  test("level 0 has to be asked table by table", () => {
+    expect(() => atLevel(0, []).tableForKey(0, key("a"), 1)).toThrow("level 0");
+  });
+
+  test("tablesInRange gives the tables that reach into [from, to)", () => {
+    const tables = ["b", "d", "f"].map((letter, i) =>
+      table(i + 1, { level: 2, smallestKey: key(letter), largestKey: key(`${letter}9`) }),
+    );
+    const version = atLevel(2, tables);
+    const range = (from: string, to?: string) =>
+      version
+        .tablesInRange(2, key(from), to === undefined ? undefined : key(to))
+        .map(({ metadata }) => metadata.fileNumber);
+    expect(range("a")).toEqual([1, 2, 3]);
+    expect(range("b9", "d")).toEqual([1]);
+    expect(range("b91", "d1")).toEqual([2]);
+    expect(range("g")).toEqual([]);
+  });
+});
+
+describe("references", () => {
+  test("a table closes with the last version that holds it", () => {
+    const shared = table(1);
+    const dropped = table(2);
+    const gone: number[] = [];
+    const unreferenced = ({ metadata }: Table) => gone.push(metadata.fileNumber);
+    const first = new Version([[shared, dropped]], unreferenced);
+    const second = new Version([[shared]], unreferenced);
+    fakes.closed.length = 0;
+    first.acquire();
+    first.release();
+    expect(gone).toEqual([]);
+    first.release();
+    expect(gone).toEqual([2]);
+    expect(fakes.closed).toEqual([2]);
+    second.release();
+    expect(gone).toEqual([2, 1]);
+    expect(fakes.closed).toEqual([2, 1]);
+  });
+
+  test("a version that is gone is neither released nor acquired again", () => {
+    const version = atLevel(0, []);
+    version.release();
+    expect(() => version.release()).toThrow("released twice");
+    expect(() => version.acquire()).toThrow("acquired");
+  });
+
+  test("tableCount counts all levels", () => {
+    expect(new Version([[table(1)], [table(2), table(3)]], () => {}).tableCount).toBe(3);
+  });
+});
