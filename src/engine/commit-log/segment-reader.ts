@@ -1,0 +1,166 @@
+/**
+ * Reads one segment from front to back and says what lies in it, judging nothing.
+ *
+ * What is not a frame is *damage*, up to the next frame header that is as it was written. A header's
+ * `syncedThrough` proves that the bytes below it were durable once; whether damage lies below such a proof is told,
+ * since that is what tells corruption from the end that a crash left. Zeros up to the end of the file are
+ * preallocated space.
+ */
+import type { File, FileSystem } from "../../platform/file-system.ts";
+import type { FileNumber, SequenceNumber } from "../internal-key.ts";
+import { FileWindow } from "./file-window.ts";
+import {
+  align,
+  decodeFrameHeader,
+  decodeSegmentHeader,
+  FrameHeader,
+  frameAlignmentBytes,
+  frameHeaderSizeBytes,
+  frameKinds,
+  frameMarker,
+  framesOffset,
+  headerOffsets,
+  headerSizeBytes,
+  type SegmentHeader,
+  segmentNumberOf,
+} from "./format.ts";
+import { FrameCursor } from "./frame-cursor.ts";
+
+export type SegmentItem = "frame" | "end mark" | "damage" | "end";
+
+export class SegmentReader {
+  readonly path: string;
+  /** As the file's name says; 0 for a file that is not called as segments are. */
+  readonly number: FileNumber;
+  readonly sizeBytes: number;
+  /** `undefined` where neither copy is as it was written. */
+  readonly header: SegmentHeader | undefined;
+  /** Where a copy of the header is not as it was written. */
+  readonly damagedHeaderOffsets: readonly number[];
+  /** The frame or end mark that `next` found. */
+  readonly frame: FrameCursor;
+  /** Where the item starts that `next` found, and where the next one does. */
+  offset = framesOffset;
+  endOffset = framesOffset;
+  /** Of a damage: whether it was synced once, and the first sequence number after it, where a frame follows. */
+  damageWasSynced = false;
+  sequenceAfterDamage: SequenceNumber | undefined;
+  readonly #file: File;
+  readonly #window: FileWindow;
+  readonly #marker: Uint8Array;
+  readonly #scanned = new FrameHeader();
+  /** The highest `syncedThrough` that was met. */
+  #provenThrough = 0;
+
+  /** Throws COMMIT_LOG_FAILED for a newer format, and the system's error where there is no such file. */
+  static open(files: FileSystem, path: string): SegmentReader {
+    const file = files.open(path, "read");
+    try {
+      return new SegmentReader(file);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  private constructor(file: File) {
+    this.path = file.path;
+    this.number = segmentNumberOf(file.path) ?? 0;
+    this.#file = file;
+    this.#window = new FileWindow(file);
+    this.sizeBytes = this.#window.sizeBytes;
+    const copies = headerOffsets.map((offset) => this.#readHeader(offset));
+    this.header = copies.find((copy) => copy !== undefined);
+    this.damagedHeaderOffsets = headerOffsets.filter((_, i) => copies[i] === undefined);
+    this.#marker = frameMarker(this.header?.salt ?? new Uint8Array(frameAlignmentBytes));
+    this.frame = new FrameCursor(file.path);
+  }
+
+  /** Whether anything was ever written after the headers. */
+  get isUsed(): boolean {
+    return this.contentEnd(framesOffset) > framesOffset;
+  }
+
+  /** Goes to the next item. A segment without a readable header has none that it could tell. */
+  next(): SegmentItem {
+    this.offset = this.endOffset;
+    if (this.#readFrame(this.offset)) {
+      this.endOffset = this.frame.header.endOffset;
+      this.#provenThrough = Math.max(this.#provenThrough, this.frame.header.syncedThrough);
+      return this.frame.header.kind === frameKinds.endMark ? "end mark" : "frame";
+    }
+    const following = this.#findFrameHeader(this.offset + frameAlignmentBytes);
+    this.endOffset = following ?? this.contentEnd(this.offset);
+    if (this.endOffset === this.offset) return "end";
+    this.sequenceAfterDamage = following === undefined ? undefined : this.#scanned.firstSequence;
+    this.damageWasSynced = this.#wasSynced(following);
+    return "damage";
+  }
+
+  /** The offset after the last byte from `offset` on that is not zero; `offset` where all are. */
+  contentEnd(offset: number): number {
+    let end = offset;
+    for (let at = offset; at < this.sizeBytes; ) {
+      const length = Math.min(headerSizeBytes, this.sizeBytes - at);
+      const start = this.#window.load(at, length);
+      const { bytes } = this.#window;
+      for (let i = length - 1; i >= 0; i--) {
+        if (bytes[start + i] !== 0) {
+          end = at + i + 1;
+          break;
+        }
+      }
+      at += length;
+    }
+    return end;
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  #readHeader(offset: number): SegmentHeader | undefined {
+    if (offset + headerSizeBytes > this.sizeBytes) return undefined;
+    const start = this.#window.load(offset, headerSizeBytes);
+    return decodeSegmentHeader(this.path, this.#window.bytes.subarray(start, start + headerSizeBytes));
+  }
+
+  #readFrame(offset: number): boolean {
+    const { header } = this.frame;
+    if (!this.#readFrameHeader(offset, header) || header.endOffset > this.sizeBytes) return false;
+    const start = this.#window.load(offset, header.endOffset - offset);
+    const { bytes } = this.#window;
+    const payloadStart = start + frameHeaderSizeBytes;
+    const payloadEnd = start + header.endOffset - offset;
+    if (Bun.hash.crc32(bytes.subarray(payloadStart, payloadEnd)) !== header.payloadCrc) return false;
+    this.frame.begin(bytes, payloadStart);
+    return true;
+  }
+
+  #readFrameHeader(offset: number, header: FrameHeader): boolean {
+    if (this.header === undefined || offset + frameHeaderSizeBytes > this.sizeBytes) return false;
+    const start = this.#window.load(offset, frameHeaderSizeBytes);
+    return (
+      decodeFrameHeader(this.#window.bytes, start, this.#marker, offset, header) &&
+      header.segmentNumber === this.header.number
+    );
+  }
+
+  /** Looks for a proof in the frame headers from `next` on, which `#scanned` holds. */
+  #wasSynced(next: number | undefined): boolean {
+    while (this.#provenThrough <= this.offset && next !== undefined) {
+      this.#provenThrough = Math.max(this.#provenThrough, this.#scanned.syncedThrough);
+      const following = this.#scanned.endOffset;
+      next = this.#readFrameHeader(following, this.#scanned) ? following : this.#findFrameHeader(next + 1);
+    }
+    return this.#provenThrough > this.offset;
+  }
+
+  /** The first frame header at or after `offset`, put into `#scanned`. */
+  #findFrameHeader(offset: number): number | undefined {
+    for (let at = align(offset); at + frameHeaderSizeBytes <= this.sizeBytes; at += frameAlignmentBytes) {
+      if (this.#readFrameHeader(at, this.#scanned)) return at;
+    }
+    return undefined;
+  }
+}
