@@ -31,6 +31,8 @@ export interface EngineObserver {
   damageFound(damage: Damage): void;
   /** A file that nothing names was moved to `lost/`. */
   fileSetAside(from: string, to: string): void;
+  /** A file that is not needed any more could not be removed; the next start tries again. */
+  fileRemovalFailed(path: string, error: unknown): void;
   commitLogAppended(entryCount: number, sizeBytes: number, durationMs: number): void;
   commitLogSynced(durationMs: number): void;
   /** A holder was dropped because it kept back more than `commitLog.maxRetainedBytes`. */
@@ -53,6 +55,7 @@ export const silentObserver: EngineObserver = {
   tornTailCut: ignore,
   damageFound: ignore,
   fileSetAside: ignore,
+  fileRemovalFailed: ignore,
   commitLogAppended: ignore,
   commitLogSynced: ignore,
   holderDropped: ignore,

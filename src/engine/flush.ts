@@ -1,0 +1,78 @@
+/**
+ * Turns the oldest frozen memtable into a table of level 0.
+ *
+ * Order, each step durable before the next: the table's bytes, its directory entry, the manifest edit that names
+ * it. Only then is the memtable given up and may its log segments go. A flush that dies on the way leaves a file
+ * that no manifest names; the next start removes it.
+ */
+
+import { tablePath } from "./data-directory.ts";
+import type { EngineEnvironment } from "./environment.ts";
+import type { SequenceNumber } from "./internal-key.ts";
+import type { VersionSet } from "./manifest/version-set.ts";
+import type { MemtableSet } from "./memtable-set.ts";
+import type { EngineOptions } from "./options.ts";
+import type { TableSummary } from "./sstable/writer.ts";
+import type { JobRunner } from "./workers/protocol.ts";
+
+export interface FlushContext {
+  readonly environment: EngineEnvironment;
+  readonly options: EngineOptions;
+  readonly memtables: MemtableSet;
+  readonly versions: VersionSet;
+  readonly jobs: JobRunner;
+}
+
+/** Sequence numbers that may be handed out before the manifest has to say so again. */
+const highWaterStep = 2 ** 32;
+
+/**
+ * The mark to put in the manifest, where `mark` stands now, when `last` was the last number handed out. A flush always comes within the
+ * step, since the memtables in use hold fewer entries than that; so no number above the mark is ever in use.
+ */
+export function highWaterAfter(last: SequenceNumber, mark: SequenceNumber): SequenceNumber {
+  return Math.max(mark, last + highWaterStep);
+}
+
+/** Rejects where the table could not be written or named; the memtable is then still frozen, to be tried again. */
+export async function flushOldestFrozen(context: FlushContext): Promise<void> {
+  const { environment, options, memtables, versions } = context;
+  const { memtable } = memtables.oldestFrozen!;
+  const startedMs = environment.clock.monotonicMs();
+  const fileNumber = versions.allocateFileNumber();
+  const summary = await writeTable(context, tablePath(options, fileNumber));
+  await versions.apply({
+    addedTables: [{ ...summary, fileNumber, level: 0 }],
+    flushedThroughSequence: memtable.largestSequence,
+    oldestSegmentNumber: memtables.segmentAfterOldestFrozen,
+    sequenceHighWater: highWaterAfter(memtables.largestSequence, versions.state.sequenceHighWater),
+  });
+  memtables.dropOldestFrozen();
+  const durationMs = environment.clock.monotonicMs() - startedMs;
+  environment.observer.flushFinished(summary.entryCount, summary.sizeBytes, durationMs);
+}
+
+async function writeTable(context: FlushContext, path: string): Promise<TableSummary> {
+  const { environment, options, memtables, jobs } = context;
+  try {
+    return await jobs.run({
+      kind: "flush",
+      memtable: memtables.oldestFrozen!.memtable.share(),
+      path,
+      options: options.table,
+      createdAtMs: environment.clock.nowMs(),
+    });
+  } catch (error) {
+    await removeLeftover(environment, path);
+    throw error;
+  }
+}
+
+/** Only for a table that no manifest can name yet. What cannot be removed now is a stray file for the next start. */
+async function removeLeftover({ files }: EngineEnvironment, path: string): Promise<void> {
+  try {
+    if (files.status(path) !== undefined) await files.remove(path);
+  } catch {
+    // The failure that led here is the one to report.
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * The memtables in use: one active, and frozen ones that wait for their flush, oldest first.
+ *
+ * A memtable is counted: the set holds it until its table is in the version, views hold it for as long as they
+ * read it. Its arena is reused once nobody holds it, which saves the page faults of a fresh one; one spare arena
+ * is kept at most.
+ */
+import { assert } from "../base/errors.ts";
+import type { Random } from "../platform/random.ts";
+import type { FileNumber, SequenceNumber } from "./internal-key.ts";
+import { Memtable } from "./memtable/memtable.ts";
+import type { MemtableOptions } from "./options.ts";
+
+/** A memtable with the commit-log segment where its entries begin. */
+export class TrackedMemtable {
+  readonly memtable: Memtable;
+  readonly firstSegmentNumber: FileNumber;
+  /** The set gave it up; only views hold it. */
+  flushed = false;
+  #references = 1;
+  readonly #unreferenced: (memtable: TrackedMemtable) => void;
+
+  constructor(
+    memtable: Memtable,
+    firstSegmentNumber: FileNumber,
+    unreferenced: (memtable: TrackedMemtable) => void,
+  ) {
+    this.memtable = memtable;
+    this.firstSegmentNumber = firstSegmentNumber;
+    this.#unreferenced = unreferenced;
+  }
+
+  acquire(): this {
+    assert(this.#references > 0, "a released memtable was acquired");
+    this.#references++;
+    return this;
+  }
+
+  release(): void {
+    assert(this.#references > 0, "a memtable was released twice");
+    if (--this.#references === 0) this.#unreferenced(this);
+  }
+}
+
+export class MemtableSet {
+  readonly #options: MemtableOptions;
+  readonly #random: Random;
+  #active: TrackedMemtable;
+  /** Active first, then frozen from the newest to the oldest: the order of reading. */
+  #newestFirst: readonly TrackedMemtable[];
+  #spare: Memtable | undefined;
+  readonly #emptyFreeBytes: number;
+  #pinnedCount = 0;
+
+  constructor(options: MemtableOptions, random: Random, firstSegmentNumber: FileNumber) {
+    this.#options = options;
+    this.#random = random;
+    this.#active = this.#create(firstSegmentNumber);
+    this.#newestFirst = [this.#active];
+    this.#emptyFreeBytes = this.active.capacityBytes - this.active.usedBytes;
+  }
+
+  get active(): Memtable {
+    return this.#active.memtable;
+  }
+
+  get newestFirst(): readonly TrackedMemtable[] {
+    return this.#newestFirst;
+  }
+
+  get frozenCount(): number {
+    return this.#newestFirst.length - 1;
+  }
+
+  /** The frozen memtable to flush next. */
+  get oldestFrozen(): TrackedMemtable | undefined {
+    return this.frozenCount === 0 ? undefined : this.#newestFirst[this.#newestFirst.length - 1];
+  }
+
+  /** The segment from which the log is needed once the oldest frozen memtable is flushed. */
+  get segmentAfterOldestFrozen(): FileNumber {
+    return this.#newestFirst[this.#newestFirst.length - 2]!.firstSegmentNumber;
+  }
+
+  /** Of the newest entry in all of them; 0 when they are empty. */
+  get largestSequence(): SequenceNumber {
+    for (const { memtable } of this.#newestFirst)
+      if (memtable.entryCount > 0) return memtable.largestSequence;
+    return 0;
+  }
+
+  /** Arena bytes of flushed memtables that views still hold. */
+  get pinnedBytes(): number {
+    return this.#pinnedCount * this.#options.maxSizeBytes;
+  }
+
+  /** Whether the active memtable has reached the size at which it is flushed. */
+  get activeIsFull(): boolean {
+    return this.active.usedBytes >= this.#options.flushThresholdBytes;
+  }
+
+  /** Whether an entry, or entries of which this is the sum, fit a memtable that is empty. */
+  canEverHold(entryBytes: number): boolean {
+    return entryBytes <= this.#emptyFreeBytes;
+  }
+
+  /** Freezes the active memtable; entries of the new one begin in the given segment. */
+  freeze(firstSegmentNumber: FileNumber): void {
+    this.#active = this.#create(firstSegmentNumber);
+    this.#newestFirst = [this.#active, ...this.#newestFirst];
+  }
+
+  /** Gives up the oldest frozen memtable: its table is in the version. */
+  dropOldestFrozen(): void {
+    const oldest = this.oldestFrozen;
+    assert(oldest !== undefined, "there is no frozen memtable to drop");
+    this.#newestFirst = this.#newestFirst.slice(0, -1);
+    oldest.flushed = true;
+    this.#pinnedCount++;
+    oldest.release();
+  }
+
+  /** All memtables for a view, one reference each. */
+  acquireAll(): readonly TrackedMemtable[] {
+    for (const tracked of this.#newestFirst) tracked.acquire();
+    return this.#newestFirst;
+  }
+
+  #create(firstSegmentNumber: FileNumber): TrackedMemtable {
+    const memtable = this.#spare ?? Memtable.create(this.#options.maxSizeBytes, this.#random);
+    this.#spare = undefined;
+    return new TrackedMemtable(memtable, firstSegmentNumber, (tracked) => this.#recycle(tracked));
+  }
+
+  #recycle(tracked: TrackedMemtable): void {
+    if (tracked.flushed) this.#pinnedCount--;
+    if (this.#spare !== undefined) return;
+    tracked.memtable.reset();
+    this.#spare = tracked.memtable;
+  }
+}

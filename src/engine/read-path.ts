@@ -1,0 +1,87 @@
+/**
+ * The order in which a key is looked for: active memtable, frozen memtables, tables of L0 by newest sequence
+ * number, then one table per lower level.
+ *
+ * The first hit in the memtables is the newest entry, since memtables are asked newest first. L0 goes on while
+ * the next table may hold something newer than what was found, which costs nothing in the common case and stays
+ * right for a store whose manifest was rebuilt.
+ */
+import type { EntryCursor, FoundEntry, SequenceNumber } from "./internal-key.ts";
+import { ConcatenatingCursor } from "./iterator/concatenating.ts";
+import { MergingCursor } from "./iterator/merging.ts";
+import { coversKey, type Table, type Version } from "./manifest/version.ts";
+import { levelCount } from "./manifest/version-edit.ts";
+import type { TrackedMemtable } from "./memtable-set.ts";
+
+/** Finds the newest entry of the key in the memtables (newest first) at or below `maxSequence`. */
+export function findInMemtables(
+  newestFirst: readonly TrackedMemtable[],
+  key: Uint8Array,
+  keyLength: number,
+  maxSequence: SequenceNumber,
+  found: FoundEntry,
+): boolean {
+  for (let index = 0; index < newestFirst.length; index++) {
+    if (newestFirst[index]!.memtable.find(key, keyLength, maxSequence, found)) return true;
+  }
+  return false;
+}
+
+/** Finds the newest entry of the key in the tables of a version. */
+export function findInTables(
+  version: Version,
+  key: Uint8Array,
+  keyLength: number,
+  found: FoundEntry,
+): boolean {
+  if (findInLevel0(version.levels[0]!, key, keyLength, found)) return true;
+  for (let level = 1; level < levelCount; level++) {
+    if (version.levels[level]!.length === 0) continue;
+    if (version.tableForKey(level, key, keyLength)?.reader.get(key, keyLength, found)) return true;
+  }
+  return false;
+}
+
+/** `found` holds the best so far: a table's look-up overwrites it only with something newer. */
+function findInLevel0(
+  tables: readonly Table[],
+  key: Uint8Array,
+  keyLength: number,
+  found: FoundEntry,
+): boolean {
+  let best: Table | undefined;
+  for (let index = 0; index < tables.length; index++) {
+    const table = tables[index]!;
+    if (best !== undefined && table.metadata.largestSequence <= found.sequence) break;
+    if (!coversKey(table, key, keyLength)) continue;
+    const bestSequence = best === undefined ? -1 : found.sequence;
+    if (!table.reader.get(key, keyLength, found)) continue;
+    if (found.sequence > bestSequence) best = table;
+    else best!.reader.get(key, keyLength, found);
+  }
+  return best !== undefined;
+}
+
+/** One cursor over everything: each key once, with its newest entry at or below `maxSequence`. */
+export function mergedCursor(
+  memtables: readonly TrackedMemtable[],
+  version: Version,
+  maxSequence: SequenceNumber,
+): EntryCursor {
+  const sources: EntryCursor[] = [];
+  for (const { memtable } of memtables) sources.push(memtable.newestCursor(maxSequence));
+  for (const table of version.levels[0]!) sources.push(table.reader.cursor());
+  for (let level = 1; level < levelCount; level++) {
+    const tables = version.levels[level]!;
+    if (tables.length === 0) continue;
+    sources.push(
+      new ConcatenatingCursor(
+        tables.map(({ metadata, reader }) => ({
+          largestKey: metadata.largestKey,
+          cursor: () => reader.cursor(),
+        })),
+      ),
+    );
+  }
+  return sources.length === 1 ? sources[0]! : new MergingCursor(sources);
+}

@@ -1,0 +1,90 @@
+/** What the engine looks like at one moment, for metrics, health and the operator. */
+import type { CommitLogWriter } from "./commit-log/writer.ts";
+import type { SequenceNumber } from "./internal-key.ts";
+import type { VersionSet } from "./manifest/version-set.ts";
+import type { MemtableSet } from "./memtable-set.ts";
+import type { Damage } from "./observer.ts";
+import type { ViewRegistry } from "./view.ts";
+import type { WriteStop } from "./write-stop.ts";
+
+export interface LevelStatus {
+  readonly tableCount: number;
+  readonly sizeBytes: number;
+  readonly entryCount: number;
+  readonly tombstoneCount: number;
+  /** Look-ups that the bloom filters of the level's tables answered, and those that they let through in vain. */
+  readonly bloomNegatives: number;
+  readonly bloomFalsePositives: number;
+  readonly blockReads: number;
+}
+
+export interface EngineStatus {
+  readonly storeId: string;
+  readonly lastSequence: SequenceNumber;
+  /** What answers may rest on. */
+  readonly durableSequence: SequenceNumber;
+  readonly activeMemtableBytes: number;
+  readonly activeMemtableEntryCount: number;
+  readonly frozenMemtableCount: number;
+  readonly pinnedMemtableBytes: number;
+  readonly levels: readonly LevelStatus[];
+  readonly obsoleteTableBytes: number;
+  readonly segmentCount: number;
+  readonly commitLogBytes: number;
+  readonly viewCount: number;
+  readonly oldestViewAgeMs: number;
+  /** Unacknowledged: the node is degraded while there is any. */
+  readonly damage: readonly Damage[];
+  /** Why writing has ended; undefined while it goes on. */
+  readonly writingStopped: Error | undefined;
+}
+
+export function describeStatus(
+  versions: VersionSet,
+  memtables: MemtableSet,
+  log: CommitLogWriter,
+  views: ViewRegistry,
+  writeStop: WriteStop,
+): EngineStatus {
+  const { segments } = log;
+  return {
+    storeId: versions.storeId,
+    lastSequence: log.lastSequence,
+    durableSequence: log.syncedSequence,
+    activeMemtableBytes: memtables.active.usedBytes,
+    activeMemtableEntryCount: memtables.active.entryCount,
+    frozenMemtableCount: memtables.frozenCount,
+    pinnedMemtableBytes: memtables.pinnedBytes,
+    levels: describeLevels(versions),
+    obsoleteTableBytes: versions.obsoleteTableBytes,
+    segmentCount: segments.length,
+    commitLogBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    viewCount: views.count,
+    oldestViewAgeMs: views.oldestAgeMs,
+    damage: versions.state.damage,
+    writingStopped: writeStop.error,
+  };
+}
+
+function describeLevels(versions: VersionSet): LevelStatus[] {
+  return versions.current.levels.map((tables) => {
+    const level = {
+      tableCount: tables.length,
+      sizeBytes: 0,
+      entryCount: 0,
+      tombstoneCount: 0,
+      bloomNegatives: 0,
+      bloomFalsePositives: 0,
+      blockReads: 0,
+    };
+    for (const { metadata, reader } of tables) {
+      level.sizeBytes += metadata.sizeBytes;
+      level.entryCount += metadata.entryCount;
+      level.tombstoneCount += metadata.tombstoneCount;
+      level.bloomNegatives += reader.counters.bloomNegatives;
+      level.bloomFalsePositives += reader.counters.bloomFalsePositives;
+      level.blockReads += reader.counters.blockReads;
+    }
+    return level;
+  });
+}

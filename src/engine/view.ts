@@ -1,0 +1,193 @@
+/**
+ * Views: what the store held at one sequence number, readable for as long as the view is open.
+ *
+ * A view holds references to the memtables and the version of its moment, so that nothing that is flushed,
+ * compacted or removed meanwhile changes what it shows. That pins memory and disk, hence the bounds of
+ * `ViewLimits`: past one, the oldest view ends, and whoever reads it gets ABORTED and may resume with a new view.
+ *
+ * Invariants:
+ * 1. A view shows nothing that is not durable (in sync mode `always`; otherwise, not yet written to the log).
+ * 2. A view that ended reads nothing: every move of its cursors asks first, because the memory may be in use for
+ *    something else.
+ */
+import { StorageError } from "../base/errors.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { EntryCursor, FoundEntry, SequenceNumber } from "./internal-key.ts";
+import { RangeCursor } from "./iterator/range.ts";
+import type { Version } from "./manifest/version.ts";
+import type { MemtableSet, TrackedMemtable } from "./memtable-set.ts";
+import type { EngineObserver } from "./observer.ts";
+import type { ViewLimits } from "./options.ts";
+import { findInMemtables, findInTables, mergedCursor } from "./read-path.ts";
+
+export class View {
+  /** Entries with this sequence number or a lower one are seen. */
+  readonly sequence: SequenceNumber;
+  readonly openedAtMs: number;
+  readonly #memtables: readonly TrackedMemtable[];
+  readonly #version: Version;
+  readonly #closed: (view: View) => void;
+  #open = true;
+  #abortReason: string | undefined;
+
+  /** Takes over one reference on the version and on each memtable (newest first). */
+  constructor(
+    memtables: readonly TrackedMemtable[],
+    version: Version,
+    sequence: SequenceNumber,
+    openedAtMs: number,
+    closed: (view: View) => void,
+  ) {
+    this.#memtables = memtables;
+    this.#version = version;
+    this.sequence = sequence;
+    this.openedAtMs = openedAtMs;
+    this.#closed = closed;
+  }
+
+  /** Newest entry of the key; `found.value` is valid until the next `await`. */
+  get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
+    this.#assertOpen();
+    return (
+      findInMemtables(this.#memtables, key, keyLength, this.sequence, found) ||
+      findInTables(this.#version, key, keyLength, found)
+    );
+  }
+
+  /**
+   * A cursor over the keys in [start, end), each once with its newest entry; `rewind` it first. Its slices are
+   * valid until its next move or the next `await`. An undefined bound is open.
+   */
+  cursor(start?: Uint8Array, end?: Uint8Array): EntryCursor {
+    this.#assertOpen();
+    const merged = mergedCursor(this.#memtables, this.#version, this.sequence);
+    return new RangeCursor(merged, start, end, () => this.#assertOpen());
+  }
+
+  /** Gives everything back; a second call does nothing. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    for (const memtable of this.#memtables) memtable.release();
+    this.#version.release();
+    this.#closed(this);
+  }
+
+  /** Ends the view from outside; its readers get ABORTED with this reason. */
+  abort(reason: string): void {
+    this.#abortReason ??= reason;
+    this.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#open) return;
+    const reason = this.#abortReason ?? "it was closed";
+    throw new StorageError(
+      "ABORTED",
+      `the view of the data ended: ${reason}; start again from the last key read`,
+    );
+  }
+}
+
+/** What the registry asks to enforce the bounds on pinned tables. */
+export interface PinnedTables {
+  /** Bytes of table files that only views still hold. */
+  readonly obsoleteTableBytes: number;
+  /** Size of the file system that holds them. */
+  fileSystemBytes(): number;
+}
+
+/** All open views, oldest first, and the bounds on them. */
+export class ViewRegistry {
+  readonly #limits: ViewLimits;
+  readonly #clock: Clock;
+  readonly #observer: EngineObserver;
+  readonly #memtables: MemtableSet;
+  readonly #tables: PinnedTables;
+  /** In the order of opening. */
+  readonly #views = new Set<View>();
+  #timer: Timer | undefined;
+
+  constructor(
+    limits: ViewLimits,
+    clock: Clock,
+    observer: EngineObserver,
+    memtables: MemtableSet,
+    tables: PinnedTables,
+  ) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#observer = observer;
+    this.#memtables = memtables;
+    this.#tables = tables;
+  }
+
+  get count(): number {
+    return this.#views.size;
+  }
+
+  /** Age of the oldest open view; 0 without one. */
+  get oldestAgeMs(): number {
+    for (const view of this.#views) return this.#clock.monotonicMs() - view.openedAtMs;
+    return 0;
+  }
+
+  /** Opens a view; the version's reference is taken here. */
+  open(version: Version, sequence: SequenceNumber): View {
+    const view = new View(
+      this.#memtables.acquireAll(),
+      version.acquire(),
+      sequence,
+      this.#clock.monotonicMs(),
+      (closed) => this.#views.delete(closed),
+    );
+    this.#views.add(view);
+    this.#watchAge();
+    return view;
+  }
+
+  /** Ends views, oldest first, until the bounds hold; called whenever a memtable or a table becomes obsolete. */
+  enforce(): void {
+    const { maxPinnedMemtableBytes, maxPinnedTableShare } = this.#limits;
+    for (const view of this.#views) {
+      if (this.#memtables.pinnedBytes > maxPinnedMemtableBytes) {
+        this.#abort(view, `open views held more than ${maxPinnedMemtableBytes} bytes of flushed memtables`);
+      } else if (this.#pinnedTableShare() > maxPinnedTableShare) {
+        this.#abort(
+          view,
+          `open views held more than ${maxPinnedTableShare * 100} % of the disk in old tables`,
+        );
+      } else return;
+    }
+  }
+
+  /** Ends all of them, for the end of the engine. */
+  abortAll(reason: string): void {
+    this.#timer?.cancel();
+    for (const view of [...this.#views]) view.abort(reason);
+  }
+
+  #pinnedTableShare(): number {
+    const pinnedBytes = this.#tables.obsoleteTableBytes;
+    return pinnedBytes === 0 ? 0 : pinnedBytes / this.#tables.fileSystemBytes();
+  }
+
+  #abort(view: View, reason: string): void {
+    view.abort(reason);
+    this.#observer.viewAborted(this.#clock.monotonicMs() - view.openedAtMs, reason);
+  }
+
+  /** One timer, for the oldest view's end of life. */
+  #watchAge(): void {
+    if (this.#timer !== undefined) return;
+    const remainingMs = Math.max(0, this.#limits.maxAgeMs - this.oldestAgeMs);
+    this.#timer = this.#clock.after(remainingMs, () => {
+      this.#timer = undefined;
+      for (const view of this.#views) {
+        if (this.#clock.monotonicMs() - view.openedAtMs < this.#limits.maxAgeMs) break;
+        this.#abort(view, `it was older than ${this.#limits.maxAgeMs} ms`);
+      }
+      if (this.#views.size > 0) this.#watchAge();
+    });
+  }
+}

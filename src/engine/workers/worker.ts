@@ -1,0 +1,20 @@
+/** Entry point of a worker thread: takes jobs one by one, runs them on the real file system, answers. */
+import { realFileSystem } from "../../platform/real.ts";
+import { runJob } from "./jobs.ts";
+import { describeFailure, type JobAnswer, type JobRequest } from "./protocol.ts";
+
+declare const self: Worker;
+
+self.onmessage = (event: MessageEvent<JobRequest>) => {
+  void answer(event.data);
+};
+
+async function answer({ id, job }: JobRequest): Promise<void> {
+  let message: JobAnswer;
+  try {
+    message = { id, result: await runJob(realFileSystem, job) };
+  } catch (error) {
+    message = { id, failure: describeFailure(error) };
+  }
+  self.postMessage(message);
+}

@@ -1,0 +1,61 @@
+import { expect, test } from "bun:test";
+import { Engine } from "../../src/engine/engine.ts";
+import { silentObserver } from "../../src/engine/observer.ts";
+import { engineOptions } from "../../src/engine/options.ts";
+import { WorkerPool } from "../../src/engine/workers/pool.ts";
+import { systemClock } from "../../src/platform/clock.ts";
+import { systemRandom } from "../../src/platform/random.ts";
+import { realFileSystem } from "../../src/platform/real.ts";
+import { get, putWhenWritable } from "../support/engine-access.ts";
+import { temporaryFolder } from "../support/temp-folder.ts";
+
+const folder = temporaryFolder();
+const environment = {
+  files: realFileSystem,
+  clock: systemClock,
+  random: systemRandom,
+  observer: silentObserver,
+};
+
+test("worker threads flush to real files, and a new process of the engine reads them", async () => {
+  const options = engineOptions(`${folder}/data`, {
+    memtable: { maxSizeBytes: 1 << 20, flushThresholdBytes: 900_000 },
+  });
+  const flushes: number[] = [];
+  const observer = {
+    ...silentObserver,
+    flushFinished: (entryCount: number) => void flushes.push(entryCount),
+  };
+  let engine = await Engine.open({ ...environment, observer }, options);
+  const writes: Promise<void>[] = [];
+  for (let index = 0; index < 20_000; index++) {
+    writes.push((await putWhenWritable(engine, `key-${index}`, `value ${index}`.repeat(10))).durable);
+  }
+  await Promise.all(writes);
+  await engine.flush();
+  expect(flushes.length).toBeGreaterThan(2);
+  expect(flushes.reduce((sum, count) => sum + count, 0)).toBe(20_000);
+  await engine.close();
+  engine = await Engine.open(environment, options);
+  for (let index = 0; index < 20_000; index += 97) {
+    expect(get(engine, `key-${index}`)).toBe(`value ${index}`.repeat(10));
+  }
+  await engine.close();
+});
+
+test("a job that fails rejects with its error, and the thread takes the next one", async () => {
+  const pool = new WorkerPool(1);
+  const engine = await Engine.open(environment, engineOptions(`${folder}/other`));
+  const job = {
+    kind: "flush" as const,
+    memtable: { buffer: new SharedArrayBuffer(4096) },
+    path: `${folder}/missing/000001.sst`,
+    options: engine.options.table,
+    createdAtMs: 0,
+  };
+  expect(await pool.run(job).catch((error: unknown) => error)).toMatchObject({ code: "ENOENT" });
+  expect(await pool.run(job).catch((error: unknown) => error)).toMatchObject({ code: "ENOENT" });
+  await pool.close();
+  expect(await pool.run(job).catch((error: unknown) => error)).toMatchObject({ code: "UNAVAILABLE" });
+  await engine.close();
+});

@@ -1,0 +1,18 @@
+import { type EngineOptions, type EngineOverrides, engineOptions } from "../../src/engine/options.ts";
+
+/** Limits so small that a few hundred writes fill memtables, segments and blocks. */
+export const tinyOverrides = {
+  commitLog: { segmentSizeBytes: 16_384, preallocateBytes: 4096, groupSizeBytes: 2048 },
+  memtable: { maxSizeBytes: 8192, flushThresholdBytes: 4096, maxFrozenCount: 2 },
+  table: { blockSizeBytes: 256, restartIntervalEntries: 4, bloomFalsePositiveRate: 0.01 },
+} satisfies EngineOverrides;
+
+export function tinyOptions(overrides: EngineOverrides = {}): EngineOptions {
+  return engineOptions("/data", {
+    ...tinyOverrides,
+    ...overrides,
+    commitLog: { ...tinyOverrides.commitLog, ...overrides.commitLog },
+    memtable: { ...tinyOverrides.memtable, ...overrides.memtable },
+    table: { ...tinyOverrides.table, ...overrides.table },
+  });
+}

@@ -1,0 +1,133 @@
+import { expect } from "bun:test";
+import { Slice } from "../../src/base/bytes.ts";
+import type { Engine } from "../../src/engine/engine.ts";
+import {
+  type EntryCursor,
+  type EntryKind,
+  entryKinds,
+  type FoundEntry,
+} from "../../src/engine/internal-key.ts";
+
+export interface HistoryEntry {
+  readonly key: string;
+  readonly kind: EntryKind;
+  readonly value: string;
+}
+
+interface NumberedEntry extends HistoryEntry {
+  readonly sequence: number;
+  /** The last sequence number of the batch that it belongs to. */
+  readonly batchEnd: number;
+}
+
+export function newFound(): FoundEntry {
+  return { value: new Slice(), sequence: 0, kind: entryKinds.value };
+}
+
+function text(slice: Slice): string {
+  return Buffer.from(slice.copy()).toString("latin1");
+}
+
+function describe(kind: EntryKind, sequence: number, value: string): string {
+  return `${kind === entryKinds.value ? "value" : "tombstone"}@${sequence} ${value}`;
+}
+
+/** Everything that was written, in order: what a store must hold as of any sequence number. */
+export class StoreHistory {
+  readonly #entries: NumberedEntry[] = [];
+  /** Entries up to here were acknowledged as durable. */
+  acknowledged = 0;
+
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  /** Notes entries that the store took together; `lastSequence` is the last one's number. */
+  append(entries: readonly HistoryEntry[], lastSequence: number): void {
+    entries.forEach((entry, index) => {
+      const sequence = lastSequence - entries.length + 1 + index;
+      this.#entries.push({ ...entry, sequence, batchEnd: lastSequence });
+    });
+  }
+
+  acknowledge(sequence: number): void {
+    this.acknowledged = Math.max(this.acknowledged, sequence);
+  }
+
+  /** Forgets what came after `sequence`, as a store does that recovered up to there. */
+  cutAfter(sequence: number): void {
+    const kept = this.#entries.filter((entry) => entry.sequence <= sequence);
+    this.#entries.splice(0, Infinity, ...kept);
+  }
+
+  /** A store that acknowledges too early is simulated by taking everything as acknowledged. */
+  copy(): StoreHistory {
+    const copy = new StoreHistory();
+    copy.#entries.push(...this.#entries);
+    copy.acknowledged = this.acknowledged;
+    return copy;
+  }
+
+  /** Key to what the store must hold for it. */
+  stateAt(sequence: number): Map<string, string> {
+    const state = new Map<string, string>();
+    for (const entry of this.#entries) {
+      if (entry.sequence > sequence) break;
+      state.set(entry.key, describe(entry.kind, entry.sequence, entry.value));
+    }
+    return state;
+  }
+
+  /** Whether a crash may leave exactly the entries up to `sequence`: no batch in halves. */
+  isBatchEnd(sequence: number): boolean {
+    if (sequence === 0) return true;
+    return this.#entries.some((entry) => entry.batchEnd === sequence);
+  }
+
+  /**
+   * Checks a store that came back from a crash: it holds a prefix of the history, with no batch in halves and
+   * nothing acknowledged missing. The history goes on from there.
+   */
+  checkRecovered(engine: Engine): void {
+    const { lastSequence } = engine.status();
+    if (lastSequence < this.acknowledged) {
+      throw new Error(`acknowledged up to ${this.acknowledged}, but recovered only up to ${lastSequence}`);
+    }
+    if (!this.isBatchEnd(lastSequence)) throw new Error(`recovered half of a batch: up to ${lastSequence}`);
+    this.checkContents(engine, lastSequence);
+    this.cutAfter(lastSequence);
+    this.acknowledged = lastSequence;
+  }
+
+  /** Checks that scan and look-ups both give the state as of `sequence`. */
+  checkContents(engine: Engine, sequence: number): void {
+    const state = this.stateAt(sequence);
+    const view = engine.view();
+    try {
+      expect(scan(view.cursor())).toEqual(sorted(state));
+    } finally {
+      view.close();
+    }
+    const found = newFound();
+    for (const [key, held] of state) {
+      const bytes = Buffer.from(key, "latin1");
+      const present = engine.get(bytes, bytes.length, found);
+      expect(present ? describe(found.kind, found.sequence, text(found.value)) : "absent").toBe(held);
+    }
+  }
+}
+
+/** Everything that a cursor yields, by key. */
+export function scan(cursor: EntryCursor): [string, string][] {
+  const seen: [string, string][] = [];
+  for (cursor.rewind(); cursor.valid; cursor.next()) {
+    seen.push([text(cursor.key), describe(cursor.kind, cursor.sequence, text(cursor.value))]);
+  }
+  return seen;
+}
+
+export function sorted(state: Map<string, string>, start = "", end?: string): [string, string][] {
+  return [...state]
+    .filter(([key]) => key >= start && (end === undefined || key < end))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+}

@@ -1,0 +1,56 @@
+import { DiskGuard } from "../../src/node/disk-guard.ts";
+import { type NodeObserver, silentNodeObserver } from "../../src/node/node-observer.ts";
+import { StorageNode, type StorageNodeOptions } from "../../src/node/storage-node.ts";
+import { FakeRecordStore } from "./fake-record-store.ts";
+import { ManualClock } from "./manual-clock.ts";
+
+export const gcGraceMs = 10 * 24 * 3_600_000;
+
+export interface TestNode {
+  readonly node: StorageNode;
+  readonly store: FakeRecordStore;
+  readonly clock: ManualClock;
+  /** Calls of the observer, in order, as `[name, ...arguments]`. */
+  readonly events: unknown[][];
+  /** Sets the used share of the disk, in thousandths. */
+  fillDisk(thousandths: number): void;
+}
+
+/** A node named `self` over a store in memory. */
+export function testNode(options: Partial<StorageNodeOptions> = {}): TestNode {
+  const store = new FakeRecordStore();
+  const clock = new ManualClock();
+  const events: unknown[][] = [];
+  const observer = recordingObserver(events);
+  let usedThousandths = 0;
+  const diskGuard = new DiskGuard({
+    maxDiskUsage: 0.9,
+    clock,
+    probe: () => ({ totalBytes: 1000, availableBytes: 1000 - usedThousandths }),
+    onStateChange: observer.diskStateChanged,
+  });
+  const node = new StorageNode(
+    { store, diskGuard, clock, observer },
+    {
+      nodeId: "self",
+      limits: { maxSiblings: 10, maxRecordBytes: 16 << 20 },
+      staleWrite: "accept",
+      gcGraceMs,
+      ...options,
+    },
+  );
+  const fillDisk = (thousandths: number): void => {
+    usedThousandths = thousandths;
+  };
+  return { node, store, clock, events, fillDisk };
+}
+
+function recordingObserver(events: unknown[][]): NodeObserver {
+  const observer = { ...silentNodeObserver };
+  for (const name of Object.keys(observer) as (keyof NodeObserver)[]) {
+    observer[name] = (...details: unknown[]) => {
+      events.push([name, ...details]);
+    };
+  }
+  return observer;
+}

@@ -1,0 +1,90 @@
+import { afterAll } from "bun:test";
+import type { StorageErrorCode } from "../../src/base/errors.ts";
+import { systemClock } from "../../src/platform/clock.ts";
+import { seededRandom } from "../../src/platform/random.ts";
+import type { FinishedCall, RejectReason } from "../../src/rpc/observer.ts";
+import { NodeServer, type OpenStore } from "../../src/server/node-server.ts";
+import { type ServerSettings, serverSettings } from "../../src/server/settings.ts";
+import type { HealthStatus } from "../../src/telemetry/health-types.ts";
+import { type TestNode, testNode } from "./test-node.ts";
+
+export interface TestServer extends TestNode {
+  readonly server: NodeServer;
+  readonly grpcUrl: string;
+  readonly httpUrl: string;
+  readonly calls: FinishedCall[];
+  readonly rejections: RejectReason[];
+  readonly failures: { method: string; requestId: string; error: unknown; code: StorageErrorCode }[];
+  /** "serving", "stopping", "store closed", in the order in which they happened. */
+  readonly milestones: string[];
+  status: HealthStatus;
+}
+
+export interface TestServerOptions {
+  readonly settings?: Partial<ServerSettings>;
+  readonly node?: TestNode;
+  /** What stands in for the recovery. */
+  readonly openStore?: (node: TestNode) => Promise<OpenStore>;
+}
+
+/** A server on ports of the system's choice over a node in memory; not started yet. */
+export function createTestServer(options: TestServerOptions = {}): TestServer {
+  const node = options.node ?? testNode();
+  const calls: FinishedCall[] = [];
+  const rejections: RejectReason[] = [];
+  const failures: TestServer["failures"] = [];
+  const milestones: string[] = [];
+  let phase = "commit log";
+  const openStore = async (): Promise<OpenStore> => ({
+    node: node.node,
+    close: async () => void milestones.push("store closed"),
+  });
+  const server = new NodeServer({
+    settings: serverSettings({ nodeId: "node-1", grpcPort: 0, httpPort: 0, ...options.settings }),
+    clock: systemClock,
+    random: seededRandom(1),
+    observer: {
+      callFinished: (call) => calls.push(call),
+      requestRejected: (reason) => rejections.push(reason),
+      callFailed: (method, requestId, error, code) => failures.push({ method, requestId, error, code }),
+    },
+    health: {
+      health: () => ({ status: result.status, reasons: [], metrics: { phase } }),
+      readiness: () => ({ ready: phase === "serving", reasons: [], phase, percent: 40 }),
+    },
+    metricsText: async () => ({ contentType: "text/plain; version=0.0.4", body: "pairdb_up 1\n" }),
+    openStore: () => (options.openStore ?? openStore)(node),
+    onServing: () => {
+      phase = "serving";
+      milestones.push(phase);
+    },
+    onStopping: () => {
+      phase = "stopping";
+      milestones.push(phase);
+    },
+  });
+  const result: TestServer = {
+    ...node,
+    server,
+    calls,
+    rejections,
+    failures,
+    milestones,
+    status: "healthy",
+    get grpcUrl() {
+      return `http://127.0.0.1:${server.grpcPort}`;
+    },
+    get httpUrl() {
+      return `http://127.0.0.1:${server.httpPort}`;
+    },
+  };
+  return result;
+}
+
+/** The same, serving, until the calling test file ends. */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const testServer = createTestServer(options);
+  afterAll(() => testServer.server.shutdown());
+  await testServer.server.start();
+  return testServer;
+}

@@ -1,0 +1,306 @@
+import { describe, expect, test } from "bun:test";
+import { StorageError } from "../../../src/base/errors.ts";
+import type { Damage, TornTail } from "../../../src/engine/observer.ts";
+import type { EngineOptions, RecoveryMode } from "../../../src/engine/options.ts";
+import { repairDataDirectory } from "../../../src/engine/repair.ts";
+import { verifyDataDirectory } from "../../../src/engine/verify.ts";
+import { MemoryFileSystem } from "../../../src/platform/memory.ts";
+import { fillMemtables, get, put } from "../../support/engine-access.ts";
+import { openEngine } from "../../support/engine-driver.ts";
+import { tinyOptions } from "../../support/engine-settings.ts";
+import { memoryEnvironment } from "../../support/memory-environment.ts";
+import { flipBit, readWhole } from "../../support/whole-file.ts";
+
+/** Several segments and no flush, so that a start has to replay them all. */
+const manySegments: EngineOptions = tinyOptions({
+  commitLog: { segmentSizeBytes: 9000, preallocateBytes: 1024 },
+  memtable: { maxSizeBytes: 65_536, flushThresholdBytes: 60_000 },
+});
+
+/** The disk of a process that was killed with `count` writes, each in a group of its own, in its log. */
+async function killedAfter(count: number, options: EngineOptions): Promise<MemoryFileSystem> {
+  const files = new MemoryFileSystem();
+  const engine = await openEngine(files, options, 1);
+  for (let index = 1; index <= count; index++) await put(engine, `k${index}`, `value ${index}`).durable;
+  const disk = files.killClone();
+  await engine.close();
+  return disk;
+}
+
+function segments(files: MemoryFileSystem): string[] {
+  return files
+    .list("/data/commitlog")
+    .filter((name) => name.endsWith(".log"))
+    .map((name) => `/data/commitlog/${name}`);
+}
+
+/** Where the first frame of a segment is. */
+const framesStart = 8192;
+
+/** All names and bytes, to see that nothing was changed. */
+function snapshot(files: MemoryFileSystem, directory = "/data"): string[] {
+  return files.list(directory).flatMap((name) => {
+    const path = `${directory}/${name}`;
+    if (name === "LOCK") return [];
+    if (files.status(path)!.isDirectory) return [path, ...snapshot(files, path)];
+    return [`${path} ${Bun.hash(readWhole(files, path))}`];
+  });
+}
+
+async function refusal(files: MemoryFileSystem, options: EngineOptions): Promise<StorageError> {
+  const before = snapshot(files);
+  const outcome = await openEngine(files, options, 2).catch((error: unknown) => error);
+  expect(outcome).toBeInstanceOf(StorageError);
+  expect(snapshot(files)).toEqual(before);
+  return outcome as StorageError;
+}
+
+function withMode(recoveryMode: RecoveryMode): EngineOptions {
+  return { ...manySegments, recoveryMode };
+}
+
+/** Every length within the frames; now and then one within the header and the space after them. */
+function* truncations(first: number, end: number, sizeBytes: number): Generator<number> {
+  for (let length = 0; length < first; length += 512) yield length;
+  for (let length = first; length <= end; length++) yield length;
+  for (let length = end + 1; length <= sizeBytes; length += 512) yield length;
+}
+
+describe("recovery", () => {
+  test("what was replayed is in tables, and the old segments are gone", async () => {
+    const disk = await killedAfter(20, manySegments);
+    const before = segments(disk);
+    const engine = await openEngine(disk, manySegments, 2);
+    expect(engine.status().levels[0]!.entryCount).toBe(20);
+    expect(segments(disk).filter((path) => before.includes(path))).toEqual([]);
+    expect(get(engine, "k20")).toBe("value 20");
+    expect(put(engine, "k21", "v").sequence).toBe(21);
+    await engine.close();
+  });
+
+  test("more than a memtable is replayed in several tables", async () => {
+    const disk = await killedAfter(60, manySegments);
+    const small = tinyOptions({ memtable: { flushThresholdBytes: 1024 } });
+    const engine = await openEngine(disk, small, 2);
+    expect(engine.status().levels[0]!.tableCount).toBeGreaterThan(2);
+    for (let index = 1; index <= 60; index++) expect(get(engine, `k${index}`)).toBe(`value ${index}`);
+    await engine.close();
+  });
+
+  test("reports its phases in order", async () => {
+    const disk = await killedAfter(5, manySegments);
+    const phases: string[] = [];
+    const engine = await openEngine(disk, manySegments, 2, {
+      recoveryProgress: (phase) => void (phases.at(-1) !== phase && phases.push(phase)),
+    });
+    await engine.close();
+    expect(phases.filter((phase) => phase !== "tables")).toEqual([
+      "locking",
+      "manifest",
+      "commit log",
+      "making durable",
+      "done",
+    ]);
+  });
+
+  test("every truncation of the last segment leaves exactly the whole records before it", async () => {
+    const disk = await killedAfter(12, tinyOptions());
+    const [path] = segments(disk);
+    const bytes = readWhole(disk, path!);
+    const end = bytes.findLastIndex((byte) => byte !== 0) + 1;
+    let previous = 0;
+    for (const length of truncations(framesStart, end, bytes.length)) {
+      const cut = disk.killClone();
+      const file = cut.open(path!, "write");
+      file.truncate(length);
+      file.close();
+      const engine = await openEngine(cut, tinyOptions(), 2);
+      const { lastSequence, damage } = engine.status();
+      expect(damage).toEqual([]);
+      expect(lastSequence === previous || lastSequence === previous + 1).toBe(true);
+      for (let index = 1; index <= 12; index++) {
+        expect(get(engine, `k${index}`)).toBe(index <= lastSequence ? `value ${index}` : undefined);
+      }
+      await put(engine, "after", "the cut").durable;
+      await engine.close();
+      previous = lastSequence;
+    }
+    expect(previous).toBe(12);
+  }, 60_000);
+});
+
+describe("a torn tail", () => {
+  test("is cut and reported, and nothing else is", async () => {
+    const disk = await killedAfter(10, tinyOptions());
+    const [path] = segments(disk);
+    const bytes = readWhole(disk, path!);
+    const end = bytes.findLastIndex((byte) => byte !== 0);
+    flipBit(disk, path!, end, 3);
+    const tails: TornTail[] = [];
+    const damages: Damage[] = [];
+    const engine = await openEngine(disk, tinyOptions(), 2, {
+      tornTailCut: (tail) => void tails.push(tail),
+      damageFound: (damage) => void damages.push(damage),
+    });
+    expect(tails).toHaveLength(1);
+    expect(tails[0]!.file).toBe(path!);
+    expect(tails[0]!.offset + tails[0]!.lengthBytes).toBe(end + 1);
+    expect(damages).toEqual([]);
+    expect(get(engine, "k9")).toBe("value 9");
+    expect(get(engine, "k10")).toBeUndefined();
+    await engine.close();
+  });
+});
+
+describe("corruption in a closed segment", () => {
+  async function corrupted(): Promise<{ disk: MemoryFileSystem; path: string }> {
+    const disk = await killedAfter(80, manySegments);
+    const paths = segments(disk);
+    expect(paths.length).toBeGreaterThan(2);
+    const bytes = readWhole(disk, paths[0]!);
+    const offset = Buffer.from(bytes).indexOf("value 3");
+    expect(offset).toBeGreaterThan(0);
+    flipBit(disk, paths[0]!, offset, 1);
+    return { disk, path: paths[0]! };
+  }
+
+  test("strict: refuses to start, names file and offset, changes nothing", async () => {
+    const { disk, path } = await corrupted();
+    const error = await refusal(disk, withMode("strict"));
+    expect(error.code).toBe("CORRUPTED_DATA");
+    expect(error.file).toBe(path);
+    expect(error.offset).toBeGreaterThan(0);
+  });
+
+  test("skip: loses those records only, keeps their bytes, stays degraded over restarts", async () => {
+    const { disk, path } = await corrupted();
+    const damages: Damage[] = [];
+    let engine = await openEngine(disk, withMode("skip"), 2, {
+      damageFound: (damage) => void damages.push(damage),
+    });
+    expect(damages).toHaveLength(1);
+    expect(damages[0]!.file).toBe(path);
+    expect(disk.list("/data/lost")).toHaveLength(1);
+    expect(get(engine, "k3")).toBeUndefined();
+    for (const index of [1, 2, 4, 80]) expect(get(engine, `k${index}`)).toBe(`value ${index}`);
+    const leapt = put(engine, "next", "v").sequence;
+    expect(leapt).toBeGreaterThan(2 ** 32);
+    await engine.close();
+    engine = await openEngine(disk, withMode("skip"), 3);
+    expect(engine.status().damage).toHaveLength(1);
+    expect(get(engine, "next")).toBe("v");
+    expect(put(engine, "more", "v").sequence).toBeGreaterThan(leapt);
+    await engine.close();
+  });
+
+  test("point_in_time: stops at the last good record before it and reports the rest", async () => {
+    const { disk } = await corrupted();
+    const engine = await openEngine(disk, withMode("point_in_time"), 2);
+    expect(get(engine, "k2")).toBe("value 2");
+    for (const index of [3, 4, 80]) expect(get(engine, `k${index}`)).toBeUndefined();
+    expect(engine.status().damage.length).toBeGreaterThan(0);
+    expect(disk.list("/data/lost").length).toBeGreaterThan(1);
+    expect(put(engine, "next", "v").sequence).toBeGreaterThan(2 ** 32);
+    await engine.close();
+  });
+});
+
+describe("a data directory is refused, and not changed,", () => {
+  test("while another process has it", async () => {
+    const files = new MemoryFileSystem();
+    const engine = await openEngine(files, tinyOptions(), 1);
+    const error = await refusal(files, tinyOptions());
+    expect(error.message).toContain("in use");
+    await engine.close();
+  });
+
+  test("when it is not one of ours", async () => {
+    const files = new MemoryFileSystem();
+    files.makeDirectory("/data");
+    files.open("/data/holiday.jpg", "create").close();
+    const error = await refusal(files, tinyOptions());
+    expect(error.message).toContain("holiday.jpg");
+    expect(files.list("/data")).toEqual(["holiday.jpg"]);
+  });
+
+  test("when its commit log is not there, or another store's", async () => {
+    const files = await killedAfter(5, tinyOptions());
+    const elsewhere = { ...tinyOptions(), commitLogDirectory: "/not-mounted" };
+    const missing = await refusal(files, elsewhere);
+    expect(missing.code).toBe("CORRUPTED_DATA");
+    expect(missing.message).toContain("mount");
+    const other = await openEngine(
+      files,
+      {
+        ...tinyOptions(),
+        dataDirectory: "/other",
+        commitLogDirectory: "/other/log",
+        tableDirectory: "/other/t",
+      },
+      7,
+    );
+    await other.close();
+    const wrong = await refusal(files, { ...tinyOptions(), commitLogDirectory: "/other/log" });
+    expect(wrong.message).toContain("another store");
+    const engine = await openEngine(files, tinyOptions(), 8);
+    expect(get(engine, "k5")).toBe("value 5");
+    await engine.close();
+  });
+
+  test("when a table is missing", async () => {
+    const files = new MemoryFileSystem();
+    const engine = await openEngine(files, tinyOptions(), 1);
+    put(engine, "k", "v");
+    await engine.close();
+    const [table] = files.list("/data/sstables");
+    await files.remove(`/data/sstables/${table}`);
+    const error = await refusal(files, tinyOptions());
+    expect(error.file).toEndWith(table!);
+  });
+});
+
+describe("holders of the commit log", () => {
+  test("keep segments that are flushed, over a restart, until they let go", async () => {
+    const files = new MemoryFileSystem();
+    let engine = await openEngine(files, tinyOptions(), 1);
+    const [held] = segments(files);
+    await engine.holdLog("stream", Number.parseInt(held!.slice(-10), 10));
+    await fillMemtables(engine, 2);
+    await engine.flush();
+    expect(segments(files)).toContain(held!);
+    await engine.close();
+    engine = await openEngine(files, tinyOptions(), 2);
+    expect(segments(files)).toContain(held!);
+    await engine.releaseLog("stream");
+    expect(segments(files)).not.toContain(held!);
+    await engine.close();
+  });
+
+  test("are dropped, and told so, when they keep back too much", async () => {
+    const files = new MemoryFileSystem();
+    const dropped: string[] = [];
+    const options = tinyOptions({ commitLog: { maxRetainedBytes: 20_000 } });
+    const engine = await openEngine(files, options, 1, { holderDropped: (name) => void dropped.push(name) });
+    const [held] = segments(files);
+    await engine.holdLog("slow", Number.parseInt(held!.slice(-10), 10));
+    await fillMemtables(engine, 6);
+    await engine.flush();
+    expect(dropped).toEqual(["slow"]);
+    expect(segments(files)).not.toContain(held!);
+    await engine.close();
+  });
+});
+
+test("a store whose commit log is gone for good can be repaired, and says what it lost", async () => {
+  const files = await killedAfter(5, tinyOptions());
+  const options = { ...tinyOptions(), commitLogDirectory: "/replacement" };
+  await refusal(files, options);
+  const report = await repairDataDirectory(memoryEnvironment(files), options);
+  expect(report.damage).toHaveLength(1);
+  const engine = await openEngine(files, options, 3);
+  expect(engine.status().damage).toHaveLength(1);
+  expect(get(engine, "k5")).toBeUndefined();
+  await put(engine, "k6", "new").durable;
+  await engine.close();
+  expect(verifyDataDirectory(files, options).findings).toEqual([]);
+});
