@@ -1,0 +1,49 @@
+/**
+ * What the node asks of the engine; `Engine` has this shape, and tests bring their own.
+ *
+ * Everything here but the waiting is synchronous, so that a read-modify-write of a key is one turn of the main
+ * thread: no other call can come between its `get` and its `put`.
+ */
+import type { EntryCursor, EntryKind, FoundEntry, SequenceNumber } from "../engine/internal-key.ts";
+
+/** A write that the store has taken. */
+export interface StoredEntry {
+  readonly sequence: SequenceNumber;
+  /** Resolves when the entry is as durable as the sync mode promises; rejects when that cannot be known. */
+  readonly durable: Promise<void>;
+}
+
+export interface RecordStore {
+  /**
+   * A promise while a writer of an entry with `entryBytes` of key and value must wait for room: wait, then ask
+   * again. Undefined when it may `put` in this turn, or when waiting would not help and `put` throws why.
+   */
+  whenWritable(entryBytes: number): Promise<void> | undefined;
+  /**
+   * Newest entry of the key; false when absent. `found.value` stays valid until the next call into the store or
+   * the next await.
+   */
+  get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean;
+  /** Throws when writing has ended or there is no room. Copies key and value. */
+  put(
+    key: Uint8Array,
+    keyLength: number,
+    kind: EntryKind,
+    value: Uint8Array,
+    valueLength: number,
+  ): StoredEntry;
+  /** Undefined when an answer may rest on this sequence number already. */
+  whenDurable(sequence: SequenceNumber): Promise<void> | undefined;
+  /** A pinned view of what is durable. */
+  view(): RecordView;
+}
+
+export interface RecordView {
+  /**
+   * The newest visible entry of every key in [start, end), in key order; an undefined bound is open; `rewind` it
+   * first. Its slices are valid until its next move or the next await. Moves throw StorageError ABORTED once the
+   * view was ended for its age or for the bytes that it pins.
+   */
+  cursor(start: Uint8Array | undefined, end: Uint8Array | undefined): EntryCursor;
+  close(): void;
+}

@@ -1,0 +1,279 @@
+/**
+ * The storage node: what it means to write, read, delete, repair and scan a tenant's records.
+ *
+ * A write goes: validation, disk guard, room in the store; then look-up, conflict rule and put in one turn (from
+ * the start again where the record turns out to need more room); then the wait for durability.
+ *
+ * Invariants:
+ * 1. Between the look-up of a record and its replacement there is no await, so no other call comes between them.
+ * 2. Nothing is answered before it is durable, as far as the sync mode promises: not the version returned, not
+ *    the tombstones that make a key absent, not the held version that made a write a no-op.
+ * 3. A refused call has stored nothing.
+ *
+ * Other calls may run at every `await`; the buffers that all calls share are never used across one.
+ */
+import { Slice } from "../base/bytes.ts";
+import { entryKinds, type FoundEntry } from "../engine/internal-key.ts";
+import type { Clock } from "../platform/clock.ts";
+import {
+  type ConflictLimits,
+  type ConflictOutcome,
+  type IncomingVersion,
+  isExpired,
+  type Resolution,
+  resolve,
+} from "../versions/conflict.ts";
+import { decodeRecord, encodeRecord, type VersionedRecord } from "../versions/record.ts";
+import type { ClockEntry, VectorClock } from "../versions/vector-clock.ts";
+import { locateCorruption } from "./corruption.ts";
+import type { DiskGuard } from "./disk-guard.ts";
+import { EngineKeyBuffer } from "./keys.ts";
+import type { NodeObserver } from "./node-observer.ts";
+import { absentResult, type ReadResult, readResultOf } from "./read-result.ts";
+import type { RecordStore } from "./record-store.ts";
+import { type ScanChunk, type ScanRequest, scanRecords } from "./scan.ts";
+import {
+  checkClock,
+  checkClockGrowth,
+  checkKey,
+  checkNodeId,
+  checkRepairClock,
+  checkTenantId,
+  checkValue,
+} from "./validation.ts";
+
+export interface StorageNodeOptions {
+  /** This node's id: its entry in the clocks of clients that send none. 1 to 128 bytes. */
+  readonly nodeId: string;
+  readonly limits: ConflictLimits;
+  /** Whether a stale write is answered like any other, or told so. */
+  readonly staleWrite: "accept" | "report";
+  /** A record of tombstones older than this counts as absent. */
+  readonly gcGraceMs: number;
+}
+
+export interface StorageNodeEnvironment {
+  readonly store: RecordStore;
+  readonly diskGuard: DiskGuard;
+  readonly clock: Clock;
+  readonly observer: NodeObserver;
+}
+
+export interface WriteResult {
+  readonly outcome: ConflictOutcome;
+  /** The merged clock of what the key holds now. */
+  readonly clock: VectorClock;
+  /** Versions that the key holds now. */
+  readonly siblingCount: number;
+  /**
+   * Begins with `stale write`; defined where the write was stale and the node reports that: the answer is then
+   * in-band `success = false` with this message.
+   */
+  readonly staleMessage: string | undefined;
+}
+
+export type { ReadResult } from "./read-result.ts";
+
+/** What a read-modify-write came to. */
+interface Applied {
+  readonly resolution: Resolution;
+  /** Where the store has no room for the record: nothing was stored, and it has to be tried again after this. */
+  readonly room: Promise<void> | undefined;
+  /** Undefined where nothing has to be waited for. */
+  readonly durable: Promise<void> | undefined;
+}
+
+/** Records up to this size are encoded in one buffer that is kept; a larger one gets its own. */
+const keptRecordBytes = 64 * 1024;
+
+export class StorageNode {
+  readonly #store: RecordStore;
+  readonly #diskGuard: DiskGuard;
+  readonly #clock: Clock;
+  readonly #observer: NodeObserver;
+  readonly #options: StorageNodeOptions;
+  readonly #key = new EngineKeyBuffer();
+  readonly #found: FoundEntry = { value: new Slice(), sequence: 0, kind: entryKinds.value };
+  readonly #recordBuffer = new Uint8Array(keptRecordBytes);
+
+  constructor(environment: StorageNodeEnvironment, options: StorageNodeOptions) {
+    checkNodeId(options.nodeId);
+    this.#store = environment.store;
+    this.#diskGuard = environment.diskGuard;
+    this.#clock = environment.clock;
+    this.#observer = environment.observer;
+    this.#options = options;
+  }
+
+  /**
+   * Stores a value. `clock` may be in any order; an empty one stands for a client without causality. The node
+   * reads `value` until the promise settles. Resolves when everything that the answer rests on is durable;
+   * after COMMIT_LOG_FAILED the write may or may not have happened.
+   */
+  async write(
+    tenantId: string,
+    key: string,
+    value: Uint8Array,
+    clock: readonly ClockEntry[],
+  ): Promise<WriteResult> {
+    checkTenantId(tenantId);
+    checkKey(key);
+    checkValue(value);
+    const resolution = await this.#apply(tenantId, key, liveVersion(value, checkClock(clock)), clock);
+    return this.#writeResult(resolution, tenantId, key, this.#options.staleWrite === "report");
+  }
+
+  /** Stores a tombstone under the same rules as `write`; goes on while the disk is full. */
+  async delete(tenantId: string, key: string, clock: readonly ClockEntry[]): Promise<WriteResult> {
+    checkTenantId(tenantId);
+    checkKey(key);
+    const tombstone = {
+      clock: checkClock(clock),
+      isTombstone: true,
+      value: new Slice(),
+      timestampSeconds: undefined,
+    };
+    const resolution = await this.#apply(tenantId, key, tombstone, clock);
+    return this.#writeResult(resolution, tenantId, key, this.#options.staleWrite === "report");
+  }
+
+  /** Stores what another replica holds: as `write`, but never without a clock, and a stale one always succeeds. */
+  async repair(
+    tenantId: string,
+    key: string,
+    value: Uint8Array,
+    clock: readonly ClockEntry[],
+  ): Promise<WriteResult> {
+    checkTenantId(tenantId);
+    checkKey(key);
+    checkValue(value);
+    const version = liveVersion(value, checkClock(clock));
+    checkRepairClock(version.clock);
+    const resolution = await this.#apply(tenantId, key, version, clock);
+    return this.#writeResult(resolution, tenantId, key, false);
+  }
+
+  /**
+   * What the key holds. Answers at once where that is durable already, else with a promise that waits for it;
+   * refuses a bad request by throwing at once.
+   */
+  read(tenantId: string, key: string, includeSiblings = false): ReadResult | Promise<ReadResult> {
+    checkTenantId(tenantId);
+    checkKey(key);
+    const found = this.#found;
+    this.#key.set(tenantId, key);
+    if (!this.#store.get(this.#key.bytes, this.#key.length, found)) return absentResult;
+    const result = this.#readResult(tenantId, key, includeSiblings);
+    const durable = this.#store.whenDurable(found.sequence);
+    return durable === undefined ? result : durable.then(() => result);
+  }
+
+  /**
+   * The live records of a range in key order, in chunks of bounded size, as of the moment of the first one. The
+   * view that it reads is closed when the generator ends, is returned from or throws: ABORTED where the view grew
+   * too old (go on with a new scan from the last `resumeKey`), or the reason of `signal`.
+   */
+  scan(request: ScanRequest, signal?: AbortSignal): AsyncGenerator<ScanChunk, void, void> {
+    return scanRecords(this.#store, request, signal);
+  }
+
+  /** Applies the conflict rule to the key and waits until what it came to is durable. */
+  async #apply(
+    tenantId: string,
+    key: string,
+    incoming: IncomingVersion,
+    clockAsSent: readonly ClockEntry[],
+  ): Promise<Resolution> {
+    // At least this much; how large the record becomes only the look-up tells.
+    const leastBytes = key.length + incoming.value.length;
+    for (;;) {
+      if (!incoming.isTombstone) this.#diskGuard.check(incoming.value.length);
+      const room = this.#store.whenWritable(leastBytes);
+      if (room !== undefined) {
+        await room;
+        continue;
+      }
+      const applied = this.#readModifyWrite(tenantId, key, incoming, clockAsSent);
+      if (applied.room !== undefined) {
+        await applied.room;
+        continue;
+      }
+      this.#tellObserver(applied.resolution, tenantId, key);
+      if (applied.durable !== undefined) await applied.durable;
+      return applied.resolution;
+    }
+  }
+
+  /** In one turn: nothing in here waits. */
+  #readModifyWrite(
+    tenantId: string,
+    key: string,
+    incoming: IncomingVersion,
+    clockAsSent: readonly ClockEntry[],
+  ): Applied {
+    const { nodeId, limits } = this.#options;
+    const nowMs = this.#clock.nowMs();
+    this.#key.set(tenantId, key);
+    const held = this.#heldRecord(tenantId, key, nowMs);
+    checkClockGrowth(clockAsSent, held);
+    const resolution = resolve(held, incoming, { nodeId, nowMs, limits });
+    if (resolution.record === undefined) {
+      return { resolution, room: undefined, durable: this.#store.whenDurable(this.#found.sequence) };
+    }
+    return { resolution, ...this.#put(resolution.record, resolution.recordBytes) };
+  }
+
+  /** The record of the key in `#key`, or `undefined`; its values are the store's bytes, valid until it is asked again. */
+  #heldRecord(tenantId: string, key: string, nowMs: number): VersionedRecord | undefined {
+    if (!this.#store.get(this.#key.bytes, this.#key.length, this.#found)) return undefined;
+    try {
+      const record = decodeRecord(this.#found.value);
+      return isExpired(record, nowMs, this.#options.gcGraceMs) ? undefined : record;
+    } catch (error) {
+      throw locateCorruption(error, tenantId, key);
+    }
+  }
+
+  #readResult(tenantId: string, key: string, includeSiblings: boolean): ReadResult {
+    try {
+      const { gcGraceMs } = this.#options;
+      return readResultOf(this.#found.value, includeSiblings, this.#clock.nowMs(), gcGraceMs);
+    } catch (error) {
+      throw locateCorruption(error, tenantId, key);
+    }
+  }
+
+  /** Encodes first: the record may point into the held one, whose bytes the store lends only until it is asked again. */
+  #put(record: VersionedRecord, recordBytes: number): Pick<Applied, "room" | "durable"> {
+    const buffer = recordBytes <= keptRecordBytes ? this.#recordBuffer : new Uint8Array(recordBytes);
+    const length = encodeRecord(record, buffer);
+    const room = this.#store.whenWritable(this.#key.length + length);
+    if (room !== undefined) return { room, durable: undefined };
+    const kind = record[0]!.isTombstone ? entryKinds.tombstone : entryKinds.value;
+    const { durable } = this.#store.put(this.#key.bytes, this.#key.length, kind, buffer, length);
+    return { room, durable };
+  }
+
+  #writeResult(resolution: Resolution, tenantId: string, key: string, reportStale: boolean): WriteResult {
+    const { outcome, clock, siblingCount } = resolution;
+    const staleMessage =
+      outcome === "stale" && reportStale
+        ? `stale write: key ${JSON.stringify(key)} of tenant ${JSON.stringify(tenantId)} holds a version ` +
+          "whose clock has seen this one; nothing was stored"
+        : undefined;
+    return { outcome, clock, siblingCount, staleMessage };
+  }
+
+  #tellObserver(resolution: Resolution, tenantId: string, key: string): void {
+    const { outcome, siblingCount, droppedCount } = resolution;
+    if (outcome === "stale") this.#observer.staleWrite(tenantId, key);
+    if (outcome === "outranked") this.#observer.equalClockConflict(tenantId, key, "held");
+    if (outcome === "replaced") this.#observer.equalClockConflict(tenantId, key, "incoming");
+    if (outcome === "sibling") this.#observer.siblingStored(tenantId, key, siblingCount);
+    if (droppedCount > 0) this.#observer.siblingsDropped(tenantId, key, droppedCount);
+  }
+}
+
+function liveVersion(value: Uint8Array, clock: VectorClock): IncomingVersion {
+  return { clock, isTombstone: false, value: new Slice(value), timestampSeconds: undefined };
+}
