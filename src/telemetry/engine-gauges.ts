@@ -1,0 +1,42 @@
+/** The engine's gauges, and the counters that it keeps itself; asked for at each scrape. */
+import type { EngineStatus, LevelStatus } from "../engine/status.ts";
+import type { Instruments } from "./instruments.ts";
+
+/** `status` gives undefined while no engine is open; the gauges then keep silent. */
+export function registerEngineGauges(instruments: Instruments, status: () => EngineStatus | undefined): void {
+  const gauge = (name: string, help: string, figure: (status: EngineStatus) => number): void => {
+    instruments.gauge(name, help, (target) => {
+      const current = status();
+      if (current !== undefined) target.set(figure(current));
+    });
+  };
+  gauge("memtable_size_bytes", "Bytes in the active memtable", (s) => s.activeMemtableBytes);
+  gauge("memtable_entries_total", "Entries in the active memtable", (s) => s.activeMemtableEntryCount);
+  gauge("memtable_frozen_count", "Memtables that wait for their flush", (s) => s.frozenMemtableCount);
+  gauge("memtable_pinned_bytes", "Bytes of flushed memtables that scans keep", (s) => s.pinnedMemtableBytes);
+  gauge("sstable_obsolete_bytes", "Bytes of replaced tables that scans keep", (s) => s.obsoleteTableBytes);
+  gauge("commitlog_segments_total", "Segments of the commit log", (s) => s.segmentCount);
+  gauge("commitlog_size_bytes", "Bytes of the commit log", (s) => s.commitLogBytes);
+  gauge("views_open", "Open scans and snapshots", (s) => s.viewCount);
+  gauge("views_oldest_age_seconds", "Age of the oldest open scan", (s) => s.oldestViewAgeMs / 1000);
+  gauge("storage_last_sequence", "Number of the newest entry", (s) => s.lastSequence);
+  gauge("storage_durable_sequence", "Number of the newest durable entry", (s) => s.durableSequence);
+  gauge("storage_damage", "Losses that no operator has acknowledged", (s) => s.damage.length);
+
+  const byLevel = (name: string, help: string, figure: (level: LevelStatus) => number): void => {
+    instruments.gauge(
+      name,
+      help,
+      (target) => {
+        status()?.levels.forEach((level, number) => {
+          target.set({ level: String(number) }, figure(level));
+        });
+      },
+      ["level"],
+    );
+  };
+  byLevel("sstable_count_by_level", "Tables of a level", (level) => level.tableCount);
+  byLevel("sstable_size_bytes_by_level", "Bytes of a level's tables", (level) => level.sizeBytes);
+  byLevel("sstable_entries_by_level", "Entries of a level's tables", (level) => level.entryCount);
+  byLevel("sstable_tombstones_by_level", "Tombstones of a level's tables", (level) => level.tombstoneCount);
+}

@@ -1,0 +1,66 @@
+/**
+ * Makes the node's Prometheus metrics: every name begins with `pairdb_`, every series carries `node_id`.
+ * Times are seconds and sizes bytes, as Prometheus wants them; the code hands in milliseconds.
+ */
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** 50 µs to 10 s, in steps of about two and a half. */
+export const durationBucketsSeconds: readonly number[] = [
+  0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+
+/** 256 B, doubled ten times. */
+export const sizeBucketsBytes: readonly number[] = Array.from({ length: 11 }, (_, i) => 256 * 2 ** i);
+
+export class Instruments {
+  readonly registry = new Registry();
+
+  constructor(nodeId: string) {
+    this.registry.setDefaultLabels({ node_id: nodeId });
+  }
+
+  counter<Label extends string = never>(name: string, help: string, labels: Label[] = []): Counter<Label> {
+    return new Counter({ name: `pairdb_${name}`, help, labelNames: labels, registers: [this.registry] });
+  }
+
+  /** A gauge whose value is asked for at each scrape, or set where `read` is left out. */
+  gauge<Label extends string = never>(
+    name: string,
+    help: string,
+    read?: (gauge: Gauge<Label>) => void,
+    labels: Label[] = [],
+  ): Gauge<Label> {
+    return new Gauge({
+      name: `pairdb_${name}`,
+      help,
+      labelNames: labels,
+      registers: [this.registry],
+      ...(read === undefined
+        ? {}
+        : {
+            collect() {
+              read(this);
+            },
+          }),
+    });
+  }
+
+  /** Observes seconds. */
+  durations(name: string, help: string): Histogram {
+    return this.#histogram(name, help, durationBucketsSeconds);
+  }
+
+  /** Observes bytes. */
+  sizes(name: string, help: string): Histogram {
+    return this.#histogram(name, help, sizeBucketsBytes);
+  }
+
+  #histogram(name: string, help: string, buckets: readonly number[]): Histogram {
+    return new Histogram({
+      name: `pairdb_${name}`,
+      help,
+      buckets: [...buckets],
+      registers: [this.registry],
+    });
+  }
+}

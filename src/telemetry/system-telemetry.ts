@@ -1,0 +1,85 @@
+/** The process and its disk, as metrics; asked for at each scrape. */
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { FileSystemUsage } from "../platform/file-system.ts";
+import type { ProcessStatus } from "../platform/process-status.ts";
+import type { Instruments } from "./instruments.ts";
+
+export interface SystemSources {
+  readonly clock: Clock;
+  readonly processStatus: () => ProcessStatus;
+  /** Usage of the file system that holds the data; throws while there is none. */
+  readonly diskUsage: () => FileSystemUsage;
+}
+
+const lagProbeIntervalMs = 250;
+
+export class SystemTelemetry {
+  readonly #sources: SystemSources;
+  #longestLagMs = 0;
+  #timer: Timer | undefined;
+
+  constructor(instruments: Instruments, sources: SystemSources) {
+    this.#sources = sources;
+    const disk = (name: string, help: string, figure: (usage: FileSystemUsage) => number): void => {
+      instruments.gauge(`system_disk_${name}`, help, (gauge) => {
+        const usage = diskUsage(sources);
+        if (usage !== undefined) gauge.set(figure(usage));
+      });
+    };
+    disk("usage_bytes", "Bytes in use on the file system of the data", usedBytes);
+    disk("available_bytes", "Bytes that may still be written", (usage) => usage.availableBytes);
+    disk("usage_percent", "Share of the file system in use", (usage) =>
+      usage.totalBytes === 0 ? 0 : (100 * usedBytes(usage)) / usage.totalBytes,
+    );
+    const process = (name: string, help: string, figure: (status: ProcessStatus) => number): void => {
+      instruments.gauge(`system_${name}`, help, (gauge) => gauge.set(figure(sources.processStatus())));
+    };
+    process(
+      "memory_usage_bytes",
+      "Memory of the process without mapped files",
+      (status) => status.memoryBytes,
+    );
+    process(
+      "mapped_resident_bytes",
+      "Pages of mapped files that are in memory",
+      (status) => status.mappedResidentBytes,
+    );
+    process("threads", "Threads of the process", (status) => status.threadCount);
+    instruments.gauge(
+      "system_event_loop_lag_seconds",
+      "Longest delay of the main thread since the last scrape",
+      (gauge) => {
+        gauge.set(this.#longestLagMs / 1000);
+        this.#longestLagMs = 0;
+      },
+    );
+    this.#probeLag();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  /** A timer that comes late was kept waiting by whatever held the main thread. */
+  #probeLag(): void {
+    const { clock } = this.#sources;
+    const dueMs = clock.monotonicMs() + lagProbeIntervalMs;
+    this.#timer = clock.after(lagProbeIntervalMs, () => {
+      this.#longestLagMs = Math.max(this.#longestLagMs, clock.monotonicMs() - dueMs);
+      this.#probeLag();
+    });
+  }
+}
+
+function usedBytes(usage: FileSystemUsage): number {
+  return usage.totalBytes - usage.availableBytes;
+}
+
+/** Before the data directory exists there is nothing to tell. */
+function diskUsage(sources: SystemSources): FileSystemUsage | undefined {
+  try {
+    return sources.diskUsage();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,83 @@
+/** Everything that tells the outside about the node, wired together. */
+import type { EngineStatus } from "../engine/status.ts";
+import type { DiskState } from "../node/disk-guard.ts";
+import { registerEngineGauges } from "./engine-gauges.ts";
+import { EngineTelemetry } from "./engine-telemetry.ts";
+import { NodeHealth } from "./health.ts";
+import type { MetricsText } from "./health-types.ts";
+import { Instruments } from "./instruments.ts";
+import type { Logger } from "./logger.ts";
+import { NodeTelemetry } from "./node-telemetry.ts";
+import { RpcTelemetry } from "./rpc-telemetry.ts";
+import { type SystemSources, SystemTelemetry } from "./system-telemetry.ts";
+
+export interface TelemetryOptions extends SystemSources {
+  readonly nodeId: string;
+  readonly version: string;
+  readonly logger: Logger;
+}
+
+/** The node once its store is open. */
+export interface ObservedNode {
+  readonly engineStatus: () => EngineStatus;
+  readonly diskState: () => DiskState;
+}
+
+export class Telemetry {
+  readonly health = new NodeHealth();
+  readonly engineObserver: EngineTelemetry;
+  readonly nodeObserver: NodeTelemetry;
+  readonly rpcObserver: RpcTelemetry;
+  readonly #instruments: Instruments;
+  readonly #system: SystemTelemetry;
+  #node: ObservedNode | undefined;
+
+  constructor(options: TelemetryOptions) {
+    const { nodeId, version, logger } = options;
+    this.#instruments = new Instruments(nodeId);
+    this.engineObserver = new EngineTelemetry(this.#instruments, logger, (phase, percent) =>
+      this.health.recovering(phase, percent),
+    );
+    this.nodeObserver = new NodeTelemetry(this.#instruments, logger);
+    this.rpcObserver = new RpcTelemetry(this.#instruments, logger);
+    this.#system = new SystemTelemetry(this.#instruments, options);
+    registerEngineGauges(this.#instruments, () => this.#node?.engineStatus());
+    this.#instruments
+      .gauge("build_info", "Always 1, labelled with the version", undefined, ["version"])
+      .set({ version }, 1);
+  }
+
+  /** The store is open: its gauges and its health are told from now on. */
+  observe(node: ObservedNode): void {
+    this.#node = node;
+    this.health.observe({
+      diskState: node.diskState,
+      damage: () => node.engineStatus().damage.map((damage) => damage.message),
+      writingStopped: () => node.engineStatus().writingStopped?.message,
+      figures: () => figures(node.engineStatus()),
+    });
+  }
+
+  async metricsText(): Promise<MetricsText> {
+    const { registry } = this.#instruments;
+    return { contentType: registry.contentType, body: await registry.metrics() };
+  }
+
+  stop(): void {
+    this.#system.stop();
+  }
+}
+
+/** What HealthCheck tells beside the status. */
+function figures(status: EngineStatus): Record<string, string> {
+  const tableCount = status.levels.reduce((sum, level) => sum + level.tableCount, 0);
+  return {
+    store_id: status.storeId,
+    last_sequence: String(status.lastSequence),
+    durable_sequence: String(status.durableSequence),
+    memtable_bytes: String(status.activeMemtableBytes),
+    table_count: String(tableCount),
+    commit_log_bytes: String(status.commitLogBytes),
+    damage_count: String(status.damage.length),
+  };
+}

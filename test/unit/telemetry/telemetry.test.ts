@@ -1,0 +1,314 @@
+import { describe, expect, test } from "bun:test";
+import { StorageError } from "../../../src/base/errors.ts";
+import type { EngineStatus } from "../../../src/engine/status.ts";
+import type { DiskState } from "../../../src/node/disk-guard.ts";
+import type { Clock } from "../../../src/platform/clock.ts";
+import { parseProcessStatus, readProcessStatus } from "../../../src/platform/process-status.ts";
+import type { StatusName } from "../../../src/rpc/observer.ts";
+import { createLogger } from "../../../src/telemetry/logger.ts";
+import { Telemetry } from "../../../src/telemetry/telemetry.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+
+const level = {
+  tableCount: 2,
+  sizeBytes: 4096,
+  entryCount: 10,
+  tombstoneCount: 1,
+  bloomNegatives: 0,
+  bloomFalsePositives: 0,
+  blockReads: 0,
+};
+
+const status: EngineStatus = {
+  storeId: "store",
+  lastSequence: 12,
+  durableSequence: 11,
+  activeMemtableBytes: 100,
+  activeMemtableEntryCount: 5,
+  frozenMemtableCount: 1,
+  pinnedMemtableBytes: 0,
+  levels: [level, { ...level, tableCount: 3 }],
+  obsoleteTableBytes: 0,
+  segmentCount: 2,
+  commitLogBytes: 2048,
+  viewCount: 0,
+  oldestViewAgeMs: 0,
+  damage: [],
+  writingStopped: undefined,
+};
+
+class Fixture {
+  readonly lines: Record<string, unknown>[] = [];
+  readonly telemetry: Telemetry;
+  diskState: DiskState = "ok";
+  status = status;
+
+  constructor(clock: Clock = new ManualClock()) {
+    const write = (line: string) => this.lines.push(JSON.parse(line));
+    this.telemetry = new Telemetry({
+      nodeId: "n1",
+      version: "1.2.3",
+      logger: createLogger({ nodeId: "n1", level: "debug", format: "json", write }),
+      clock,
+      processStatus: () => ({ memoryBytes: 7000, mappedResidentBytes: 500, threadCount: 9 }),
+      diskUsage: () => ({ totalBytes: 1000, availableBytes: 250 }),
+    });
+  }
+
+  observe(): this {
+    this.telemetry.observe({ engineStatus: () => this.status, diskState: () => this.diskState });
+    return this;
+  }
+
+  async metrics(): Promise<string> {
+    return (await this.telemetry.metricsText()).body;
+  }
+
+  /** The value of a series; its labels without `node_id`, as Prometheus writes them. */
+  async value(name: string, labels = ""): Promise<number | undefined> {
+    const separator = labels === "" ? "" : ",";
+    const series = `pairdb_${name}{${labels}${separator}node_id="n1"} `;
+    const line = (await this.metrics()).split("\n").find((candidate) => candidate.startsWith(series));
+    return line === undefined ? undefined : Number(line.slice(series.length));
+  }
+}
+
+/** Names that dashboards and alerts know, of what this version has, with their types. */
+const contract: Record<string, string> = {
+  storage_write_requests_total: "counter",
+  storage_write_requests_duration_seconds: "histogram",
+  storage_write_requests_bytes: "histogram",
+  storage_read_requests_total: "counter",
+  storage_read_requests_duration_seconds: "histogram",
+  storage_read_requests_bytes: "histogram",
+  storage_repair_requests_total: "counter",
+  storage_repair_requests_duration_seconds: "histogram",
+  memtable_size_bytes: "gauge",
+  memtable_entries_total: "gauge",
+  memtable_flushes_total: "counter",
+  memtable_flush_duration_seconds: "histogram",
+  sstable_count_by_level: "gauge",
+  sstable_size_bytes_by_level: "gauge",
+  sstable_writes_total: "counter",
+  sstable_write_duration_seconds: "histogram",
+  commitlog_segments_total: "gauge",
+  commitlog_size_bytes: "gauge",
+  commitlog_appends_total: "counter",
+  commitlog_append_duration_seconds: "histogram",
+  commitlog_syncs_total: "counter",
+  commitlog_sync_duration_seconds: "histogram",
+  system_disk_usage_bytes: "gauge",
+  system_disk_available_bytes: "gauge",
+  system_disk_usage_percent: "gauge",
+  system_memory_usage_bytes: "gauge",
+  system_mapped_resident_bytes: "gauge",
+  system_threads: "gauge",
+  system_event_loop_lag_seconds: "gauge",
+};
+
+describe("metrics", () => {
+  test("the names and types of the contract are there, and every series carries node_id", async () => {
+    const text = await new Fixture().observe().metrics();
+    for (const [name, type] of Object.entries(contract))
+      expect(text).toContain(`# TYPE pairdb_${name} ${type}\n`);
+    const series = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    expect(series.filter((line) => !/^pairdb_\w+\{.*node_id="n1".*\} /.test(line))).toEqual([]);
+  });
+
+  test("durations start at 50 µs, sizes double ten times from 256 B", async () => {
+    const text = await new Fixture().metrics();
+    const buckets = (name: string) =>
+      [...text.matchAll(new RegExp(`^pairdb_${name}_bucket\\{le="([^"]+)"`, "gm"))].map((match) => match[1]);
+    const durations = buckets("storage_write_requests_duration_seconds");
+    expect([durations[0], durations.at(-2)]).toEqual(["0.00005", "10"]);
+    const sizes = buckets("storage_write_requests_bytes");
+    expect([sizes[0], sizes.at(-2), sizes.length]).toEqual(["256", "262144", 12]);
+  });
+
+  test("a call counts once, under its kind, as an error only when the node is at fault", async () => {
+    const fixture = new Fixture();
+    const { rpcObserver } = fixture.telemetry;
+    const statuses: StatusName[] = ["OK", "OK", "INVALID_ARGUMENT", "INTERNAL", "RESOURCE_EXHAUSTED"];
+    for (const status of statuses) {
+      rpcObserver.callFinished({ method: "Write", status, durationMs: 2, valueBytes: 300 });
+    }
+    rpcObserver.callFinished({ method: "HealthCheck", status: "OK", durationMs: 1, valueBytes: 0 });
+    expect(await fixture.value("storage_write_requests_total", 'error="false"')).toBe(3);
+    expect(await fixture.value("storage_write_requests_total", 'error="true"')).toBe(2);
+    expect(await fixture.value("storage_read_requests_total", 'error="false"')).toBe(0);
+    expect(await fixture.value("storage_write_requests_duration_seconds_sum")).toBeCloseTo(0.01);
+    expect(await fixture.value("storage_write_requests_bytes_bucket", 'le="256"')).toBe(0);
+    expect(await fixture.value("storage_write_requests_bytes_bucket", 'le="512"')).toBe(5);
+    expect(await fixture.value("rpc_requests_total", 'method="HealthCheck",status="OK"')).toBe(1);
+    expect(await fixture.value("rpc_requests_total", 'method="Write",status="INVALID_ARGUMENT"')).toBe(1);
+  });
+
+  test("the engine's events are counted", async () => {
+    const fixture = new Fixture();
+    const { engineObserver } = fixture.telemetry;
+    engineObserver.commitLogAppended(7, 900, 1);
+    engineObserver.commitLogSynced(4);
+    engineObserver.flushFinished(10, 4096, 250);
+    engineObserver.flushFailed(new StorageError("DISK_FULL", "no room"));
+    engineObserver.writeStalled(30);
+    engineObserver.viewAborted(1000, "old");
+    engineObserver.corruptionFound(new StorageError("CORRUPTED_DATA", "bad", { file: "f", offset: 3 }));
+    expect(await fixture.value("commitlog_appends_total")).toBe(7);
+    expect(await fixture.value("commitlog_syncs_total")).toBe(1);
+    expect(await fixture.value("commitlog_sync_duration_seconds_sum")).toBe(0.004);
+    expect(await fixture.value("memtable_flushes_total")).toBe(1);
+    expect(await fixture.value("memtable_flush_failures_total")).toBe(1);
+    expect(await fixture.value("sstable_writes_total")).toBe(1);
+    expect(await fixture.value("sstable_written_bytes_total")).toBe(4096);
+    expect(await fixture.value("memtable_write_stall_seconds_count")).toBe(1);
+    expect(await fixture.value("views_aborted_total")).toBe(1);
+    expect(await fixture.value("storage_corruptions_total")).toBe(1);
+    expect(await fixture.value("storage_writing_stopped")).toBe(0);
+    engineObserver.writingStopped(new StorageError("COMMIT_LOG_FAILED", "EIO"));
+    expect(await fixture.value("storage_writing_stopped")).toBe(1);
+    expect(fixture.lines.find((line) => line["msg"] === "corruption found")).toMatchObject({
+      file: "f",
+      offset: 3,
+    });
+  });
+
+  test("the node's decisions are counted, and no key is logged", async () => {
+    const fixture = new Fixture();
+    const { nodeObserver } = fixture.telemetry;
+    nodeObserver.staleWrite("tenant", "secret");
+    nodeObserver.equalClockConflict("tenant", "secret", "held");
+    nodeObserver.siblingStored("tenant", "secret", 2);
+    nodeObserver.siblingsDropped("tenant", "secret", 3);
+    nodeObserver.diskStateChanged("full", 0.97);
+    expect(await fixture.value("storage_stale_writes_total")).toBe(1);
+    expect(await fixture.value("storage_equal_clock_conflicts_total")).toBe(1);
+    expect(await fixture.value("storage_siblings_total")).toBe(1);
+    expect(await fixture.value("storage_siblings_dropped_total")).toBe(3);
+    expect(JSON.stringify(fixture.lines)).not.toContain("secret");
+    expect(fixture.lines.at(-1)).toMatchObject({ level: "error", state: "full", used_percent: 97 });
+  });
+
+  test("gauges are read at the scrape, those of the engine once it is open", async () => {
+    const fixture = new Fixture();
+    expect(await fixture.value("memtable_size_bytes")).toBe(0);
+    expect(await fixture.value("sstable_count_by_level", 'level="1"')).toBeUndefined();
+    fixture.observe();
+    expect(await fixture.value("memtable_size_bytes")).toBe(100);
+    expect(await fixture.value("sstable_count_by_level", 'level="1"')).toBe(3);
+    fixture.status = { ...status, activeMemtableBytes: 200 };
+    expect(await fixture.value("memtable_size_bytes")).toBe(200);
+    expect(await fixture.value("system_disk_usage_bytes")).toBe(750);
+    expect(await fixture.value("system_disk_usage_percent")).toBe(75);
+    expect(await fixture.value("system_memory_usage_bytes")).toBe(7000);
+    expect(await fixture.value("system_mapped_resident_bytes")).toBe(500);
+    expect(await fixture.value("system_threads")).toBe(9);
+    expect(await fixture.value("build_info", 'version="1.2.3"')).toBe(1);
+  });
+
+  test("the event loop's lag is the longest delay of a timer since the last scrape", async () => {
+    let monotonicMs = 0;
+    let fire: (lateMs: number) => void = () => undefined;
+    const clock: Clock = {
+      nowMs: () => 0,
+      monotonicMs: () => monotonicMs,
+      after(delayMs, callback) {
+        fire = (lateMs) => {
+          monotonicMs += delayMs + lateMs;
+          callback();
+        };
+        return { cancel: () => undefined };
+      },
+    };
+    const fixture = new Fixture(clock);
+    fire(80);
+    fire(5);
+    expect(await fixture.value("system_event_loop_lag_seconds")).toBe(0.08);
+    fire(5);
+    expect(await fixture.value("system_event_loop_lag_seconds")).toBe(0.005);
+  });
+
+  test("nothing keeps running after the end", () => {
+    const clock = new ManualClock();
+    const { telemetry } = new Fixture(clock);
+    clock.advance(10_000);
+    telemetry.stop();
+    expect(clock.pendingTimerCount).toBe(0);
+  });
+});
+
+describe("health", () => {
+  test("a node that starts is alive and not ready, and says how far it is", () => {
+    const { telemetry } = new Fixture();
+    expect(telemetry.health.readiness()).toEqual({
+      ready: false,
+      reasons: ["the node is starting: starting, 0 %"],
+      phase: "starting",
+      percent: 0,
+    });
+    telemetry.engineObserver.recoveryProgress("commit log", 40);
+    expect(telemetry.health.readiness()).toMatchObject({ ready: false, phase: "commit log", percent: 40 });
+    expect(telemetry.health.health().status).toBe("healthy");
+  });
+
+  test("ready while it serves, until it stops", () => {
+    const { telemetry } = new Fixture().observe();
+    expect(telemetry.health.readiness().ready).toBe(false);
+    telemetry.health.serving();
+    expect(telemetry.health.readiness()).toEqual({
+      ready: true,
+      reasons: [],
+      phase: "serving",
+      percent: 100,
+    });
+    expect(telemetry.health.health()).toMatchObject({
+      status: "healthy",
+      reasons: [],
+      metrics: { phase: "serving", store_id: "store", table_count: "5", damage_count: "0" },
+    });
+    telemetry.health.stopping();
+    expect(telemetry.health.readiness()).toMatchObject({ ready: false, reasons: ["the node is stopping"] });
+  });
+
+  const damage = { file: "f", offset: 0, lengthBytes: 1, message: "3 records of f", foundAtMs: 0 };
+
+  test.each<[string, DiskState, Partial<EngineStatus>, string, boolean, string]>([
+    ["a disk that fills up", "warning", {}, "healthy", true, ""],
+    ["a throttled disk", "throttled", {}, "degraded", true, "large writes are refused"],
+    ["a full disk", "full", {}, "unhealthy", false, "all writes are refused"],
+    ["lost data", "ok", { damage: [damage] }, "degraded", true, "data was lost: 3 records of f"],
+    [
+      "stopped writing",
+      "ok",
+      { writingStopped: new Error("EIO") },
+      "unhealthy",
+      false,
+      "writing has stopped: EIO",
+    ],
+  ])("%s", (_name, diskState, change, health, ready, reason) => {
+    const fixture = new Fixture().observe();
+    fixture.telemetry.health.serving();
+    fixture.diskState = diskState;
+    fixture.status = { ...status, ...change };
+    const report = fixture.telemetry.health.health();
+    expect(report.status).toBe(health as "healthy");
+    expect(report.reasons.join()).toContain(reason);
+    expect(fixture.telemetry.health.readiness().ready).toBe(ready);
+  });
+});
+
+describe("process status", () => {
+  test("counts anonymous and shared pages, and mapped ones apart", () => {
+    const text = "Name:\tbun\nRssAnon:\t    100 kB\nRssFile:\t  30 kB\nRssShmem:\t 7 kB\nThreads:\t12\n";
+    expect(parseProcessStatus(text)).toEqual({
+      memoryBytes: 107 * 1024,
+      mappedResidentBytes: 30 * 1024,
+      threadCount: 12,
+    });
+  });
+
+  test("this process has some", () => {
+    const status = readProcessStatus();
+    expect(status.memoryBytes).toBeGreaterThan(1024 * 1024);
+    expect(status.threadCount).toBeGreaterThan(0);
+  });
+});
