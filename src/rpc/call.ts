@@ -1,0 +1,119 @@
+/**
+ * One admitted call, from the gate to its last answer: what both sides of a road know of it.
+ *
+ * A call is *interrupted* by its deadline, its caller's cancellation or the node's stop: whoever waits in it stops
+ * waiting at once. What was already asked of the node goes on, so a write that was interrupted may have happened.
+ *
+ * Invariants:
+ * 1. A call ends exactly once, and is reported exactly once.
+ * 2. Nothing waits in an ended call, and the source of its stream is released.
+ */
+import { Code, ConnectError } from "@connectrpc/connect";
+import { adoptConnectError, isWithheld, statusName, storageCodeOf, toConnectError } from "./errors.ts";
+import type { RpcObserver, StatusName } from "./observer.ts";
+
+/** What the gate gives to each call; owned by the gate. */
+export interface CallEnvironment {
+  readonly observer: RpcObserver;
+  monotonicMs(): number;
+  newRequestId(): string;
+  /** The call has ended and is out of the way. */
+  left(call: Call): void;
+}
+
+export class Call {
+  /** The method's name without its service. */
+  readonly method: string;
+  readonly isStream: boolean;
+  /** Bytes of values that the call brought or fetched; implementations count it up. */
+  valueBytes = 0;
+  readonly #environment: CallEnvironment;
+  readonly #startedMs: number;
+  #requestId: string | undefined;
+  #isAnswered = false;
+  #hasEnded = false;
+  #interruption: ConnectError | undefined;
+  #stopWaiting: ((reason: ConnectError) => void) | undefined;
+  #releaseSource: (() => void) | undefined;
+
+  constructor(method: string, isStream: boolean, environment: CallEnvironment) {
+    this.method = method;
+    this.isStream = isStream;
+    this.#environment = environment;
+    this.#startedMs = environment.monotonicMs();
+  }
+
+  /** Names the call in logs and failures. Made when first asked for: most calls need none. */
+  get requestId(): string {
+    this.#requestId ??= this.#environment.newRequestId();
+    return this.#requestId;
+  }
+
+  /** Waits for work of the node, or throws the interruption. At most one wait at a time. */
+  async wait<T>(work: T | Promise<T>): Promise<T> {
+    if (this.#interruption !== undefined) throw this.#interruption;
+    if (!(work instanceof Promise)) return work;
+    return new Promise<T>((resolve, reject) => {
+      this.#stopWaiting = reject;
+      work.then(resolve, reject);
+    }).finally(() => {
+      this.#stopWaiting = undefined;
+    });
+  }
+
+  /** The source's items, one `wait` each; the source is released when the call ends, however it does. */
+  async *each<T>(source: AsyncGenerator<T, void, void>): AsyncGenerator<T, void, void> {
+    // Not awaited: a source in the middle of a step is released after it, and its failure concerns nobody then.
+    this.#releaseSource = () => void source.return().catch(() => undefined);
+    for (;;) {
+      const step = await this.wait(source.next());
+      if (step.done === true) return;
+      yield step.value;
+    }
+  }
+
+  /** The implementation has given its whole answer. */
+  answered(): void {
+    this.#isAnswered = true;
+  }
+
+  /** The failure as its caller gets it; what the caller may not see is reported. */
+  failure(error: unknown): ConnectError {
+    if (isWithheld(error)) {
+      this.#environment.observer.callFailed(this.method, this.requestId, error, storageCodeOf(error));
+    }
+    return toConnectError(error, this.requestId);
+  }
+
+  /** Ends every wait in the call, now and later. */
+  interrupt(reason: ConnectError): void {
+    this.#interruption ??= reason;
+    this.#stopWaiting?.(this.#interruption);
+  }
+
+  /**
+   * The road is done with the call: `reason` is the failure that its caller gets. Anything else that is no failure
+   * of ours means success after a whole answer, and before it that the caller went away.
+   */
+  end(reason: unknown): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    const status = this.#statusAt(reason);
+    if (status !== "OK") this.interrupt(interruptionBy(reason));
+    this.#releaseSource?.();
+    const durationMs = this.#environment.monotonicMs() - this.#startedMs;
+    const { method, valueBytes } = this;
+    this.#environment.observer.callFinished({ method, status, durationMs, valueBytes });
+    this.#environment.left(this);
+  }
+
+  #statusAt(reason: unknown): StatusName {
+    if (!(reason instanceof ConnectError)) return this.#isAnswered ? "OK" : "CANCELLED";
+    adoptConnectError(reason);
+    return statusName(reason.code);
+  }
+}
+
+function interruptionBy(reason: unknown): ConnectError {
+  return reason instanceof ConnectError ? reason : new ConnectError("the caller went away", Code.Canceled);
+}

@@ -1,0 +1,99 @@
+/**
+ * The one gate in front of every road into the node: a request becomes a `Call` here or is refused, and no
+ * implementation runs without a call. It is closed until the node has recovered and again once it stops.
+ *
+ * Invariants:
+ * 1. `Call`s are made nowhere else.
+ * 2. Every admitted call is among those in flight until it ends.
+ */
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { ConnectError } from "@connectrpc/connect";
+import { StorageError } from "../base/errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Random } from "../platform/random.ts";
+import { Call, type CallEnvironment } from "./call.ts";
+import { toConnectError } from "./errors.ts";
+import type { RpcObserver } from "./observer.ts";
+
+export interface GateOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: RpcObserver;
+}
+
+interface Waiter {
+  readonly isDone: () => boolean;
+  readonly resolve: () => void;
+}
+
+export class Gate {
+  readonly observer: RpcObserver;
+  readonly #environment: CallEnvironment;
+  readonly #inFlight = new Set<Call>();
+  #unaryCount = 0;
+  #refusal: StorageError | undefined = new StorageError("UNAVAILABLE", "the node is starting");
+  #waiters: Waiter[] = [];
+
+  constructor(options: GateOptions) {
+    this.observer = options.observer;
+    this.#environment = {
+      observer: options.observer,
+      monotonicMs: () => options.clock.monotonicMs(),
+      newRequestId: () => hex32(options.random) + hex32(options.random),
+      left: (call) => this.#leave(call),
+    };
+  }
+
+  /** Lets calls in. */
+  open(): void {
+    this.#refusal = undefined;
+  }
+
+  /** Refuses calls from now on; those in flight go on. */
+  close(refusal: StorageError): void {
+    this.#refusal = refusal;
+  }
+
+  /** Throws the refusal as its caller gets it. */
+  admit(method: DescMethod): Call {
+    if (this.#refusal !== undefined) {
+      this.observer.requestRejected("not_serving");
+      throw toConnectError(this.#refusal, "");
+    }
+    const call = new Call(method.name, method.methodKind !== "unary", this.#environment);
+    this.#inFlight.add(call);
+    if (!call.isStream) this.#unaryCount++;
+    return call;
+  }
+
+  /** Ends the streams in flight with this failure. */
+  interruptStreams(reason: ConnectError): void {
+    for (const call of this.#inFlight) if (call.isStream) call.interrupt(reason);
+  }
+
+  /** Resolves when no unary call is in flight. */
+  whenUnaryIdle(): Promise<void> {
+    return this.#when(() => this.#unaryCount === 0);
+  }
+
+  /** Resolves when no call at all is in flight. */
+  whenIdle(): Promise<void> {
+    return this.#when(() => this.#inFlight.size === 0);
+  }
+
+  #leave(call: Call): void {
+    this.#inFlight.delete(call);
+    if (!call.isStream) this.#unaryCount--;
+    for (const waiter of this.#waiters) if (waiter.isDone()) waiter.resolve();
+    this.#waiters = this.#waiters.filter((waiter) => !waiter.isDone());
+  }
+
+  #when(isDone: () => boolean): Promise<void> {
+    if (isDone()) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push({ isDone, resolve }));
+  }
+}
+
+function hex32(random: Random): string {
+  return random.uint32().toString(16).padStart(8, "0");
+}

@@ -1,0 +1,91 @@
+/** The node's own types to messages of the wire and back. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Slice } from "../base/bytes.ts";
+import {
+  ErrorCode,
+  type KeyValueEntrySchema,
+  type ReadResponseSchema,
+  type VectorClock as VectorClockMessage,
+  type VectorClockSchema,
+} from "../gen/storage/storage_node_pb.ts";
+import type { ScanRecord } from "../node/scan.ts";
+import type { ReadResult, WriteResult } from "../node/storage-node.ts";
+import type { Version } from "../versions/record.ts";
+import type { ClockEntry, VectorClock } from "../versions/vector-clock.ts";
+
+type EntryInit = MessageInitShape<typeof KeyValueEntrySchema>;
+
+/** The entries as they came; the node checks them. */
+export function clockEntries(message: VectorClockMessage | undefined): ClockEntry[] {
+  if (message === undefined) return [];
+  return message.entries.map((entry) => ({
+    nodeId: entry.coordinatorNodeId,
+    timestamp: entry.logicalTimestamp,
+  }));
+}
+
+/** An empty clock is no message at all. */
+function clockMessage(clock: VectorClock): MessageInitShape<typeof VectorClockSchema> | undefined {
+  if (clock.length === 0) return undefined;
+  return {
+    entries: clock.map((entry) => ({
+      coordinatorNodeId: entry.nodeId,
+      logicalTimestamp: entry.timestamp,
+    })),
+  };
+}
+
+/** The answer to a write or delete. */
+export function writeResponse(result: WriteResult) {
+  const vectorClock = clockMessage(result.clock);
+  return {
+    success: result.staleMessage === undefined,
+    ...(result.staleMessage === undefined ? {} : { errorMessage: result.staleMessage }),
+    ...(vectorClock === undefined ? {} : { updatedVectorClock: vectorClock }),
+  };
+}
+
+/** The answer to a read; an absent or deleted key is an answer too. */
+export function readResponse(
+  result: ReadResult,
+  tenantId: string,
+  key: string,
+): MessageInitShape<typeof ReadResponseSchema> {
+  const vectorClock = clockMessage(result.clock);
+  return {
+    success: result.found,
+    ...(result.found ? {} : { errorCode: ErrorCode.KEY_NOT_FOUND, errorMessage: "key not found" }),
+    value: result.value,
+    ...(vectorClock === undefined ? {} : { vectorClock }),
+    siblings: result.siblings.map((version) => siblingEntry(version, tenantId, key)),
+    siblingCount: result.siblingCount,
+  };
+}
+
+function siblingEntry(version: Version, tenantId: string, key: string): EntryInit {
+  const vectorClock = clockMessage(version.clock);
+  return {
+    tenantId,
+    key,
+    value: sliceBytes(version.value),
+    ...(vectorClock === undefined ? {} : { vectorClock }),
+    timestamp: BigInt(version.timestampSeconds),
+    isTombstone: version.isTombstone,
+  };
+}
+
+export function scanEntry(record: ScanRecord, tenantId: string): EntryInit {
+  const vectorClock = clockMessage(record.clock);
+  return {
+    tenantId,
+    key: record.key,
+    value: record.value,
+    ...(vectorClock === undefined ? {} : { vectorClock }),
+    timestamp: BigInt(record.timestampSeconds),
+  };
+}
+
+/** The slice's bytes without a copy: the message is encoded before its owner reuses them. */
+function sliceBytes(slice: Slice): Uint8Array {
+  return slice.bytes.subarray(slice.start, slice.start + slice.length);
+}

@@ -1,0 +1,61 @@
+/**
+ * What the RPC edge tells the outside. It calls these as things happen, on the main thread; an observer returns
+ * at once and never throws.
+ */
+import type { StorageErrorCode } from "../base/errors.ts";
+
+/** gRPC's status names. */
+export type StatusName =
+  | "OK"
+  | "CANCELLED"
+  | "UNKNOWN"
+  | "INVALID_ARGUMENT"
+  | "DEADLINE_EXCEEDED"
+  | "NOT_FOUND"
+  | "ALREADY_EXISTS"
+  | "PERMISSION_DENIED"
+  | "RESOURCE_EXHAUSTED"
+  | "FAILED_PRECONDITION"
+  | "ABORTED"
+  | "OUT_OF_RANGE"
+  | "UNIMPLEMENTED"
+  | "INTERNAL"
+  | "UNAVAILABLE"
+  | "DATA_LOSS"
+  | "UNAUTHENTICATED";
+
+/** One call from its admission to its last answer. */
+export interface FinishedCall {
+  /** "Write", "Read", …; the method's name without the service. */
+  readonly method: string;
+  readonly status: StatusName;
+  readonly durationMs: number;
+  /** Bytes of values that the call brought or fetched. */
+  readonly valueBytes: number;
+}
+
+/** Why a request was turned away before it became a call. */
+export type RejectReason =
+  | "host"
+  | "http_method"
+  | "content_type"
+  | "origin"
+  | "unknown_method"
+  | "not_serving"
+  | "connection_limit";
+
+export interface RpcObserver {
+  /** Every admitted call ends here exactly once. */
+  callFinished(call: FinishedCall): void;
+  requestRejected(reason: RejectReason): void;
+  /** A failure that a client may not see whole: the node's own fault, with its cause, under the call's id. */
+  callFailed(method: string, requestId: string, error: unknown, code: StorageErrorCode): void;
+}
+
+const ignore = (): void => {};
+
+export const silentRpcObserver: RpcObserver = {
+  callFinished: ignore,
+  requestRejected: ignore,
+  callFailed: ignore,
+};

@@ -1,0 +1,79 @@
+/**
+ * The one HTTP application: probes, metrics, and RPC by Connect and gRPC-Web. Both ports hand it their requests,
+ * so behind a proxy either can serve everything.
+ *
+ *   GET  /health            status, reasons, figures; 503 when unhealthy
+ *   GET  /health/live       200 as long as the process answers
+ *   GET  /ready             200 when traffic may come, else 503; phase and percent of the recovery
+ *   GET  /health/ready      the same
+ *   GET  /metrics           Prometheus text (the path is configurable)
+ *   POST /PACKAGE.SERVICE/METHOD
+ */
+import {
+  universalServerRequestFromFetch,
+  universalServerResponseToFetch,
+} from "@connectrpc/connect/protocol";
+import { type Context, Hono } from "hono";
+import type { RpcHandler } from "../rpc/bridge.ts";
+import type { RpcObserver } from "../rpc/observer.ts";
+import type { HealthSource, MetricsText } from "../telemetry/health-types.ts";
+import { hostPolicy } from "./host-policy.ts";
+import { guardHost, guardOrigin, guardRpc } from "./http-guard.ts";
+import type { ServerSettings } from "./settings.ts";
+
+export interface HttpAppOptions {
+  readonly settings: ServerSettings;
+  readonly rpc: RpcHandler;
+  readonly health: HealthSource;
+  readonly metricsText: () => Promise<MetricsText>;
+  readonly observer: RpcObserver;
+  /** Where gRPC is, for callers who knock at the wrong door; undefined before it is open. */
+  readonly grpcPort: () => number | undefined;
+}
+
+/** A service's name has a dot in it, so a page's path is never taken for a method. */
+const rpcRoute = "/:service{[A-Za-z_]\\w*(?:\\.[A-Za-z_]\\w*)+}/:method{[A-Za-z_]\\w*}";
+
+export function createHttpApp(options: HttpAppOptions): Hono {
+  const app = new Hono();
+  // Probes and metrics come first: they are for machines that call by whatever name they like.
+  addProbes(app, options);
+  addMetrics(app, options);
+  addGuards(app, options);
+  app.all(rpcRoute, guardRpc(options.grpcPort, options.observer), async (context) => {
+    const request = universalServerRequestFromFetch(context.req.raw, {});
+    return universalServerResponseToFetch(await options.rpc(request));
+  });
+  app.notFound((context) => context.text("nothing is here; try /health\n", 404));
+  return app;
+}
+
+function addProbes(app: Hono, { health, settings }: HttpAppOptions): void {
+  const node_id = settings.nodeId;
+  app.get("/health", (context) => {
+    const report = health.health();
+    return context.json({ node_id, ...report }, report.status === "unhealthy" ? 503 : 200);
+  });
+  app.get("/health/live", (context) => context.json({ node_id, status: "alive" }));
+  const ready = (context: Context) => {
+    const report = health.readiness();
+    return context.json({ node_id, ...report }, report.ready ? 200 : 503);
+  };
+  app.get("/ready", ready);
+  app.get("/health/ready", ready);
+}
+
+function addMetrics(app: Hono, { settings, metricsText }: HttpAppOptions): void {
+  if (settings.metricsPath === undefined) return;
+  app.get(settings.metricsPath, async (context) => {
+    const { contentType, body } = await metricsText();
+    return context.body(body, 200, { "content-type": contentType });
+  });
+}
+
+function addGuards(app: Hono, { settings, observer }: HttpAppOptions): void {
+  const { nodeId, host, httpHost, allowedHosts, corsOrigins } = settings;
+  const isAllowedHost = hostPolicy({ listenHosts: [host, httpHost], nodeId, allowedHosts });
+  app.use(guardHost(isAllowedHost, observer));
+  app.use(guardOrigin(corsOrigins, observer));
+}

@@ -1,0 +1,176 @@
+/**
+ * The node as a server, from the first open port to the last closed file.
+ *
+ *   start      HTTP port (probes answer) -> the store recovers -> calls are let in -> gRPC port -> serving
+ *   shutdown   not ready, no new calls, no new connections -> streams end with UNAVAILABLE, unary calls finish
+ *              -> what is left of connections is cut -> the store closes
+ *
+ * Invariants:
+ * 1. No call reaches the store before it has recovered, nor after it began to close.
+ * 2. A shutdown takes no longer than `shutdownTimeoutMs`; idle connections and open streams do not delay it.
+ */
+import { Code, ConnectError } from "@connectrpc/connect";
+import { StorageError } from "../base/errors.ts";
+import type { StorageNode } from "../node/storage-node.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Random } from "../platform/random.ts";
+import { createBridge } from "../rpc/bridge.ts";
+import { Gate } from "../rpc/gate.ts";
+import type { RpcObserver } from "../rpc/observer.ts";
+import { storageEndpoints } from "../rpc/storage-service.ts";
+import type { HealthSource, MetricsText } from "../telemetry/health-types.ts";
+import { listenGrpc } from "./grpc-listener.ts";
+import { createHttpApp } from "./http-app.ts";
+import { listenHttp } from "./http-listener.ts";
+import type { Listener } from "./listener.ts";
+import type { ServerSettings } from "./settings.ts";
+
+/** A store that has recovered. */
+export interface OpenStore {
+  readonly node: StorageNode;
+  /** Flushes what is to be flushed and closes the files. */
+  close(): Promise<void>;
+}
+
+export interface NodeServerOptions {
+  readonly settings: ServerSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: RpcObserver;
+  readonly health: HealthSource;
+  readonly metricsText: () => Promise<MetricsText>;
+  readonly openStore: () => Promise<OpenStore>;
+  /** Both ports are open and calls are answered. */
+  readonly onServing: () => void;
+  /** A shutdown has begun. */
+  readonly onStopping: () => void;
+}
+
+/** Streams that were told to end get this long to say so to their callers. */
+const streamFarewellMs = 250;
+/** Connections get this long to send what is already answered. */
+const connectionFarewellMs = 250;
+
+export class NodeServer {
+  readonly #options: NodeServerOptions;
+  readonly #gate: Gate;
+  #http: Listener | undefined;
+  #grpc: Listener | undefined;
+  #store: OpenStore | undefined;
+  #starting: Promise<boolean> | undefined;
+  #stopping: Promise<boolean> | undefined;
+
+  constructor(options: NodeServerOptions) {
+    this.#options = options;
+    this.#gate = new Gate(options);
+  }
+
+  /** The HTTP port in use; 0 while there is none. */
+  get httpPort(): number {
+    return this.#http?.port ?? 0;
+  }
+
+  /** The gRPC port in use; 0 while there is none. */
+  get grpcPort(): number {
+    return this.#grpc?.port ?? 0;
+  }
+
+  /**
+   * Resolves with true once the node serves, with false when a shutdown came first. Rejects, everything closed
+   * again, when a port cannot be had or the store cannot be opened.
+   */
+  start(): Promise<boolean> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  /** Resolves with whether everything ended in time; what did not is cut off, and nothing acknowledged is lost. */
+  shutdown(): Promise<boolean> {
+    this.#stopping ??= this.#shutdown();
+    return this.#stopping;
+  }
+
+  async #start(): Promise<boolean> {
+    const { settings, openStore, onServing } = this.#options;
+    const { rpc, app } = this.#createEdge();
+    this.#http = listenHttp(app, settings.httpHost, settings.httpPort);
+    try {
+      this.#store = await openStore();
+      if (this.#stopping !== undefined) return false;
+      this.#gate.open();
+      this.#grpc = await listenGrpc({ settings, rpc, app, observer: this.#options.observer });
+    } catch (error) {
+      await this.#closeAll();
+      throw error;
+    }
+    if (this.#stopping !== undefined) return false;
+    onServing();
+    return true;
+  }
+
+  #createEdge() {
+    const { settings, clock, observer, health, metricsText } = this.#options;
+    const { maxMessageBytes, maxResponseBytes, readTimeoutMs, compressReplies } = settings;
+    const endpoints = storageEndpoints({
+      node: () => this.#openNode(),
+      health: () => health.health(),
+      maxResponseBytes,
+    });
+    const gate = this.#gate;
+    const rpc = createBridge(endpoints, { gate, clock, maxMessageBytes, readTimeoutMs, compressReplies });
+    const grpcPort = () => this.#grpc?.port;
+    const app = createHttpApp({ settings, rpc, health, metricsText, observer, grpcPort });
+    return { rpc, app };
+  }
+
+  #openNode(): StorageNode {
+    if (this.#store === undefined) throw new StorageError("UNAVAILABLE", "the node is not open");
+    return this.#store.node;
+  }
+
+  async #shutdown(): Promise<boolean> {
+    const { clock, settings, onStopping } = this.#options;
+    const endMs = clock.monotonicMs() + settings.shutdownTimeoutMs;
+    const remainingMs = () => Math.max(0, endMs - clock.monotonicMs());
+    onStopping();
+    this.#gate.close(new StorageError("UNAVAILABLE", "the node is stopping"));
+    // A start that has not come to its end sees the shutdown and goes no further.
+    const starting = this.#starting?.catch(() => false) ?? Promise.resolve();
+    const connectionsEnded = this.#stopAccepting();
+    let isClean = await this.#within(starting, remainingMs());
+
+    this.#gate.interruptStreams(new ConnectError("the node is stopping", Code.Unavailable));
+    isClean = (await this.#within(this.#gate.whenUnaryIdle(), remainingMs())) && isClean;
+    await this.#within(this.#gate.whenIdle(), Math.min(streamFarewellMs, remainingMs()));
+    await this.#within(connectionsEnded, Math.min(connectionFarewellMs, remainingMs()));
+    return (await this.#within(this.#closeAll(), remainingMs())) && isClean;
+  }
+
+  async #stopAccepting(): Promise<void> {
+    await Promise.all([this.#http?.stopAccepting(), this.#grpc?.stopAccepting()]);
+  }
+
+  /** Cuts every connection and closes the store. */
+  async #closeAll(): Promise<void> {
+    this.#gate.close(new StorageError("UNAVAILABLE", "the node is stopping"));
+    this.#http?.destroy();
+    this.#grpc?.destroy();
+    const store = this.#store;
+    this.#store = undefined;
+    await store?.close();
+  }
+
+  /** Whether `work` ended in time. */
+  async #within(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+    let timeUp: () => void = () => undefined;
+    const timeout = new Promise<false>((resolve) => {
+      timeUp = () => resolve(false);
+    });
+    const timer = this.#options.clock.after(timeoutMs, timeUp);
+    try {
+      return await Promise.race([work.then(() => true), timeout]);
+    } finally {
+      timer.cancel();
+    }
+  }
+}
