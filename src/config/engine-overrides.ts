@@ -1,0 +1,32 @@
+/** The configuration in the engine's terms. */
+import type { EngineOverrides } from "../engine/options.ts";
+import type { Configuration } from "./resolve.ts";
+
+export function engineOverrides(configuration: Configuration): EngineOverrides {
+  const { storage, commit_log, mem_table, sstable, limits, recovery, compaction } = configuration;
+  return {
+    commitLogDirectory: storage.commit_log_dir,
+    tableDirectory: storage.sstable_dir,
+    commitLog: {
+      segmentSizeBytes: commit_log.segment_size,
+      sync: commit_log.sync,
+      syncIntervalMs: commit_log.sync_interval,
+      maxRetainedBytes: commit_log.max_retained_bytes,
+    },
+    memtable: {
+      maxSizeBytes: mem_table.max_size,
+      flushThresholdBytes: mem_table.flush_threshold,
+      maxFrozenCount: mem_table.num_mem_tables,
+    },
+    table: {
+      blockSizeBytes: sstable.block_size,
+      bloomFalsePositiveRate: sstable.bloom_filter_fp,
+    },
+    views: {
+      maxAgeMs: limits.max_view_age,
+      maxPinnedMemtableBytes: limits.max_pinned_bytes,
+    },
+    recoveryMode: recovery.mode,
+    workerCount: compaction.workers,
+  };
+}

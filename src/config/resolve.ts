@@ -1,0 +1,76 @@
+/** Fills in the defaults that depend on other keys, and checks the relations between keys. */
+import type { ParsedFile } from "./schema.ts";
+
+/** A configuration with nothing left open but what may stay unsaid. */
+export interface Configuration extends ParsedFile {
+  readonly server: ParsedFile["server"] & { readonly node_id: string; readonly host: string };
+  readonly http: { readonly host: string; readonly port: number };
+  readonly storage: ParsedFile["storage"] & { readonly commit_log_dir: string; readonly sstable_dir: string };
+  readonly commit_log: ParsedFile["commit_log"] & { readonly sync: "always" | "interval" | "never" };
+  readonly mem_table: ParsedFile["mem_table"] & { readonly flush_threshold: number };
+  readonly conflict: ParsedFile["conflict"] & { readonly max_record_bytes: number };
+}
+
+export interface Surroundings {
+  readonly hostName: string;
+  /** Whether a configuration file was read: a node with one is meant for a network. */
+  readonly hasFile: boolean;
+}
+
+const defaultFlushThresholdBytes = 60_000_000;
+const defaultMaxRecordBytes = 16 * 1024 * 1024;
+
+export function resolve(parsed: ParsedFile, surroundings: Surroundings): Configuration {
+  const { server, storage, commit_log, mem_table, conflict } = parsed;
+  const host = server.host ?? (surroundings.hasFile ? "0.0.0.0" : "127.0.0.1");
+  return {
+    ...parsed,
+    server: { ...server, node_id: server.node_id ?? surroundings.hostName, host },
+    http: { host: parsed.http.host ?? host, port: parsed.http.port ?? parsed.metrics.port },
+    storage: {
+      ...storage,
+      commit_log_dir: storage.commit_log_dir ?? `${storage.data_dir}/commitlog`,
+      sstable_dir: storage.sstable_dir ?? `${storage.data_dir}/sstables`,
+    },
+    commit_log: { ...commit_log, sync: commit_log.sync ?? (commit_log.sync_writes ? "always" : "interval") },
+    mem_table: {
+      ...mem_table,
+      flush_threshold:
+        mem_table.flush_threshold ??
+        Math.min(defaultFlushThresholdBytes, Math.floor(mem_table.max_size * 0.9)),
+    },
+    conflict: {
+      ...conflict,
+      max_record_bytes:
+        conflict.max_record_bytes ?? Math.min(defaultMaxRecordBytes, mostRecordBytes(mem_table.max_size)),
+    },
+  };
+}
+
+/** A record must fit several times into a memtable, or every write of it would freeze one. */
+function mostRecordBytes(memtableBytes: number): number {
+  return Math.floor(memtableBytes / 4);
+}
+
+/** What is wrong between keys that are each right by themselves: one sentence each. */
+export function conflictsBetweenKeys(configuration: Configuration): string[] {
+  const { mem_table, conflict, server } = configuration;
+  const problems: string[] = [];
+  if (mem_table.flush_threshold > mem_table.max_size) {
+    problems.push(
+      `mem_table.flush_threshold is ${mem_table.flush_threshold}; ` +
+        `allowed is at most mem_table.max_size (${mem_table.max_size})`,
+    );
+  }
+  const mostBytes = mostRecordBytes(mem_table.max_size);
+  if (conflict.max_record_bytes > mostBytes) {
+    problems.push(
+      `conflict.max_record_bytes is ${conflict.max_record_bytes}; ` +
+        `allowed is at most a quarter of mem_table.max_size (${mostBytes})`,
+    );
+  }
+  if (new TextEncoder().encode(server.node_id).length > 128) {
+    problems.push(`server.node_id is "${server.node_id}"; allowed is a name of 1 to 128 bytes`);
+  }
+  return problems;
+}

@@ -1,0 +1,176 @@
+/**
+ * Every key of the configuration file, with its default and what is allowed.
+ * Keys are written as operators write them; sizes are bytes, durations become milliseconds.
+ * A default that depends on other keys is left open here and filled in by `resolve.ts`.
+ */
+import { z } from "zod";
+import { duration, flag, fraction, oneOf, sizeBytes, text, textList, wholeNumber } from "./values.ts";
+
+const mebibyte = 1 << 20;
+const gibibyte = 1 << 30;
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+const port = () => wholeNumber(0, 65_535);
+
+const server = z.strictObject({
+  /** Default: the host's name. */
+  node_id: text("a name", 128).optional(),
+  /** Default: 0.0.0.0 with a configuration file, 127.0.0.1 without. */
+  host: text("an address or host name", 255).optional(),
+  port: port().default(50_052),
+  max_connections: wholeNumber(1, 1_000_000).default(1000),
+  read_timeout: duration(1, 24 * hour).default(10 * second),
+  write_timeout: duration(1, 24 * hour).default(10 * second),
+  shutdown_timeout: duration(1, 24 * hour).default(30 * second),
+  /** Further Host values that the HTTP port answers to. */
+  allowed_hosts: textList("host names").default([]),
+  /** Web origins whose pages may call the HTTP port. */
+  cors_origins: textList("origins such as https://app.example.com").default([]),
+});
+
+const http = z.strictObject({
+  /** Default: server.host. */
+  host: text("an address or host name", 255).optional(),
+  /** Default: metrics.port. */
+  port: port().optional(),
+});
+
+const auth = z.strictObject({
+  /** `none` lets every caller in, and has to be said to listen off loopback. */
+  mode: oneOf({ none: "none" }).optional(),
+});
+
+const storage = z.strictObject({
+  data_dir: text("a path").default("./data"),
+  /** Default: data_dir/commitlog. */
+  commit_log_dir: text("a path").optional(),
+  /** Default: data_dir/sstables. */
+  sstable_dir: text("a path").optional(),
+  /** Large writes are refused above this share of the file system. */
+  max_disk_usage: fraction(0.1, 0.99).default(0.9),
+});
+
+const commitLog = z.strictObject({
+  segment_size: sizeBytes(64 * 1024, 1024 * gibibyte).default(gibibyte),
+  max_age: duration(second, 10 * 365 * 24 * hour).default(168 * hour),
+  sync_writes: flag().default(true),
+  buffer_size: sizeBytes(1, gibibyte).default(65_536),
+  /** Default: what sync_writes says, true for `always`, false for `interval`. */
+  sync: oneOf({ always: "always", interval: "interval", never: "never" }).optional(),
+  sync_interval: duration(1, minute).default(100),
+  max_retained_bytes: sizeBytes(0, 2 ** 50).default(4 * gibibyte),
+});
+
+const memTable = z.strictObject({
+  max_size: sizeBytes(mebibyte, 2 * gibibyte).default(64 * mebibyte),
+  /** Default: 60,000,000, or nine tenths of max_size where that is less. */
+  flush_threshold: sizeBytes(1024, 2 * gibibyte).optional(),
+  num_mem_tables: wholeNumber(1, 64).default(2),
+});
+
+const sstable = z.strictObject({
+  l0_size: sizeBytes(1024, 1024 * gibibyte).default(64 * mebibyte),
+  l1_size: sizeBytes(1024, 1024 * gibibyte).default(128 * mebibyte),
+  l2_size: sizeBytes(1024, 1024 * gibibyte).default(256 * mebibyte),
+  level_multiplier: fraction(1, 100).default(2),
+  bloom_filter_fp: fraction(0.0001, 0.5).default(0.01),
+  block_size: sizeBytes(256, 16 * mebibyte).default(4096),
+  index_interval: wholeNumber(1, 1_000_000).default(100),
+});
+
+const cache = z.strictObject({
+  max_size: sizeBytes(0, 1024 * gibibyte).default(gibibyte),
+  frequency_weight: fraction(0, 1).default(0.5),
+  recency_weight: fraction(0, 1).default(0.5),
+  adaptive_window: duration(second, 24 * hour).default(5 * minute),
+});
+
+const compaction = z.strictObject({
+  l0_trigger: wholeNumber(1, 1000).default(4),
+  workers: wholeNumber(1, 64).default(2),
+  /** Megabytes a second. */
+  throttle: fraction(0, 1_000_000).default(50),
+  /** Records deleted longer ago count as absent; must exceed the life of coordinators' hints, 168h. */
+  gc_grace: duration(1, 10 * 365 * 24 * hour).default(240 * hour),
+});
+
+const conflict = z.strictObject({
+  stale_write: oneOf({ accept: "accept", report: "report" }).default("accept"),
+  max_siblings: wholeNumber(1, 1000).default(10),
+  /** Default: 16 MiB, or a quarter of mem_table.max_size where that is less. */
+  max_record_bytes: sizeBytes(1024, gibibyte).optional(),
+});
+
+const recovery = z.strictObject({
+  mode: oneOf({ skip: "skip", point_in_time: "point_in_time", strict: "strict" }).default("skip"),
+});
+
+const limits = z.strictObject({
+  /** Largest request. */
+  max_message_bytes: sizeBytes(64 * 1024, gibibyte).default(16 * mebibyte),
+  /** Largest answer. */
+  max_response_bytes: sizeBytes(64 * 1024, gibibyte).default(16 * mebibyte),
+  max_view_age: duration(second, 24 * hour).default(15 * minute),
+  /** Memtable bytes that scans may keep alive. */
+  max_pinned_bytes: sizeBytes(0, 64 * gibibyte).default(256 * mebibyte),
+});
+
+const gossip = z.strictObject({
+  enabled: flag().default(false),
+  bind_port: port().default(7946),
+  seed_nodes: textList("addresses").default([]),
+  gossip_interval: duration(10, hour).default(5 * second),
+  probe_timeout: duration(10, hour).default(500),
+  probe_interval: duration(10, hour).default(second),
+});
+
+const coordinator = z.strictObject({
+  enabled: flag().default(false),
+  host: text("an address or host name", 255).optional(),
+  port: port().default(50_051),
+  virtual_nodes: wholeNumber(1, 10_000).default(150),
+  retry_interval: duration(10, hour).default(5 * second),
+  max_retries: wholeNumber(0, 1_000_000).default(10),
+});
+
+const metrics = z.strictObject({
+  enabled: flag().default(true),
+  port: port().default(9091),
+  path: text("a path such as /metrics", 255).default("/metrics"),
+});
+
+const logging = z.strictObject({
+  level: oneOf({ debug: "debug", info: "info", warn: "warn", warning: "warn", error: "error" }).default(
+    "info",
+  ),
+  format: oneOf({ json: "json", pretty: "pretty", console: "pretty", text: "pretty" }).default("json"),
+});
+
+export const schema = z.strictObject({
+  server: server.prefault({}),
+  http: http.prefault({}),
+  auth: auth.prefault({}),
+  storage: storage.prefault({}),
+  commit_log: commitLog.prefault({}),
+  mem_table: memTable.prefault({}),
+  sstable: sstable.prefault({}),
+  cache: cache.prefault({}),
+  compaction: compaction.prefault({}),
+  conflict: conflict.prefault({}),
+  recovery: recovery.prefault({}),
+  limits: limits.prefault({}),
+  gossip: gossip.prefault({}),
+  coordinator: coordinator.prefault({}),
+  metrics: metrics.prefault({}),
+  logging: logging.prefault({}),
+});
+
+/** What the file, the environment and the flags together say, with plain defaults filled in. */
+export type ParsedFile = z.output<typeof schema>;
+
+/** Keys of every section, in the order above. */
+export const sectionKeys: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  Object.entries(schema.shape).map(([name, section]) => [name, Object.keys(section.unwrap().shape)]),
+);

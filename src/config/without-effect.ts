@@ -1,0 +1,38 @@
+/**
+ * Settings that operators' files carry and that this version reads without acting on them. They are kept in the
+ * schema, so that such files load and stay checked, and named in a warning, so that nobody waits for their effect.
+ */
+import type { RawSections } from "./legacy-keys.ts";
+import type { Configuration } from "./resolve.ts";
+
+/** Keys, or whole sections, without effect. */
+const withoutEffect: readonly string[] = [
+  "server.write_timeout",
+  "commit_log.max_age",
+  "commit_log.buffer_size",
+  "sstable.l0_size",
+  "sstable.l1_size",
+  "sstable.l2_size",
+  "sstable.level_multiplier",
+  "sstable.index_interval",
+  "cache",
+  "compaction.l0_trigger",
+  "compaction.throttle",
+];
+
+/** One sentence for the set keys without effect, and one for each switched-on feature that is not there. */
+export function settingsWithoutEffect(sections: RawSections, configuration: Configuration): string[] {
+  const set = Object.entries(sections)
+    .flatMap(([section, keys]) => Object.keys(Object(keys)).map((key) => `${section}.${key}`))
+    .filter((path) => withoutEffect.includes(path) || withoutEffect.includes(path.split(".")[0] ?? ""));
+  const warnings = set.length === 0 ? [] : [`settings without effect in this version: ${set.join(", ")}`];
+  if (configuration.gossip.enabled) {
+    warnings.push("gossip.enabled is true, but this version has no gossip: the node joins no ring");
+  }
+  if (configuration.coordinator.enabled) {
+    warnings.push(
+      "coordinator.enabled is true, but this version registers with no coordinator: add the node there by hand",
+    );
+  }
+  return warnings;
+}
