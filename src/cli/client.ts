@@ -1,0 +1,67 @@
+/** A connection to a node, and what its failures mean to whoever typed the command. */
+import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { StorageError, type StorageErrorCode, storageErrorCodes } from "../base/errors.ts";
+import { ErrorDetailsSchema, StorageNodeService } from "../gen/storage/storage_node_pb.ts";
+
+export const defaultAddress = "127.0.0.1:50052";
+const defaultPort = "50052";
+
+/** Bound of a single call; a scan has none. */
+const callTimeoutMs = 60_000;
+
+export interface NodeConnection {
+  readonly address: string;
+  readonly service: Client<typeof StorageNodeService>;
+  close(): void;
+}
+
+/** `HOST`, `HOST:PORT`, `[ADDRESS]:PORT`. */
+export function parseAddress(text: string): string {
+  const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:/@[\]]+)(?::(\d{1,5}))?$/.exec(text);
+  const [, host, port = defaultPort] = match ?? [];
+  if (host !== undefined && Number(port) <= 65_535) return `${host}:${port}`;
+  throw new StorageError(
+    "INVALID_ARGUMENT",
+    `"${text}" is no address; allowed is HOST, HOST:PORT or [ADDRESS]:PORT`,
+  );
+}
+
+export function connect(addressText: string): NodeConnection {
+  const address = parseAddress(addressText);
+  const baseUrl = `http://${address}`;
+  const sessionManager = new Http2SessionManager(baseUrl);
+  const transport = createGrpcTransport({ baseUrl, sessionManager, defaultTimeoutMs: callTimeoutMs });
+  return {
+    address,
+    service: createClient(StorageNodeService, transport),
+    close: () => sessionManager.abort(),
+  };
+}
+
+const codeNames = new Map(Object.entries(storageErrorCodes).map(([name, code]) => [code as number, name]));
+
+/** Codes of statuses that came without the node's own details, from the connection or from something between. */
+const codeOfStatus: Partial<Record<Code, StorageErrorCode>> = {
+  [Code.Unavailable]: "UNAVAILABLE",
+  [Code.DeadlineExceeded]: "UNAVAILABLE",
+  [Code.InvalidArgument]: "INVALID_ARGUMENT",
+  [Code.ResourceExhausted]: "RESOURCE_EXHAUSTED",
+  [Code.Aborted]: "ABORTED",
+};
+
+/** A failed call as an error of ours, with the node's own code and message where it sent them. */
+export function explainCallFailure(error: unknown, address: string): unknown {
+  if (!(error instanceof ConnectError)) return error;
+  const [details] = error.findDetails(ErrorDetailsSchema);
+  if (details !== undefined) {
+    const code = (codeNames.get(details.code) ?? "INTERNAL") as StorageErrorCode;
+    return new StorageError(code, `the node refused: ${details.message} (${code})`, { cause: error });
+  }
+  const code = codeOfStatus[error.code] ?? "INTERNAL";
+  if (/ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|ECONNRESET|EAI_AGAIN/.test(error.message)) {
+    const message = `no node answers at ${address} (${error.rawMessage}); is it running? --addr names another one`;
+    return new StorageError("UNAVAILABLE", message, { cause: error });
+  }
+  return new StorageError(code, `the call to ${address} failed: ${error.message}`, { cause: error });
+}

@@ -1,0 +1,47 @@
+/** What commands have in common: their options, their connection, their examples. */
+import { Command } from "commander";
+import { connect, defaultAddress, explainCallFailure, type NodeConnection } from "./client.ts";
+import type { CommandContext } from "./context.ts";
+import { exitCodesHelp } from "./exit-codes.ts";
+
+export interface ClientOptions {
+  readonly addr: string;
+  readonly tenant: string;
+  readonly json?: true;
+}
+
+/** A command with its summary and examples (without the program's name). */
+export function describeCommand(name: string, summary: string, examples: readonly string[]): Command {
+  const lines = examples.map((example) => `  pairdb-node ${example}`).join("\n");
+  return new Command(name)
+    .description(summary)
+    .option("--log-level <level>", "debug, info, warn or error; debug also prints the stack of an error")
+    .addHelpText("after", `\nExamples:\n${lines}\n${exitCodesHelp}`);
+}
+
+/** A command that talks to a node. */
+export function describeClientCommand(name: string, summary: string, examples: readonly string[]): Command {
+  return describeCommand(name, summary, examples)
+    .option("--addr <host:port>", "gRPC address of the node", defaultAddress)
+    .option("--tenant <id>", "tenant whose records are meant", "default")
+    .option("--json", "print JSON");
+}
+
+/** Runs `work` over a connection that is closed afterwards; failures of calls become errors of ours. */
+export async function withConnection<T>(
+  options: ClientOptions,
+  work: (connection: NodeConnection) => Promise<T>,
+): Promise<T> {
+  const connection = connect(options.addr);
+  try {
+    return await work(connection);
+  } catch (error) {
+    throw explainCallFailure(error, connection.address);
+  } finally {
+    connection.close();
+  }
+}
+
+export async function printJson(context: CommandContext, value: unknown): Promise<void> {
+  await context.print(`${JSON.stringify(value)}\n`);
+}

@@ -1,0 +1,195 @@
+/** `serve`: runs a node until it is told to stop. */
+import type { Command } from "commander";
+import { version } from "../../base/version.ts";
+import { engineOverrides } from "../../config/engine-overrides.ts";
+import { refuseUnaskedExposure } from "../../config/exposure.ts";
+import { type FlagValue, loadConfiguration } from "../../config/load.ts";
+import type { Configuration } from "../../config/resolve.ts";
+import { Engine } from "../../engine/engine.ts";
+import { engineOptions } from "../../engine/options.ts";
+import { DiskGuard } from "../../node/disk-guard.ts";
+import { StorageNode } from "../../node/storage-node.ts";
+import { readProcessStatus } from "../../platform/process-status.ts";
+import { readText } from "../../platform/streams.ts";
+import { NodeServer, type OpenStore } from "../../server/node-server.ts";
+import { type ServerSettings, serverSettings } from "../../server/settings.ts";
+import { onStopSignals } from "../../server/signals.ts";
+import { createLogger, type Logger } from "../../telemetry/logger.ts";
+import { Telemetry } from "../../telemetry/telemetry.ts";
+import { describeCommand } from "../command.ts";
+import type { CommandContext } from "../context.ts";
+import { exitCodes } from "../exit-codes.ts";
+
+/** Flags that stand for keys of the configuration. */
+const flagPaths = {
+  dataDir: ["--data-dir", "storage.data_dir"],
+  host: ["--host", "server.host"],
+  grpcPort: ["--grpc-port", "server.port"],
+  httpPort: ["--http-port", "http.port"],
+  nodeId: ["--node-id", "server.node_id"],
+  logLevel: ["--log-level", "logging.level"],
+  logFormat: ["--log-format", "logging.format"],
+} as const;
+
+type ServeOptions = { readonly [Name in keyof typeof flagPaths]?: string } & {
+  readonly config?: string;
+  readonly insecure?: true;
+};
+
+export function serveCommand(context: CommandContext): Command {
+  return describeCommand("serve", "Run a node until SIGTERM or SIGINT.", [
+    "serve",
+    "serve --data-dir /var/lib/pairdb --grpc-port 50052 --http-port 9091",
+    "serve --config /etc/pairdb/config.yaml",
+  ])
+    .option("--config <file>", "YAML file; CONFIG_PATH names one too")
+    .option("--data-dir <directory>", "where the data lies (default ./data)")
+    .option("--host <address>", "address of both ports (default 127.0.0.1)")
+    .option("--grpc-port <port>", "port for gRPC (default 50052); 0 takes a free one")
+    .option("--http-port <port>", "port for HTTP (default 9091); 0 takes a free one")
+    .option("--node-id <id>", "name of this node (default: the host's name)")
+    .option("--insecure", "lets everybody in who reaches the address; needed off loopback")
+    .option("--log-format <name>", "json or pretty (default json)")
+    .action((options: ServeOptions) => serve(context, options));
+}
+
+async function serve(context: CommandContext, options: ServeOptions): Promise<void> {
+  const { configuration, warnings } = configure(context, options);
+  refuseUnaskedExposure(configuration);
+  const logger = createLogger({ nodeId: configuration.server.node_id, ...configuration.logging });
+  for (const warning of warnings) logger.warn(warning);
+  const isClean = await runNode(context, configuration, logger);
+  if (!isClean) context.exitCode = exitCodes.failure;
+}
+
+function configure(context: CommandContext, options: ServeOptions) {
+  const flags = new Map<string, FlagValue>();
+  for (const [name, [flag, path]] of Object.entries(flagPaths)) {
+    const value = options[name as keyof typeof flagPaths];
+    if (value !== undefined) flags.set(path, { flag, value });
+  }
+  if (options.insecure) flags.set("auth.mode", { flag: "--insecure", value: "none" });
+  const { variables, hostName } = context.environment;
+  const file = options.config ?? (variables["CONFIG_PATH"] || undefined);
+  return loadConfiguration({ file, readText, environment: variables, flags, hostName });
+}
+
+/** Resolves with whether the node ended cleanly; rejects when it could not start. */
+async function runNode(
+  context: CommandContext,
+  configuration: Configuration,
+  logger: Logger,
+): Promise<boolean> {
+  const { clock, random, files } = context.environment;
+  const telemetry = new Telemetry({
+    nodeId: configuration.server.node_id,
+    version,
+    logger,
+    clock,
+    processStatus: readProcessStatus,
+    diskUsage: () => files.usage(configuration.storage.data_dir),
+  });
+  const server: NodeServer = new NodeServer({
+    settings: edgeSettings(configuration),
+    clock,
+    random,
+    observer: telemetry.rpcObserver,
+    health: telemetry.health,
+    metricsText: () => telemetry.metricsText(),
+    openStore: () => {
+      logger.info("recovering", { http_port: server.httpPort, data_dir: configuration.storage.data_dir });
+      return openStore(context, configuration, telemetry);
+    },
+    onServing: () => {
+      telemetry.health.serving();
+      logger.info("serving", {
+        host: configuration.server.host,
+        grpc_port: server.grpcPort,
+        http_port: server.httpPort,
+        version,
+      });
+    },
+    onStopping: () => telemetry.health.stopping(),
+  });
+  try {
+    return await untilStopped(context, server, logger);
+  } finally {
+    telemetry.stop();
+  }
+}
+
+/** Serves until the first signal and stops gracefully; a second signal ends the process where it is. */
+async function untilStopped(context: CommandContext, server: NodeServer, logger: Logger): Promise<boolean> {
+  const stopped = Promise.withResolvers<boolean>();
+  const stop = (reason: string): void => {
+    logger.info("stopping", { reason });
+    server.shutdown().then(stopped.resolve, stopped.reject);
+  };
+  const ignoreSignals = onStopSignals({
+    stop,
+    stopAtOnce: (signal) => {
+      logger.warn("stopped at once", { reason: signal });
+      context.environment.exitAtOnce(exitCodes.failure);
+    },
+  });
+  try {
+    if (await server.start()) {
+      const { grpcPort, httpPort } = server;
+      context.environment.onServing?.({ grpcPort, httpPort, stop: () => stop("asked to") });
+    }
+    const isClean = await stopped.promise;
+    logger.info("stopped", { clean: isClean });
+    return isClean;
+  } finally {
+    ignoreSignals();
+  }
+}
+
+async function openStore(
+  context: CommandContext,
+  configuration: Configuration,
+  telemetry: Telemetry,
+): Promise<OpenStore> {
+  const { clock, random, files, createJobRunner } = context.environment;
+  const { storage, conflict, compaction, server } = configuration;
+  const engine = await Engine.open(
+    { files, clock, random, observer: telemetry.engineObserver },
+    engineOptions(storage.data_dir, engineOverrides(configuration)),
+    createJobRunner?.(files),
+  );
+  const diskGuard = new DiskGuard({
+    maxDiskUsage: storage.max_disk_usage,
+    probe: () => files.usage(storage.data_dir),
+    clock,
+    onStateChange: (state, usedShare) => telemetry.nodeObserver.diskStateChanged(state, usedShare),
+  });
+  const node = new StorageNode(
+    { store: engine, diskGuard, clock, observer: telemetry.nodeObserver },
+    {
+      nodeId: server.node_id,
+      limits: { maxSiblings: conflict.max_siblings, maxRecordBytes: conflict.max_record_bytes },
+      staleWrite: conflict.stale_write,
+      gcGraceMs: compaction.gc_grace,
+    },
+  );
+  telemetry.observe({ engineStatus: () => engine.status(), diskState: () => diskGuard.state() });
+  return { node, close: () => engine.close() };
+}
+
+function edgeSettings({ server, http, metrics, limits }: Configuration): ServerSettings {
+  return serverSettings({
+    nodeId: server.node_id,
+    host: server.host,
+    grpcPort: server.port,
+    httpHost: http.host,
+    httpPort: http.port,
+    allowedHosts: server.allowed_hosts,
+    corsOrigins: server.cors_origins,
+    maxConnections: server.max_connections,
+    readTimeoutMs: server.read_timeout,
+    shutdownTimeoutMs: server.shutdown_timeout,
+    maxMessageBytes: limits.max_message_bytes,
+    maxResponseBytes: limits.max_response_bytes,
+    metricsPath: metrics.enabled ? metrics.path : undefined,
+  });
+}
