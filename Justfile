@@ -1,0 +1,63 @@
+# Short names for what contributors do. `just` comes with the dependencies: npx just TARGET.
+
+export PATH := justfile_directory() / "node_modules/.bin:" + env("PATH")
+
+# Lists the targets.
+default:
+    @just --list
+
+# Starts a node on ./data that restarts when its source changes.
+dev:
+    bun --watch src/main.ts serve --data-dir data
+
+# All tests.
+test:
+    bun scripts/test.ts all
+
+# The fast tests: one room at a time, in one process.
+test-unit:
+    bun scripts/test.ts unit
+
+# The tests that start real nodes. PAIRDB_BIN=dist/pairdb-node runs them against the executable.
+test-integration:
+    bun scripts/test.ts integration
+
+# Coverage of all tests, as HTML in coverage/html (needs Debian's lcov package).
+test-coverage:
+    bun scripts/test.ts all --coverage
+    genhtml --quiet --output-directory coverage/html coverage/lcov.info
+
+# Fails when fewer than 85 % of the lines of src are covered.
+test-coverage-check:
+    bun scripts/test.ts all --coverage
+
+# Writers, readers, flushes and scans over one arena shared between threads.
+test-race:
+    bun scripts/test.ts race
+
+# Crashes, failing disks and kills, with many more seeds and rounds than the other targets: takes minutes.
+test-chaos:
+    MODEL_SEEDS=200 SWEEP_RANDOM=8 bun scripts/test.ts model
+    KILL_ROUNDS=50 bun scripts/test.ts test/integration/kill.test.ts
+
+# Operations a second of the engine, without network.
+bench:
+    bun bench/engine.ts
+
+# The single executable, dist/pairdb-node.
+build:
+    bun scripts/build.ts
+
+# Generates src/gen from proto.
+proto:
+    buf generate
+
+# Format, lint, protocol lint, types.
+lint:
+    biome check
+    buf lint
+    tsc --noEmit
+
+# Removes what the other targets made; never the data.
+clean:
+    rm -rf dist coverage

@@ -1,0 +1,200 @@
+/**
+ * Keeps the house in order: which room may import which, what only the platform may touch, dead files, size.
+ * A message says what to do instead.
+ */
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+
+const root = join(import.meta.dir, "..");
+
+/** What a room of src may import, besides itself. `main.ts` only starts the CLI. */
+const allowedImports: Record<string, readonly string[]> = {
+  base: [],
+  gen: [],
+  platform: ["base"],
+  versions: ["base", "platform"],
+  engine: ["base", "platform"],
+  node: ["base", "platform", "versions", "engine"],
+  config: ["base", "platform", "engine", "node"],
+  rpc: ["base", "platform", "versions", "node", "gen"],
+  telemetry: ["base", "platform", "engine", "node", "rpc"],
+  server: ["base", "platform", "versions", "engine", "node", "rpc", "config", "telemetry", "gen"],
+  cli: ["base", "platform", "versions", "engine", "node", "rpc", "config", "telemetry", "server", "gen"],
+  main: ["cli", "platform"],
+};
+
+/** Files that no file of src imports on purpose: where a process or thread starts, and what tests stand on. */
+const entries = new Set([
+  "src/main.ts",
+  "src/engine/workers/worker.ts",
+  "src/engine/workers/inline.ts",
+  "src/platform/memory.ts",
+  "src/platform/fault.ts",
+]);
+
+interface Ban {
+  readonly pattern: RegExp;
+  readonly instead: string;
+}
+
+/** Outside src/platform: everything that a test must be able to own. */
+const platformBans: Ban[] = [
+  { pattern: /from "(node:)?fs(\/promises)?"/, instead: "go through src/platform/file-system.ts" },
+  { pattern: /\bBun\.(mmap|file|write|stdin|stdout|stderr)\b/, instead: "go through src/platform" },
+  { pattern: /from "bun:ffi"/, instead: "put the call behind src/platform" },
+  { pattern: /\bDate\.now\(|\bnew Date\(\)/, instead: "take a Clock (src/platform/clock.ts)" },
+  { pattern: /\bperformance\.|\bBun\.nanoseconds\b|\bprocess\.hrtime\b/, instead: "take a Clock" },
+  { pattern: /\bset(Timeout|Interval)\(/, instead: "use Clock.after" },
+  {
+    pattern: /\bMath\.random\(|\bcrypto\.(getRandom|random)/,
+    instead: "take a Random (src/platform/random.ts)",
+  },
+  {
+    pattern: /(?<!Object\.assign\()\bnew Error\(/,
+    instead: "throw a StorageError, or assert an invariant (src/base/errors.ts)",
+  },
+];
+
+/** Everywhere. The patterns are written so that they do not match themselves. */
+const generalBans: Ban[] = [
+  {
+    pattern: /\bas an[y]\b|: an[y][ ;,)=]|<an[y]>/,
+    instead: "give it a type; `unknown` where there is none",
+  },
+  { pattern: /\b(TO[D]O|FIX[M]E|XX[X]|HA[C]K)\b/, instead: "do it now, or leave it out" },
+  { pattern: /\b(test|it|describe)\.(only|skip|todo)\(/, instead: "run every test, always" },
+  { pattern: /(^|["'\s(])\/(home|work|root|Users)\//, instead: "no path of one machine belongs here" },
+];
+
+const maxFileLines = 400;
+const maxFunctionLines = 70;
+
+function files(pattern: string): string[] {
+  return [...new Bun.Glob(pattern).scanSync(root)].filter((path) => !path.startsWith("src/gen/")).sort();
+}
+
+function read(path: string): string {
+  return readFileSync(join(root, path), "utf8");
+}
+
+/** Lines that break one of the bans, each with the file, the line's number and the way out. */
+function violations(paths: string[], bans: readonly Ban[]): string[] {
+  return paths.flatMap((path) =>
+    read(path)
+      .split("\n")
+      .flatMap((line, index) =>
+        bans
+          .filter((ban) => ban.pattern.test(withoutComment(line)))
+          .map((ban) => `${path}:${index + 1}: ${line.trim()} -- ${ban.instead}`),
+      ),
+  );
+}
+
+/** Prose may name what code must not call. */
+function withoutComment(line: string): string {
+  return /^\s*(\*|\/\*|\/\/)/.test(line) && !/TO[D]O|FIX[M]E/.test(line) ? "" : line;
+}
+
+/** Relative imports of a file, as paths from the root; types, dynamic imports and worker URLs included. */
+function imports(path: string): string[] {
+  const pattern = /(?:\bfrom|\bimport|\bimport\(|\bnew URL\()\s*"(\.{1,2}\/[^"]+)"/g;
+  return [...read(path).matchAll(pattern)].map((match) => normalize(join(dirname(path), match[1] ?? "")));
+}
+
+/** The room of a file in src: the folder below it, or the name of a file directly in it. */
+function room(path: string): string {
+  return (path.split("/")[1] ?? "").replace(/\.ts$/, "");
+}
+
+/** Functions of formatted code that are longer than the bound, found by their indentation. */
+function longFunctions(path: string): string[] {
+  const lines = read(path).split("\n");
+  const opener =
+    /^(\s*)(?!(?:if|for|while|switch|catch|else|do|try|return)\b)\S.*(?:\bfunction\b.*|=> |^\s*[\w#*\s]+\(.*\).*)\{$/;
+  return lines.flatMap((line, start) => {
+    const indent = opener.exec(line)?.[1];
+    if (indent === undefined) return [];
+    const length = lines.slice(start + 1).findIndex((other) => other.startsWith(`${indent}}`)) + 2;
+    return length > maxFunctionLines ? [`${path}:${start + 1}: ${length} lines -- split it`] : [];
+  });
+}
+
+const sources = files("src/**/*.ts");
+const code = [...sources, ...["test", "scripts", "bench"].flatMap((folder) => files(`${folder}/**/*.ts`))];
+
+describe("rooms", () => {
+  test("every room is in the table", () => {
+    expect(sources.map(room).filter((name) => !(name in allowedImports))).toEqual([]);
+  });
+
+  test("imports point down only", () => {
+    const wrong = sources.flatMap((path) =>
+      imports(path)
+        .filter((target) => target.startsWith("src/") && room(target) !== room(path))
+        .filter((target) => !allowedImports[room(path)]?.includes(room(target)))
+        .map(
+          (target) => `${path} imports ${target} -- ${room(path)} may import ${allowedImports[room(path)]}`,
+        ),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("telemetry knows what it observes by type alone", () => {
+    const observed = ["engine", "node", "rpc"];
+    const wrong = sources
+      .filter((path) => room(path) === "telemetry")
+      .flatMap((path) =>
+        [...read(path).matchAll(/^import (?!type )[^;]*"(\.[^"]+)"/gm)]
+          .map((match) => normalize(join(dirname(path), match[1] ?? "")))
+          .filter((target) => observed.includes(room(target)))
+          .map((target) => `${path} imports ${target} -- use \`import type\``),
+      );
+    expect(wrong).toEqual([]);
+  });
+
+  test("src imports nothing of test, scripts or bench, and relative imports carry .ts", () => {
+    const wrong = sources.flatMap((path) =>
+      imports(path)
+        .filter((target) => !/^src\/.+\.ts$/.test(target) && target !== "package.json")
+        .map((target) => `${path} imports ${target}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("every file of src is imported by another file of it", () => {
+    const imported = new Set(sources.flatMap(imports));
+    expect(sources.filter((path) => !imported.has(path) && !entries.has(path))).toEqual([]);
+  });
+});
+
+describe("bans", () => {
+  test("files, time and randomness are the platform's", () => {
+    const outside = sources.filter((path) => room(path) !== "platform");
+    expect(violations(outside, platformBans)).toEqual([]);
+  });
+
+  test("no shortcuts", () => {
+    expect(violations(code, generalBans)).toEqual([]);
+  });
+
+  test("documents name no path of one machine", () => {
+    const documents = [...files("*.md"), ...files("docs/**/*.md")];
+    expect(violations(documents, generalBans.slice(-1))).toEqual([]);
+  });
+});
+
+describe("size", () => {
+  test(`no file of src is longer than ${maxFileLines} lines`, () => {
+    const long = sources.map((path) => [path, read(path).split("\n").length] as const);
+    expect(long.filter(([, lines]) => lines > maxFileLines)).toEqual([]);
+  });
+
+  test(`no function of src is longer than ${maxFunctionLines} lines`, () => {
+    expect(sources.flatMap(longFunctions)).toEqual([]);
+  });
+
+  test("names of files are kebab-case", () => {
+    expect(code.filter((path) => !/^([a-z0-9-]+\/)*[a-z0-9-]+(\.[a-z0-9-]+)*\.ts$/.test(path))).toEqual([]);
+  });
+});
