@@ -140,7 +140,7 @@ export function readBack(files: FileSystem, source: Partial<SegmentsSource> = {}
   const aside: [string, number, number][] = [];
   const entries: LogEntry[] = [];
   const frames: { offset: number; entryCount: number }[] = [];
-  const numbers = listSegments(files, directory);
+  const numbers = source.numbers ?? listSegments(files, directory);
   const reading = readSegments(
     { files, directory, numbers, fromSequence: 0, mode: "strict", nowMs: 5, ...source },
     {

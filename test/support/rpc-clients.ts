@@ -1,0 +1,60 @@
+import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+  Http2SessionManager,
+} from "@connectrpc/connect-node";
+import { StorageNodeService } from "../../src/gen/storage/storage_node_pb.ts";
+import type { TestServer } from "./test-server.ts";
+
+export type StorageClient = Client<typeof StorageNodeService>;
+
+export interface NamedClient {
+  readonly name: string;
+  readonly client: StorageClient;
+  close(): void;
+}
+
+/** A client for every protocol that each port speaks. */
+export function everyClient(server: TestServer): NamedClient[] {
+  const { grpcUrl, httpUrl } = server;
+  const onHttp2 = (name: string, make: (sessionManager: Http2SessionManager) => Transport): NamedClient => {
+    const sessions = new Http2SessionManager(grpcUrl);
+    return {
+      name: `${name} on the gRPC port`,
+      client: createClient(StorageNodeService, make(sessions)),
+      close: () => sessions.abort(),
+    };
+  };
+  const onHttp1 = (name: string, transport: Transport): NamedClient => ({
+    name: `${name} on the HTTP port`,
+    client: createClient(StorageNodeService, transport),
+    close: () => undefined,
+  });
+  const http2 = { baseUrl: grpcUrl, httpVersion: "2" } as const;
+  const http1 = { baseUrl: httpUrl, httpVersion: "1.1" } as const;
+  return [
+    onHttp2("gRPC", (sessionManager) => createGrpcTransport({ baseUrl: grpcUrl, sessionManager })),
+    onHttp2("gRPC-web", (sessionManager) => createGrpcWebTransport({ ...http2, sessionManager })),
+    onHttp2("Connect", (sessionManager) => createConnectTransport({ ...http2, sessionManager })),
+    onHttp1("gRPC-web", createGrpcWebTransport(http1)),
+    onHttp1("Connect", createConnectTransport(http1)),
+    onHttp1("Connect with JSON", createConnectTransport({ ...http1, useBinaryFormat: false })),
+  ];
+}
+
+/** The native gRPC client alone. */
+export function grpcClient(server: TestServer): NamedClient {
+  return everyClient(server)[0]!;
+}
+
+/** What a call failed with; fails the test when it did not. */
+export async function failureOf(call: Promise<unknown>): Promise<unknown> {
+  try {
+    await call;
+  } catch (error) {
+    return error;
+  }
+  throw new Error("the call succeeded");
+}
