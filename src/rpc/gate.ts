@@ -71,6 +71,11 @@ export class Gate {
     for (const call of this.#inFlight) if (call.isStream) call.interrupt(reason);
   }
 
+  /** Ends every call in flight with this failure; what they asked of the node goes on. */
+  interruptAll(reason: ConnectError): void {
+    for (const call of this.#inFlight) call.interrupt(reason);
+  }
+
   /** Resolves when no unary call is in flight. */
   whenUnaryIdle(): Promise<void> {
     return this.#when(() => this.#unaryCount === 0);

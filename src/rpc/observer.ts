@@ -36,6 +36,7 @@ export interface FinishedCall {
 
 /** Why a request was turned away before it became a call. */
 export type RejectReason =
+  | "malformed"
   | "host"
   | "http_method"
   | "content_type"

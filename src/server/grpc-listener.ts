@@ -8,12 +8,16 @@ import {
   type Http2ServerRequest,
   type Http2ServerResponse,
   type ServerHttp2Session,
+  type ServerHttp2Stream,
 } from "node:http2";
 import type { AddressInfo } from "node:net";
+import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
+import { StorageError } from "../base/errors.ts";
 import type { RpcHandler } from "../rpc/bridge.ts";
+import { isGrpc } from "../rpc/content-types.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
 import { type Listener, listenFailure } from "./listener.ts";
 import type { ServerSettings } from "./settings.ts";
@@ -25,20 +29,17 @@ export interface GrpcListenerOptions {
   readonly observer: RpcObserver;
 }
 
-const grpcContentType = /^application\/grpc(?!-web)/i;
-
 /** Rejects with UNAVAILABLE when the address cannot be had. */
 export async function listenGrpc(options: GrpcListenerOptions): Promise<Listener> {
-  const { settings, rpc, app, observer } = options;
+  const { settings, app, observer } = options;
   // Its own Request and Response would replace the global ones, which `Bun.serve` needs.
   const handleHttp = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const settingsFrame = { maxConcurrentStreams: settings.maxConcurrentStreams };
   const server = createServer({ settings: settingsFrame }, (request, response) => {
     // A stream that its peer resets is an end, not a failure; who handles it learns by its close.
     request.stream.on("error", () => undefined);
-    // What an answer did not wait for is not worth its memory: a body too large, or one that nobody asked for.
-    response.on("finish", () => request.stream.readableEnded || request.stream.close(constants.NGHTTP2_NO_ERROR));
-    if (grpcContentType.test(request.headers["content-type"] ?? "")) void answer(rpc, request, response);
+    stopUploadAfterAnswer(request.stream);
+    if (isGrpc(request.headers["content-type"] ?? "")) void answer(options, request, response);
     else void handleHttp(request, response);
   });
   const sessions = new Set<ServerHttp2Session>();
@@ -54,6 +55,7 @@ export async function listenGrpc(options: GrpcListenerOptions): Promise<Listener
   });
 
   await listening(server, settings);
+  server.on("error", (error) => observer.callFailed("accept", "", error, "INTERNAL"));
   return {
     port: (server.address() as AddressInfo).port,
     stopAccepting: () =>
@@ -62,7 +64,9 @@ export async function listenGrpc(options: GrpcListenerOptions): Promise<Listener
       }),
     destroy: () => {
       server.close();
-      for (const session of sessions) session.destroy();
+      // With an error, since callers who wait on a connection that ends without one may go on waiting.
+      const reason = new StorageError("UNAVAILABLE", "the node is stopping");
+      for (const session of sessions) session.destroy(reason);
     },
   };
 }
@@ -77,22 +81,71 @@ function listening(
     server.once("error", fail);
     server.listen(grpcPort, host, () => {
       server.off("error", fail);
-      server.on("error", () => undefined);
       resolve();
     });
   });
 }
 
+/**
+ * A refused call is answered before its body was read. Its caller is told to stop sending, and what came is let go
+ * of: unread bytes would hold the stream open and use up the connection.
+ */
+function stopUploadAfterAnswer(stream: ServerHttp2Stream): void {
+  stream.on("finish", () => {
+    if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
+}
+
 async function answer(
-  rpc: RpcHandler,
+  { rpc, observer }: GrpcListenerOptions,
   request: Http2ServerRequest,
   response: Http2ServerResponse,
 ): Promise<void> {
-  try {
-    const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
-    await universalResponseToNodeResponse(await rpc(universal), response);
-  } catch {
-    // The caller is gone, or the request is none: there is nobody to tell, and nothing is left to do but this.
-    response.stream?.close(constants.NGHTTP2_INTERNAL_ERROR);
+  const { stream } = request;
+  const universal = universalRequest(request, response);
+  if (universal === undefined) {
+    observer.requestRejected("malformed");
+    response.writeHead(400).end();
+    return;
   }
+  try {
+    await universalResponseToNodeResponse(withPlainMessage(await rpc(universal)), response);
+  } catch (error) {
+    // Whoever left does not wait for an answer.
+    if (stream.closed || stream.destroyed) return;
+    observer.callFailed(request.url, "", error, "INTERNAL");
+    // Unlike `close`, this resets a stream that is still being sent.
+    stream.destroy(new StorageError("INTERNAL", "the answer failed", { cause: error }));
+  }
+}
+
+/** `undefined` for a request without an authority, or whose path is no path. */
+function universalRequest(
+  request: Http2ServerRequest,
+  response: Http2ServerResponse,
+): UniversalServerRequest | undefined {
+  if (!request.authority || !URL.canParse(request.url, `http://${request.authority}`)) return undefined;
+  return universalRequestFromNodeRequest(request, response, undefined, undefined);
+}
+
+/**
+ * The response with a `grpc-message` that escapes no more than gRPC asks for: everything outside printable ASCII,
+ * and "%". Connect escapes punctuation too, which not every client turns back.
+ */
+function withPlainMessage(response: UniversalServerResponse): UniversalServerResponse {
+  const { trailer } = response;
+  if (trailer === undefined) return response;
+  return {
+    ...response,
+    // Asked for when the answer has ended; only then is it complete.
+    get trailer() {
+      const message = trailer.get("grpc-message");
+      if (message !== null) trailer.set("grpc-message", escapeMessage(decodeURIComponent(message)));
+      return trailer;
+    },
+  };
+}
+
+function escapeMessage(message: string): string {
+  return message.replace(/[^ -~]+|%/gu, (text) => encodeURIComponent(text));
 }

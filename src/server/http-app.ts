@@ -15,6 +15,7 @@ import {
 } from "@connectrpc/connect/protocol";
 import { type Context, Hono } from "hono";
 import type { RpcHandler } from "../rpc/bridge.ts";
+import { storageCodeOf } from "../rpc/errors.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
 import type { HealthSource, MetricsText } from "../telemetry/health-types.ts";
 import { hostPolicy } from "./host-policy.ts";
@@ -43,6 +44,10 @@ export function createHttpApp(options: HttpAppOptions): Hono {
   app.all(rpcRoute, guardRpc(options.grpcPort, options.observer), async (context) => {
     const request = universalServerRequestFromFetch(context.req.raw, {});
     return universalServerResponseToFetch(await options.rpc(request));
+  });
+  app.onError((error, context) => {
+    options.observer.callFailed(context.req.path, "", error, storageCodeOf(error));
+    return context.text("internal error; the node's log has the cause\n", 500);
   });
   app.notFound((context) => context.text("nothing is here; try /health\n", 404));
   return app;

@@ -4,18 +4,13 @@
  *   Host           one of ours, else 421 (host-policy.ts)
  *   Origin         none, the node's own, or one of `server.cors_origins`, else 403
  *   RPC method     POST, else 405: a GET can be sent by an image or a link
- *   RPC content    exactly one of the types below, else 415: a browser sends others across origins without asking
+ *   RPC content    exactly a type of Connect or gRPC-Web, else 415: a browser sends some others across origins unasked
  */
 import { cors as connectCors } from "@connectrpc/connect";
 import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
+import { isConnectOrGrpcWeb, isGrpc } from "../rpc/content-types.ts";
 import type { RejectReason, RpcObserver } from "../rpc/observer.ts";
-
-/** Of the three protocols; native gRPC is for the gRPC port only. */
-const rpcContentType =
-  /^application\/(?:connect\+|grpc-web\+)?(?:proto|json(?:; ?charset=utf-?8)?)$|^application\/grpc-web$/i;
-
-const nativeGrpcContentType = /^application\/grpc(?!-web)/i;
 
 /** Seconds that a browser may remember the answer to a preflight. */
 const preflightMaxAgeSeconds = 7200;
@@ -68,8 +63,8 @@ export function guardRpc(grpcPort: () => number | undefined, observer: RpcObserv
       );
     }
     const contentType = context.req.header("content-type") ?? "";
-    if (rpcContentType.test(contentType)) return next();
-    const explanation = nativeGrpcContentType.test(contentType)
+    if (isConnectOrGrpcWeb(contentType)) return next();
+    const explanation = isGrpc(contentType)
       ? `gRPC is served on port ${grpcPort() ?? "of gRPC, once the node has started"}; this one speaks Connect and gRPC-Web`
       : "call RPC methods as application/json, application/proto, or by Connect streaming or gRPC-Web";
     return reject(observer, "content_type", () => context.text(`${explanation}\n`, 415));

@@ -2,19 +2,20 @@
  * The node as a server, from the first open port to the last closed file.
  *
  *   start      HTTP port (probes answer) -> the store recovers -> calls are let in -> gRPC port -> serving
- *   shutdown   not ready, no new calls, no new connections -> streams end with UNAVAILABLE, unary calls finish
- *              -> what is left of connections is cut -> the store closes
+ *   shutdown   not ready, no new calls, no new connections -> streams end with UNAVAILABLE, unary calls finish (or
+ *              end so too when time is short) -> what is left of connections is cut -> the store closes
  *
  * Invariants:
  * 1. No call reaches the store before it has recovered, nor after it began to close.
  * 2. A shutdown takes no longer than `shutdownTimeoutMs`; idle connections and open streams do not delay it.
  */
-import { Code, ConnectError } from "@connectrpc/connect";
+import type { ConnectError } from "@connectrpc/connect";
 import { StorageError } from "../base/errors.ts";
 import type { StorageNode } from "../node/storage-node.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import { createBridge } from "../rpc/bridge.ts";
+import { toConnectError } from "../rpc/errors.ts";
 import { Gate } from "../rpc/gate.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
 import { storageEndpoints } from "../rpc/storage-service.ts";
@@ -46,10 +47,14 @@ export interface NodeServerOptions {
   readonly onStopping: () => void;
 }
 
-/** Streams that were told to end get this long to say so to their callers. */
-const streamFarewellMs = 250;
-/** Connections get this long to send what is already answered. */
-const connectionFarewellMs = 250;
+/** Interrupted calls get this long to tell their callers, and connections to send what is already answered. */
+const farewellMs = 150;
+
+const stoppingMessage = "the node is stopping";
+
+function stoppingFailure(): ConnectError {
+  return toConnectError(new StorageError("UNAVAILABLE", stoppingMessage), "");
+}
 
 export class NodeServer {
   readonly #options: NodeServerOptions;
@@ -131,18 +136,19 @@ export class NodeServer {
   async #shutdown(): Promise<boolean> {
     const { clock, settings, onStopping } = this.#options;
     const endMs = clock.monotonicMs() + settings.shutdownTimeoutMs;
-    const remainingMs = () => Math.max(0, endMs - clock.monotonicMs());
+    const remainingMs = () => endMs - clock.monotonicMs();
     onStopping();
-    this.#gate.close(new StorageError("UNAVAILABLE", "the node is stopping"));
+    this.#gate.close(new StorageError("UNAVAILABLE", stoppingMessage));
     // A start that has not come to its end sees the shutdown and goes no further.
     const starting = this.#starting?.catch(() => false) ?? Promise.resolve();
     const connectionsEnded = this.#stopAccepting();
     let isClean = await this.#within(starting, remainingMs());
 
-    this.#gate.interruptStreams(new ConnectError("the node is stopping", Code.Unavailable));
-    isClean = (await this.#within(this.#gate.whenUnaryIdle(), remainingMs())) && isClean;
-    await this.#within(this.#gate.whenIdle(), Math.min(streamFarewellMs, remainingMs()));
-    await this.#within(connectionsEnded, Math.min(connectionFarewellMs, remainingMs()));
+    this.#gate.interruptStreams(stoppingFailure());
+    isClean = (await this.#within(this.#gate.whenUnaryIdle(), remainingMs() - 2 * farewellMs)) && isClean;
+    this.#gate.interruptAll(stoppingFailure());
+    await this.#within(this.#gate.whenIdle(), Math.min(farewellMs, remainingMs()));
+    await this.#within(connectionsEnded, Math.min(farewellMs, remainingMs()));
     return (await this.#within(this.#closeAll(), remainingMs())) && isClean;
   }
 
@@ -152,7 +158,7 @@ export class NodeServer {
 
   /** Cuts every connection and closes the store. */
   async #closeAll(): Promise<void> {
-    this.#gate.close(new StorageError("UNAVAILABLE", "the node is stopping"));
+    this.#gate.close(new StorageError("UNAVAILABLE", stoppingMessage));
     this.#http?.destroy();
     this.#grpc?.destroy();
     const store = this.#store;
@@ -166,7 +172,7 @@ export class NodeServer {
     const timeout = new Promise<false>((resolve) => {
       timeUp = () => resolve(false);
     });
-    const timer = this.#options.clock.after(timeoutMs, timeUp);
+    const timer = this.#options.clock.after(Math.max(0, timeoutMs), timeUp);
     try {
       return await Promise.race([work.then(() => true), timeout]);
     } finally {

@@ -1,0 +1,226 @@
+/** From the first open port to the last: what is answered while the node starts, and how it stops. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { connect } from "node:http2";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { StorageError } from "../../src/base/errors.ts";
+import { ErrorDetailsSchema } from "../../src/gen/storage/storage_node_pb.ts";
+import type { OpenStore } from "../../src/server/node-server.ts";
+import { everyClient, failureOf, grpcClient, type NamedClient } from "../support/rpc-clients.ts";
+import { createTestServer, type TestServer, type TestServerOptions } from "../support/test-server.ts";
+
+const cleanUps: (() => unknown)[] = [];
+afterAll(async () => {
+  for (const cleanUp of cleanUps) await cleanUp();
+});
+
+function newServer(options: TestServerOptions = {}): TestServer {
+  const created = createTestServer(options);
+  cleanUps.push(() => created.server.shutdown());
+  return created;
+}
+
+async function startedServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const started = newServer(options);
+  expect(await started.server.start()).toBe(true);
+  return started;
+}
+
+function clientOf(server: TestServer): NamedClient {
+  const client = grpcClient(server);
+  cleanUps.push(() => client.close());
+  return client;
+}
+
+const get = async (server: TestServer, path: string) => {
+  const response = await fetch(server.httpUrl + path);
+  return [response.status, await response.json()];
+};
+
+async function codeOf(call: Promise<unknown>): Promise<Code> {
+  return ConnectError.from(await failureOf(call)).code;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await Bun.sleep(1);
+}
+
+const value = new Uint8Array([1]);
+
+describe("start", () => {
+  test("the HTTP port answers while the store recovers, the gRPC port opens after it", async () => {
+    const recovery = Promise.withResolvers<void>();
+    const server = newServer({
+      openStore: async ({ node }) => {
+        await recovery.promise;
+        return { node, close: async () => undefined };
+      },
+    });
+    const started = server.server.start();
+    expect(await get(server, "/health/live")).toMatchObject([200, { status: "alive" }]);
+    for (const path of ["/ready", "/health/ready"]) {
+      expect(await get(server, path)).toMatchObject([
+        503,
+        { ready: false, phase: "commit log", percent: 40 },
+      ]);
+    }
+    expect(server.server.grpcPort).toBe(0);
+    const early = everyClient(server).at(-1)!.client;
+    const refusal = ConnectError.from(await failureOf(early.read({ tenantId: "t", key: "k" })));
+    expect([refusal.code, refusal.findDetails(ErrorDetailsSchema)[0]?.code]).toEqual([
+      Code.Unavailable,
+      2001,
+    ]);
+    expect(server.rejections).toEqual(["not_serving"]);
+
+    recovery.resolve();
+    expect(await started).toBe(true);
+    expect(await get(server, "/ready")).toMatchObject([200, { ready: true, phase: "serving" }]);
+    expect((await early.write({ tenantId: "t", key: "k", value })).success).toBe(true);
+    expect((await clientOf(server).client.read({ tenantId: "t", key: "k" })).success).toBe(true);
+  });
+
+  test("a store that does not open ends the start with its error, and the port is free again", async () => {
+    const refusal = new StorageError("UNAVAILABLE", "another process has the data directory");
+    const server = newServer({ openStore: () => Promise.reject(refusal) });
+    const starting = server.server.start();
+    const { httpPort } = server.server;
+    expect(await failureOf(starting)).toBe(refusal);
+    const next = await startedServer({ settings: { httpPort } });
+    expect(next.server.httpPort).toBe(httpPort);
+  });
+
+  test.each(["grpcPort", "httpPort"] as const)(
+    "a %s that is taken is named, and nothing stays open",
+    async (name) => {
+      const taken = await startedServer();
+      const server = newServer({ settings: { [name]: taken.server[name] } });
+      const failure = (await failureOf(server.server.start())) as StorageError;
+      expect(failure.code).toBe("UNAVAILABLE");
+      expect(failure.message).toContain(`127.0.0.1:${taken.server[name]}: another process listens there`);
+      expect(failure.message).toContain(name === "grpcPort" ? "--grpc-port" : "--http-port");
+      expect(server.milestones).toEqual(name === "grpcPort" ? ["store closed"] : []);
+    },
+  );
+
+  test("a shutdown during the recovery is the end of the start", async () => {
+    const recovery = Promise.withResolvers<OpenStore>();
+    const server = newServer({ openStore: () => recovery.promise });
+    const started = server.server.start();
+    const stopped = server.server.shutdown();
+    recovery.resolve({ node: server.node, close: async () => void server.milestones.push("store closed") });
+    expect(await started).toBe(false);
+    expect(await stopped).toBe(true);
+    expect(server.milestones).toEqual(["stopping", "store closed"]);
+  });
+});
+
+describe("shutdown", () => {
+  test("an idle node ends at once, whatever is connected to it", async () => {
+    const server = await startedServer();
+    const clients = everyClient(server);
+    cleanUps.push(() => clients.forEach((client) => void client.close()));
+    const large = new Uint8Array(1 << 20);
+    for (let i = 0; i < 8; i++) await clients[0]!.client.write({ tenantId: "t", key: `k${i}`, value: large });
+    for (const { client } of clients) expect((await client.healthCheck({})).healthy).toBe(true);
+    // Streams of which only the first message is read: the server waits for room in their windows.
+    const streams = clients.map(({ client }) => client.scan({ tenantId: "t" })[Symbol.asyncIterator]());
+    for (const stream of streams) expect((await stream.next()).value?.entries.length).toBe(1);
+    const idle = connect(server.grpcUrl);
+    idle.on("error", () => undefined);
+    await new Promise((resolve) => idle.once("connect", resolve));
+
+    const startedAt = performance.now();
+    expect(await server.server.shutdown()).toBe(true);
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+    expect(server.milestones).toEqual(["serving", "stopping", "store closed"]);
+    await until(() => server.store.openViewCount === 0);
+    idle.destroy();
+  });
+
+  test("a stream whose client reads ends with UNAVAILABLE", async () => {
+    const server = await startedServer();
+    const { client } = clientOf(server);
+    const large = new Uint8Array(1 << 18);
+    for (let i = 0; i < 64; i++) await client.write({ tenantId: "t", key: `k${i}`, value: large });
+    const stream = client.scan({ tenantId: "t" })[Symbol.asyncIterator]();
+    await stream.next();
+    const stopped = server.server.shutdown();
+    const rest = async () => {
+      while ((await stream.next()).done !== true);
+    };
+    expect(await codeOf(rest())).toBe(Code.Unavailable);
+    expect(await stopped).toBe(true);
+    expect(server.calls.at(-1)).toMatchObject({ method: "Scan", status: "UNAVAILABLE" });
+  });
+
+  test("unary calls in flight finish, new ones are refused, and only then the store closes", async () => {
+    const server = await startedServer();
+    const { client } = clientOf(server);
+    server.store.syncsAtOnce = false;
+    const write = client.write({ tenantId: "t", key: "k", value });
+    await until(() => server.store.putCount === 1);
+    const stopped = server.server.shutdown();
+    expect(await failureOf(client.write({ tenantId: "t", key: "late", value }))).toBeInstanceOf(ConnectError);
+    expect(server.store.putCount).toBe(1);
+    expect(server.milestones).toEqual(["serving", "stopping"]);
+    server.store.sync();
+    expect((await write).success).toBe(true);
+    expect(await stopped).toBe(true);
+    expect(server.milestones).toEqual(["serving", "stopping", "store closed"]);
+  });
+
+  test("a call that does not end in time gets UNAVAILABLE, and the shutdown says so", async () => {
+    const server = await startedServer({ settings: { shutdownTimeoutMs: 600 } });
+    server.store.syncsAtOnce = false;
+    const write = clientOf(server).client.write({ tenantId: "t", key: "k", value });
+    const code = codeOf(write);
+    await until(() => server.store.putCount === 1);
+    expect(await server.server.shutdown()).toBe(false);
+    expect(await code).toBe(Code.Unavailable);
+    expect(server.milestones.at(-1)).toBe("store closed");
+  });
+
+  test("asked for twice, it happens once", async () => {
+    const server = await startedServer();
+    await Promise.all([server.server.shutdown(), server.server.shutdown()]);
+    expect(server.milestones).toEqual(["serving", "stopping", "store closed"]);
+    expect(await failureOf(fetch(`${server.httpUrl}/health`))).toBeInstanceOf(Error);
+  });
+});
+
+describe("connections", () => {
+  test("one too many is turned away; a place that comes free is given again", async () => {
+    const server = await startedServer({ settings: { maxConnections: 1 } });
+    const first = clientOf(server);
+    expect((await first.client.healthCheck({})).healthy).toBe(true);
+    const second = clientOf(server);
+    expect(await failureOf(second.client.healthCheck({}))).toBeInstanceOf(ConnectError);
+    expect(server.rejections).toContain("connection_limit");
+    expect((await first.client.healthCheck({})).healthy).toBe(true);
+    first.close();
+    const third = clientOf(server);
+    await until(() => server.calls.length >= 2);
+    for (;;) {
+      const answer = await third.client.healthCheck({}).catch(() => undefined);
+      if (answer?.healthy) break;
+    }
+  });
+
+  test("a scan whose client leaves lets go of its view", async () => {
+    const server = await startedServer();
+    const clients = everyClient(server);
+    cleanUps.push(() => clients.forEach((client) => void client.close()));
+    const large = new Uint8Array(1 << 20);
+    for (let i = 0; i < 8; i++) await clients[0]!.client.write({ tenantId: "t", key: `k${i}`, value: large });
+    for (const { client } of clients) {
+      const abort = new AbortController();
+      const stream = client.scan({ tenantId: "t" }, { signal: abort.signal })[Symbol.asyncIterator]();
+      await stream.next();
+      expect(server.store.openViewCount).toBe(1);
+      abort.abort();
+      await until(() => server.store.openViewCount === 0);
+      await until(() => server.calls.at(-1)?.method === "Scan");
+      expect(server.calls.pop()).toMatchObject({ method: "Scan", status: "CANCELLED" });
+    }
+  });
+});
