@@ -40,9 +40,14 @@ test-chaos:
     MODEL_SEEDS=200 SWEEP_RANDOM=8 bun scripts/test.ts model
     KILL_ROUNDS=50 bun scripts/test.ts test/integration/kill.test.ts
 
-# Operations a second of the engine, without network.
+# A node under h2load (Debian's nghttp2-client): every call counted, clean files afterwards.
+test-load:
+    LOAD_CALLS=30000 bun scripts/test.ts test/load/load.test.ts
+
+# Operations a second of the engine, without network, and of a node over gRPC.
 bench:
     bun bench/engine.ts
+    bun bench/rpc.ts
 
 # The single executable, dist/pairdb-node.
 build:

@@ -14,7 +14,7 @@ const allowedImports: Record<string, readonly string[]> = {
   gen: [],
   platform: ["base"],
   versions: ["base", "platform"],
-  engine: ["base", "platform"],
+  engine: ["base", "platform", "versions"],
   node: ["base", "platform", "versions", "engine"],
   config: ["base", "platform", "engine", "node"],
   rpc: ["base", "platform", "versions", "node", "gen"],

@@ -79,6 +79,13 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** Whether something failed for want of space, which may come back. */
+export function isDiskFull(error: unknown): boolean {
+  if (error instanceof StorageError) return error.code === "DISK_FULL";
+  const errno = errnoOf(error);
+  return errno === "ENOSPC" || errno === "EDQUOT";
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

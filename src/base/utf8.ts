@@ -62,3 +62,9 @@ function codePointOrder(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }
+
+/** The range as text in quotes, escaped so that it stays on its line; in hexadecimal where it is not UTF-8. */
+export function quoteUtf8(bytes: Uint8Array, start: number, length: number): string {
+  const text = readUtf8(bytes, start, length);
+  return text === undefined ? `0x${bytes.slice(start, start + length).toHex()}` : JSON.stringify(text);
+}

@@ -22,11 +22,21 @@ export function engineOverrides(configuration: Configuration): EngineOverrides {
       blockSizeBytes: sstable.block_size,
       bloomFalsePositiveRate: sstable.bloom_filter_fp,
     },
+    compaction: {
+      l0TriggerCount: compaction.l0_trigger,
+      l1TableSizeBytes: sstable.l1_size,
+      l2TableSizeBytes: sstable.l2_size,
+      tableSizeMultiplier: sstable.level_multiplier,
+      levelCapacityMultiplier: compaction.level_capacity_multiplier,
+      workerCount: compaction.workers,
+      throttleBytesPerSecond: compaction.throttle * 1_000_000,
+      gcGraceMs: compaction.gc_grace,
+      recordFormat: "versioned",
+    },
     views: {
       maxAgeMs: limits.max_view_age,
       maxPinnedMemtableBytes: limits.max_pinned_bytes,
     },
     recoveryMode: recovery.mode,
-    workerCount: compaction.workers,
   };
 }

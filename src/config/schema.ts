@@ -90,7 +90,8 @@ const cache = z.strictObject({
 const compaction = z.strictObject({
   l0_trigger: wholeNumber(1, 1000).default(4),
   workers: wholeNumber(1, 64).default(2),
-  /** Megabytes a second. */
+  level_capacity_multiplier: fraction(2, 100).default(10),
+  /** Megabytes a second that all compactions together may write; 0: without limit. */
   throttle: fraction(0, 1_000_000).default(50),
   /** Records deleted longer ago count as absent; must exceed the life of coordinators' hints, 168h. */
   gc_grace: duration(1, 10 * 365 * 24 * hour).default(240 * hour),

@@ -11,13 +11,8 @@ const withoutEffect: readonly string[] = [
   "commit_log.max_age",
   "commit_log.buffer_size",
   "sstable.l0_size",
-  "sstable.l1_size",
-  "sstable.l2_size",
-  "sstable.level_multiplier",
   "sstable.index_interval",
   "cache",
-  "compaction.l0_trigger",
-  "compaction.throttle",
 ];
 
 /** One sentence for the set keys without effect, and one for each switched-on feature that is not there. */

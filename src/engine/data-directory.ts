@@ -244,6 +244,13 @@ export function listOrEmpty(files: FileSystem, directory: string): string[] {
   return explainDenied(directory, () => files.list(directory));
 }
 
+/** The path, or, where something is there already, one with a number behind it. */
+export function freePath(files: FileSystem, path: string): string {
+  let free = path;
+  for (let copy = 2; files.status(free) !== undefined; copy++) free = `${path}.${copy}`;
+  return free;
+}
+
 function notADirectory(path: string): StorageError {
   return new StorageError("INVALID_ARGUMENT", `${path} is not a directory: name another one`, { file: path });
 }

@@ -19,6 +19,7 @@
 import { StorageError } from "../base/errors.ts";
 import type { DirectoryLock } from "../platform/file-system.ts";
 import type { BatchEntry, CommitLogWriter } from "./commit-log/writer.ts";
+import { Compactor } from "./compaction/compactor.ts";
 import type { EngineEnvironment } from "./environment.ts";
 import { Flusher } from "./flusher.ts";
 import type { EntryKind, FileNumber, FoundEntry, SequenceNumber } from "./internal-key.ts";
@@ -29,11 +30,12 @@ import type { MemtableSet } from "./memtable-set.ts";
 import { checkOptions, type EngineOptions } from "./options.ts";
 import { findInMemtables, findInTables } from "./read-path.ts";
 import { type RecoveredStore, recover } from "./recovery.ts";
+import { checkEntrySize } from "./sstable/format.ts";
 import { describeStatus, type EngineStatus } from "./status.ts";
 import { type View, ViewRegistry } from "./view.ts";
 import { WorkerPool } from "./workers/pool.ts";
 import type { JobRunner } from "./workers/protocol.ts";
-import { WriteStall } from "./write-stall.ts";
+import { type StallSources, WriteStall } from "./write-stall.ts";
 import { WriteStop } from "./write-stop.ts";
 
 /** An entry that the engine has taken. */
@@ -44,15 +46,39 @@ export interface StoredEntry {
   readonly durable: Promise<void>;
 }
 
-/** Arena bytes that suffice for entries with keys and values of so many bytes in all. */
+/** Arena bytes that suffice for entries whose keys and values have so many bytes in all. */
 function mostArenaBytes(entryBytes: number, entryCount: number): number {
   const wordPaddingBytes = 3;
   return entryBytes + entryCount * (maxEntryBytes(0, 0) + wordPaddingBytes);
 }
 
+function stallSources(
+  memtables: MemtableSet,
+  versions: VersionSet,
+  flusher: Flusher,
+  compactor: Compactor,
+): StallSources {
+  return {
+    get frozenCount() {
+      return memtables.frozenCount;
+    },
+    get activeUsedBytes() {
+      return memtables.active.usedBytes;
+    },
+    get level0Count() {
+      return versions.current.levels[0]!.length;
+    },
+    get flushFailure() {
+      return flusher.failure;
+    },
+    get isCompacting() {
+      return !compactor.isPaused && compactor.failure === undefined;
+    },
+  };
+}
+
 export class Engine {
   readonly options: EngineOptions;
-  readonly #environment: EngineEnvironment;
   readonly #jobs: JobRunner;
   readonly #lock: DirectoryLock;
   readonly #versions: VersionSet;
@@ -60,6 +86,7 @@ export class Engine {
   readonly #log: CommitLogWriter;
   readonly #retention: LogRetention;
   readonly #flusher: Flusher;
+  readonly #compactor: Compactor;
   readonly #views: ViewRegistry;
   readonly #stall: WriteStall;
   readonly #writeStop: WriteStop;
@@ -75,7 +102,6 @@ export class Engine {
   ) {
     const { lock, versions, memtables, log } = store;
     this.options = options;
-    this.#environment = environment;
     this.#jobs = jobs;
     this.#writeStop = writeStop;
     this.#lock = lock;
@@ -83,7 +109,6 @@ export class Engine {
     this.#memtables = memtables;
     this.#log = log;
     this.#retention = new LogRetention(environment, options, versions, log);
-    this.#stall = new WriteStall(environment);
     this.#views = new ViewRegistry(options.views, environment.clock, environment.observer, memtables, {
       get obsoleteTableBytes() {
         return versions.obsoleteTableBytes;
@@ -94,10 +119,19 @@ export class Engine {
       { environment, options, memtables, versions, jobs },
       log,
       this.#retention,
+      writeStop,
       () => {
-        this.#views.enforce();
-        this.#stall.end();
+        this.#tablesChanged();
+        this.#compactor.schedule();
       },
+    );
+    this.#compactor = new Compactor({ environment, options, versions, jobs, writeStop }, () =>
+      this.#tablesChanged(),
+    );
+    this.#stall = new WriteStall(
+      environment,
+      options,
+      stallSources(memtables, versions, this.#flusher, this.#compactor),
     );
     writeStop.onStop(() => this.#stall.end());
   }
@@ -105,46 +139,47 @@ export class Engine {
   /**
    * Opens the data directory, recovers what it holds and makes it durable anew. Rejects, with the directory
    * unchanged, where it is locked, foreign, of a newer format or damaged beyond what the recovery mode allows.
-   * `jobs` runs flushes; worker threads unless a test brings its own.
+   * `jobs` runs flushes and compactions; worker threads unless a test brings its own, one more than compactions may
+   * take, so that no flush waits for one.
    */
   static async open(
     environment: EngineEnvironment,
     options: EngineOptions,
-    jobs: JobRunner = new WorkerPool(options.workerCount),
+    jobs: JobRunner = new WorkerPool(options.compaction.workerCount + 1),
   ): Promise<Engine> {
     checkOptions(options);
     const writeStop = new WriteStop(environment.observer);
+    let engine: Engine | undefined;
     try {
       const store = await recover(environment, options, jobs, writeStop);
-      const engine = new Engine(environment, options, jobs, writeStop, store);
+      engine = new Engine(environment, options, jobs, writeStop, store);
       await engine.#retention.removeObsolete();
+      engine.#compactor.schedule();
       return engine;
     } catch (error) {
-      await jobs.close();
+      await (engine?.close() ?? jobs.close()).catch(() => {});
       throw error;
     }
   }
 
   /**
    * Finds the newest entry of a key (the first `keyLength` bytes). `found.value` is valid until the next call
-   * into the engine or the next `await`. Throws CORRUPTED_DATA where the bytes on disk are damaged.
+   * into the engine or the next `await`. Throws CORRUPTED_DATA where the bytes on disk are damaged, UNAVAILABLE
+   * while closing.
    */
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
-    const { newestFirst } = this.#memtables;
-    if (findInMemtables(newestFirst, key, keyLength, this.#readableSequence(), found)) return true;
-    try {
-      return findInTables(this.#versions.current, key, keyLength, found);
-    } catch (error) {
-      if (error instanceof StorageError) this.#environment.observer.corruptionFound(error);
-      throw error;
-    }
+    this.#assertOpen();
+    return (
+      findInMemtables(this.#memtables.newestFirst, key, keyLength, this.#readableSequence(), found) ||
+      findInTables(this.#versions.current, key, keyLength, found)
+    );
   }
 
   /**
    * Stores an entry; copies the first `keyLength` and `valueLength` bytes. Wait for `whenWritable` first, in the
    * same turn. Throws, storing nothing: COMMIT_LOG_FAILED once writing has ended, DISK_FULL, RESOURCE_EXHAUSTED
-   * where `whenWritable` was not waited for, VALUE_TOO_LARGE for what no memtable can hold, UNAVAILABLE while
-   * closing.
+   * where `whenWritable` was not waited for or flushes fail, KEY_TOO_LARGE or VALUE_TOO_LARGE for what no table
+   * or no memtable can hold, UNAVAILABLE while closing.
    */
   put(
     key: Uint8Array,
@@ -154,42 +189,48 @@ export class Engine {
     valueLength: number,
   ): StoredEntry {
     this.#assertOpen();
-    this.#makeRoom(keyLength, valueLength);
+    checkEntrySize(keyLength, valueLength);
+    this.#makeRoom(keyLength + valueLength, 1);
     const commit = this.#log.append(kind, key, keyLength, value, valueLength);
     const sequence = this.#log.lastSequence;
     this.#memtables.active.insert(key, keyLength, sequence, kind, value, valueLength);
+    this.#stall.charge(keyLength + valueLength);
     return { sequence, durable: commit.durable };
   }
 
   /** Stores several entries of which a crash keeps all or none; else as `put`. At least one entry. */
   write(batch: readonly BatchEntry[]): StoredEntry {
     this.#assertOpen();
-    let sizeBytes = 0;
-    for (const { key, value } of batch) sizeBytes += maxEntryBytes(key.length, value.length);
-    this.#makeRoom(0, sizeBytes);
+    let entryBytes = 0;
+    for (const { key, value } of batch) {
+      checkEntrySize(key.length, value.length);
+      entryBytes += key.length + value.length;
+    }
+    this.#makeRoom(entryBytes, batch.length);
     const commit = this.#log.appendBatch(batch);
     const { lastSequence } = this.#log;
     let sequence = lastSequence - batch.length + 1;
     for (const { kind, key, value } of batch) {
       this.#memtables.active.insert(key, key.length, sequence++, kind, value, value.length);
     }
+    this.#stall.charge(entryBytes);
     return { sequence: lastSequence, durable: commit.durable };
   }
 
   /**
-   * A promise while a writer of `entryBytes` (keys and values of `entryCount` entries) must wait for room; wait
-   * and ask again. Undefined when it may write in this turn, and also when waiting would not help: then `put`
+   * A promise while a writer of `entryBytes` (keys and values of `entryCount` entries) must wait for room, or for
+   * flushes and compactions to keep up; wait and ask again. Undefined when it may write in this turn, and also when waiting would not help: then `put`
    * throws why. Freezes the active memtable where the entries do not fit it.
    */
   whenWritable(entryBytes: number, entryCount = 1): Promise<void> | undefined {
     if (this.#writeStop.error !== undefined || this.#closing !== undefined) return undefined;
-    const memtables = this.#memtables;
-    const neededBytes = mostArenaBytes(entryBytes, entryCount);
-    if (memtables.activeIsFull || !memtables.active.roomFor(0, neededBytes)) {
-      if (memtables.frozenCount >= this.options.memtable.maxFrozenCount) return this.#stall.wait();
-      if (memtables.canEverHold(neededBytes)) this.#freeze();
+    const arenaBytes = mostArenaBytes(entryBytes, entryCount);
+    if (!this.#memtables.activeTakes(arenaBytes)) {
+      if (!this.#memtables.canEverHold(arenaBytes)) return undefined;
+      if (this.#stall.obstacle !== undefined) return this.#stall.wait();
+      this.#freeze();
     }
-    return this.#log.whenRoom(entryBytes);
+    return this.#log.whenRoom(entryBytes, entryCount) ?? this.#stall.delay();
   }
 
   /** Undefined when an answer may rest on this sequence number already. */
@@ -205,25 +246,56 @@ export class Engine {
 
   /** Writes the active memtable to a table. Rejects at the first failure, though flushing is tried again. */
   async flush(): Promise<void> {
-    this.#writeStop.assertWriting();
-    if (this.#memtables.active.entryCount > 0) this.#freeze();
-    await this.#flusher.whenIdle();
+    this.#assertOpen();
+    await this.#flushAll();
+  }
+
+  /**
+   * Flushes, then brings all entries with keys in [start, end) down to the deepest level that holds any, which leaves
+   * one entry for each key and no expired tombstone. An undefined bound is open. Waits while compaction is paused.
+   */
+  async compactRange(start?: Uint8Array, end?: Uint8Array): Promise<void> {
+    await this.flush();
+    await this.#compactor.compactRange(start, end);
+  }
+
+  /** Starts no more compactions until `resumeCompaction`; those that run go on. */
+  pauseCompaction(): void {
+    this.#compactor.pause();
+  }
+
+  resumeCompaction(): void {
+    this.#compactor.resume();
+  }
+
+  /** Resolves when no compaction runs and none that is due can start. */
+  async whenCompacted(): Promise<void> {
+    await this.#compactor.whenIdle();
   }
 
   /** Keeps commit-log segments from this one on until `releaseLog`, or until too much is kept; durable. */
   async holdLog(name: string, segmentNumber: FileNumber): Promise<void> {
+    this.#assertOpen();
     this.#writeStop.assertWriting();
     await this.#retention.hold(name, segmentNumber);
   }
 
   async releaseLog(name: string): Promise<void> {
+    this.#assertOpen();
     this.#writeStop.assertWriting();
     await this.#retention.release(name);
   }
 
   /** Gauges and counters of the moment. */
   status(): EngineStatus {
-    return describeStatus(this.#versions, this.#memtables, this.#log, this.#views, this.#writeStop);
+    return describeStatus({
+      versions: this.#versions,
+      memtables: this.#memtables,
+      log: this.#log,
+      views: this.#views,
+      compactor: this.#compactor,
+      writeStop: this.#writeStop,
+    });
   }
 
   /** Flushes, ends views and closes everything; the data is durable even where the flush fails. */
@@ -234,54 +306,65 @@ export class Engine {
 
   async #close(): Promise<void> {
     try {
-      if (this.#writeStop.error === undefined) await this.#flushAtClose();
-      this.#views.abortAll("the engine is closing");
+      await this.#compactor.stop();
+      // What cannot be flushed stays in the commit log, so a failure only makes the next start longer.
+      await this.#flushAll().catch(() => {});
       this.#stall.end();
       await this.#flusher.stop();
-      if (this.#writeStop.error === undefined) await this.#log.close();
-      await this.#versions.close();
+      await this.#closeLog();
     } finally {
+      this.#views.abortAll("the engine is closing");
+      await this.#versions.close();
       await this.#jobs.close();
       this.#lock.release();
     }
   }
 
-  /** What cannot be flushed stays in the commit log, so a failure only makes the next start longer. */
-  async #flushAtClose(): Promise<void> {
+  /** A log that failed earlier gives its files back without saying so again. */
+  async #closeLog(): Promise<void> {
+    const hadStopped = this.#writeStop.error !== undefined;
     try {
-      await this.flush();
-    } catch {
-      // The flusher has told the observer.
+      await this.#log.close();
+    } catch (error) {
+      if (!hadStopped) throw error;
     }
+  }
+
+  async #flushAll(): Promise<void> {
+    this.#writeStop.assertWriting();
+    if (this.#memtables.active.entryCount > 0) this.#freeze();
+    await this.#flusher.whenIdle();
   }
 
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new StorageError("UNAVAILABLE", "the engine is closing");
   }
 
-  /** Makes sure that the active memtable takes the entry, freezing it where it does not. */
-  #makeRoom(keyLength: number, valueLength: number): void {
+  /** Makes sure that the active memtable takes the entries, freezing it where it does not. */
+  #makeRoom(entryBytes: number, entryCount: number): void {
     this.#writeStop.assertWriting();
-    const memtables = this.#memtables;
-    if (!memtables.activeIsFull && memtables.active.roomFor(keyLength, valueLength)) return;
-    if (!memtables.canEverHold(maxEntryBytes(keyLength, valueLength))) {
+    const arenaBytes = mostArenaBytes(entryBytes, entryCount);
+    if (this.#memtables.activeTakes(arenaBytes)) return;
+    if (!this.#memtables.canEverHold(arenaBytes)) {
       throw new StorageError(
         "VALUE_TOO_LARGE",
-        `an entry of ${keyLength + valueLength} bytes does not fit a memtable of ${this.options.memtable.maxSizeBytes} bytes`,
+        `${entryBytes} bytes do not fit a memtable of ${this.options.memtable.maxSizeBytes} bytes`,
       );
     }
-    if (memtables.frozenCount >= this.options.memtable.maxFrozenCount) {
-      throw new StorageError(
-        "RESOURCE_EXHAUSTED",
-        "all memtables are full and wait for their flush; try again",
-      );
-    }
+    const { obstacle } = this.#stall;
+    if (obstacle !== undefined) throw obstacle;
     this.#freeze();
   }
 
   #freeze(): void {
+    this.#stall.passed();
     this.#memtables.freeze(this.#log.startSegment());
     this.#flusher.start();
+  }
+
+  #tablesChanged(): void {
+    this.#views.enforce();
+    this.#stall.end();
   }
 
   /** What reads may see: everything, or after the end of writing what was synced. */

@@ -2,10 +2,9 @@
  * Turns the oldest frozen memtable into a table of level 0.
  *
  * Order, each step durable before the next: the table's bytes, its directory entry, the manifest edit that names
- * it. Only then is the memtable given up and may its log segments go. A flush that dies on the way leaves a file
- * that no manifest names; the next start removes it.
+ * it. Only then is the memtable given up and may its log segments go. A flush that fails removes its file, unless
+ * nobody knows whether the manifest names it; one that dies leaves it to the next start.
  */
-
 import { tablePath } from "./data-directory.ts";
 import type { EngineEnvironment } from "./environment.ts";
 import type { SequenceNumber } from "./internal-key.ts";
@@ -27,8 +26,9 @@ export interface FlushContext {
 const highWaterStep = 2 ** 32;
 
 /**
- * The mark to put in the manifest, where `mark` stands now, when `last` was the last number handed out. A flush always comes within the
- * step, since the memtables in use hold fewer entries than that; so no number above the mark is ever in use.
+ * The mark to put in the manifest, where `mark` stands now, when `last` was the last number handed out. A flush
+ * always comes within the step, since the memtables in use hold fewer entries than that; so no number above the
+ * mark is ever in use.
  */
 export function highWaterAfter(last: SequenceNumber, mark: SequenceNumber): SequenceNumber {
   return Math.max(mark, last + highWaterStep);
@@ -40,32 +40,34 @@ export async function flushOldestFrozen(context: FlushContext): Promise<void> {
   const { memtable } = memtables.oldestFrozen!;
   const startedMs = environment.clock.monotonicMs();
   const fileNumber = versions.allocateFileNumber();
-  const summary = await writeTable(context, tablePath(options, fileNumber));
-  await versions.apply({
-    addedTables: [{ ...summary, fileNumber, level: 0 }],
-    flushedThroughSequence: memtable.largestSequence,
-    oldestSegmentNumber: memtables.segmentAfterOldestFrozen,
-    sequenceHighWater: highWaterAfter(memtables.largestSequence, versions.state.sequenceHighWater),
-  });
+  const path = tablePath(options, fileNumber);
+  let summary: TableSummary;
+  try {
+    summary = await writeTable(context, path);
+    await versions.apply({
+      addedTables: [{ ...summary, fileNumber, level: 0 }],
+      flushedThroughSequence: memtable.largestSequence,
+      oldestSegmentNumber: memtables.segmentAfterOldestFrozen,
+      sequenceHighWater: highWaterAfter(memtables.largestSequence, versions.state.sequenceHighWater),
+    });
+  } catch (error) {
+    if (versions.failure === undefined) await removeLeftover(environment, path);
+    throw error;
+  }
   memtables.dropOldestFrozen();
   const durationMs = environment.clock.monotonicMs() - startedMs;
   environment.observer.flushFinished(summary.entryCount, summary.sizeBytes, durationMs);
 }
 
-async function writeTable(context: FlushContext, path: string): Promise<TableSummary> {
+function writeTable(context: FlushContext, path: string): Promise<TableSummary> {
   const { environment, options, memtables, jobs } = context;
-  try {
-    return await jobs.run({
-      kind: "flush",
-      memtable: memtables.oldestFrozen!.memtable.share(),
-      path,
-      options: options.table,
-      createdAtMs: environment.clock.nowMs(),
-    });
-  } catch (error) {
-    await removeLeftover(environment, path);
-    throw error;
-  }
+  return jobs.run({
+    kind: "flush",
+    memtable: memtables.oldestFrozen!.memtable.share(),
+    path,
+    options: options.table,
+    createdAtMs: environment.clock.nowMs(),
+  });
 }
 
 /** Only for a table that no manifest can name yet. What cannot be removed now is a stray file for the next start. */

@@ -10,6 +10,7 @@ import type { CommitLogWriter } from "./commit-log/writer.ts";
 import { segmentPath } from "./data-directory.ts";
 import type { EngineEnvironment } from "./environment.ts";
 import type { FileNumber } from "./internal-key.ts";
+import type { VersionEdit } from "./manifest/version-edit.ts";
 import type { VersionSet } from "./manifest/version-set.ts";
 import type { EngineOptions } from "./options.ts";
 
@@ -18,7 +19,8 @@ export class LogRetention {
   readonly #options: EngineOptions;
   readonly #versions: VersionSet;
   readonly #log: CommitLogWriter;
-  readonly #holders: Holders;
+  /** As the manifest says, and ahead of it while a change is under way. */
+  #holders: Holders;
 
   constructor(
     environment: EngineEnvironment,
@@ -30,20 +32,18 @@ export class LogRetention {
     this.#options = options;
     this.#versions = versions;
     this.#log = log;
-    this.#holders = new Holders(
-      [...versions.state.holders].map(([name, segmentNumber]) => ({ name, segmentNumber })),
-    );
+    this.#holders = holdersOf(versions);
   }
 
   /** Keeps a segment and all later ones for `name`; durable on return. Rejects a step back. */
   async hold(name: string, segmentNumber: FileNumber): Promise<void> {
     this.#holders.hold(name, segmentNumber);
-    await this.#versions.apply({ holders: [{ name, segmentNumber }] });
+    await this.#apply({ holders: [{ name, segmentNumber }] });
   }
 
   /** Gives back what `name` held; durable on return. */
   async release(name: string): Promise<void> {
-    if (this.#holders.release(name)) await this.#versions.apply({ droppedHolders: [name] });
+    if (this.#holders.release(name)) await this.#apply({ droppedHolders: [name] });
     await this.removeObsolete();
   }
 
@@ -56,10 +56,20 @@ export class LogRetention {
       this.#segmentsBelow(flushedSegment),
     );
     if (dropped.length > 0) {
-      await this.#versions.apply({ droppedHolders: dropped.map(({ name }) => name) });
+      await this.#apply({ droppedHolders: dropped.map(({ name }) => name) });
       for (const { name } of dropped) this.#environment.observer.holderDropped(name);
     }
     await this.#log.removeSegmentsBelow(this.#holders.removableBelow(flushedSegment));
+  }
+
+  /** An edit that the manifest had no room for has not happened. */
+  async #apply(edit: VersionEdit): Promise<void> {
+    try {
+      await this.#versions.apply(edit);
+    } catch (error) {
+      this.#holders = holdersOf(this.#versions);
+      throw error;
+    }
   }
 
   #segmentsBelow(flushedSegment: FileNumber): { number: FileNumber; sizeBytes: number }[] {
@@ -71,4 +81,8 @@ export class LogRetention {
         sizeBytes: files.status(segmentPath(this.#options, number))?.sizeBytes ?? 0,
       }));
   }
+}
+
+function holdersOf({ state }: VersionSet): Holders {
+  return new Holders([...state.holders].map(([name, segmentNumber]) => ({ name, segmentNumber })));
 }

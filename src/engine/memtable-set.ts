@@ -57,7 +57,7 @@ export class MemtableSet {
     this.#random = random;
     this.#active = this.#create(firstSegmentNumber);
     this.#newestFirst = [this.#active];
-    this.#emptyFreeBytes = this.active.capacityBytes - this.active.usedBytes;
+    this.#emptyFreeBytes = this.active.freeBytes;
   }
 
   get active(): Memtable {
@@ -99,9 +99,14 @@ export class MemtableSet {
     return this.active.usedBytes >= this.#options.flushThresholdBytes;
   }
 
-  /** Whether an entry, or entries of which this is the sum, fit a memtable that is empty. */
-  canEverHold(entryBytes: number): boolean {
-    return entryBytes <= this.#emptyFreeBytes;
+  /** Whether entries that take so much of an arena may go into the active memtable; else it has to freeze. */
+  activeTakes(arenaBytes: number): boolean {
+    return !this.activeIsFull && arenaBytes <= this.active.freeBytes;
+  }
+
+  /** Whether entries that take so much of an arena fit a memtable that is empty. */
+  canEverHold(arenaBytes: number): boolean {
+    return arenaBytes <= this.#emptyFreeBytes;
   }
 
   /** Freezes the active memtable; entries of the new one begin in the given segment. */

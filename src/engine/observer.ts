@@ -25,6 +25,18 @@ export interface TornTail {
 
 export type RecoveryPhase = "locking" | "manifest" | "tables" | "commit log" | "making durable" | "done";
 
+/** What a finished compaction did; one that moved a table reads and writes nothing. */
+export interface FinishedCompaction {
+  readonly level: number;
+  readonly outputLevel: number;
+  readonly inputTableCount: number;
+  readonly outputTableCount: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  readonly droppedTombstoneCount: number;
+  readonly durationMs: number;
+}
+
 export interface EngineObserver {
   recoveryProgress(phase: RecoveryPhase, percent: number): void;
   tornTailCut(tail: TornTail): void;
@@ -42,6 +54,13 @@ export interface EngineObserver {
   flushFailed(error: unknown): void;
   /** A writer waited this long for room. */
   writeStalled(durationMs: number): void;
+  /** Writers were slowed by this much, so that flushes and compactions keep up. */
+  writeDelayed(durationMs: number): void;
+  compactionFinished(compaction: FinishedCompaction): void;
+  /** The compaction of tables of this level is tried again. */
+  compactionFailed(error: unknown, level: number): void;
+  /** Records that had not seen what an older one of their key had were written to a level: the sign of a bug. */
+  clockOrderViolated(count: number, level: number): void;
   viewAborted(ageMs: number, reason: string): void;
   corruptionFound(error: StorageError): void;
   /** A failed sync or append, or a broken invariant: nothing is written until a restart. */
@@ -62,6 +81,10 @@ export const silentObserver: EngineObserver = {
   flushFinished: ignore,
   flushFailed: ignore,
   writeStalled: ignore,
+  writeDelayed: ignore,
+  compactionFinished: ignore,
+  compactionFailed: ignore,
+  clockOrderViolated: ignore,
   viewAborted: ignore,
   corruptionFound: ignore,
   writingStopped: ignore,

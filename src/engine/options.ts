@@ -3,6 +3,7 @@
  * Sizes are bytes, times milliseconds. `checkOptions` runs once, before anything is opened.
  */
 import { StorageError } from "../base/errors.ts";
+import type { RecordFormat } from "./compaction/record-rules.ts";
 
 export type SyncMode = "always" | "interval" | "never";
 export type RecoveryMode = "skip" | "point_in_time" | "strict";
@@ -40,6 +41,36 @@ export interface TableOptions {
   readonly bloomFalsePositiveRate: number;
 }
 
+export interface CompactionOptions {
+  /** So many tables of level 0 make it due. */
+  readonly l0TriggerCount: number;
+  /** A table of level 1 is ended when it reaches this; level 1 holds four of them. */
+  readonly l1TableSizeBytes: number;
+  readonly l2TableSizeBytes: number;
+  /** Table size of each level below 2, as a multiple of the one above. */
+  readonly tableSizeMultiplier: number;
+  /** Bytes of each level below 1, as a multiple of the one above. */
+  readonly levelCapacityMultiplier: number;
+  /** Compactions that may run at the same time, each in a thread of its own. */
+  readonly workerCount: number;
+  /** What all of them together may write in a second; 0: without limit. */
+  readonly throttleBytesPerSecond: number;
+  /** A record deleted longer ago counts as absent, and its tombstone may go. */
+  readonly gcGraceMs: number;
+  /** What values are; tombstones of `opaque` ones never expire. */
+  readonly recordFormat: RecordFormat;
+}
+
+/** When writers are slowed, and when they wait (`write-stall.ts`). */
+export interface WriteStallOptions {
+  /** Tables of level 0 from which on writers are slowed, more with each one. */
+  readonly l0SlowdownCount: number;
+  /** Tables of level 0 at which writers wait. */
+  readonly l0StopCount: number;
+  /** Writers that have waited this long for room get RESOURCE_EXHAUSTED. */
+  readonly longestWaitMs: number;
+}
+
 export interface ViewLimits {
   /** The oldest view past this age ends with ABORTED. */
   readonly maxAgeMs: number;
@@ -56,10 +87,10 @@ export interface EngineOptions {
   readonly commitLog: CommitLogOptions;
   readonly memtable: MemtableOptions;
   readonly table: TableOptions;
+  readonly compaction: CompactionOptions;
+  readonly writeStall: WriteStallOptions;
   readonly views: ViewLimits;
   readonly recoveryMode: RecoveryMode;
-  /** Worker threads for flushes and other long jobs. */
-  readonly workerCount: number;
 }
 
 const mebibyte = 1 << 20;
@@ -70,8 +101,23 @@ export const defaultTableOptions: TableOptions = {
   bloomFalsePositiveRate: 0.01,
 };
 
+const dayMs = 24 * 3_600_000;
+
+const defaultCompactionOptions: CompactionOptions = {
+  l0TriggerCount: 4,
+  l1TableSizeBytes: 128 * mebibyte,
+  l2TableSizeBytes: 256 * mebibyte,
+  tableSizeMultiplier: 2,
+  levelCapacityMultiplier: 10,
+  workerCount: 2,
+  throttleBytesPerSecond: 50_000_000,
+  gcGraceMs: 10 * dayMs,
+  recordFormat: "opaque",
+};
+
 /** Options for a data directory; `overrides` replace whole sections or single settings of them. */
 export function engineOptions(dataDirectory: string, overrides: EngineOverrides = {}): EngineOptions {
+  const compaction = { ...defaultCompactionOptions, ...overrides.compaction };
   return {
     dataDirectory,
     commitLogDirectory: overrides.commitLogDirectory ?? `${dataDirectory}/commitlog`,
@@ -92,6 +138,13 @@ export function engineOptions(dataDirectory: string, overrides: EngineOverrides 
       ...overrides.memtable,
     },
     table: { ...defaultTableOptions, ...overrides.table },
+    compaction,
+    writeStall: {
+      l0SlowdownCount: 2 * compaction.l0TriggerCount,
+      l0StopCount: 6 * compaction.l0TriggerCount,
+      longestWaitMs: 10_000,
+      ...overrides.writeStall,
+    },
     views: {
       maxAgeMs: 15 * 60_000,
       maxPinnedMemtableBytes: 256 * mebibyte,
@@ -99,7 +152,6 @@ export function engineOptions(dataDirectory: string, overrides: EngineOverrides 
       ...overrides.views,
     },
     recoveryMode: overrides.recoveryMode ?? "skip",
-    workerCount: overrides.workerCount ?? 2,
   };
 }
 
@@ -110,8 +162,9 @@ export interface EngineOverrides {
   readonly memtable?: Partial<MemtableOptions>;
   readonly table?: Partial<TableOptions>;
   readonly views?: Partial<ViewLimits>;
+  readonly compaction?: Partial<CompactionOptions>;
+  readonly writeStall?: Partial<WriteStallOptions>;
   readonly recoveryMode?: RecoveryMode;
-  readonly workerCount?: number;
 }
 
 /** Bounds of single settings: [path, value, least, most]. */
@@ -131,7 +184,17 @@ function bounds(options: EngineOptions): [string, number, number, number][] {
     ["views.maxAgeMs", options.views.maxAgeMs, 1, 2 ** 40],
     ["views.maxPinnedMemtableBytes", options.views.maxPinnedMemtableBytes, 0, 2 ** 40],
     ["views.maxPinnedTableShare", options.views.maxPinnedTableShare, 0, 1],
-    ["workerCount", options.workerCount, 1, 64],
+    ["compaction.l0TriggerCount", options.compaction.l0TriggerCount, 1, 1000],
+    ["compaction.l1TableSizeBytes", options.compaction.l1TableSizeBytes, 1024, 2 ** 40],
+    ["compaction.l2TableSizeBytes", options.compaction.l2TableSizeBytes, 1024, 2 ** 40],
+    ["compaction.tableSizeMultiplier", options.compaction.tableSizeMultiplier, 1, 100],
+    ["compaction.levelCapacityMultiplier", options.compaction.levelCapacityMultiplier, 2, 100],
+    ["compaction.workerCount", options.compaction.workerCount, 1, 64],
+    ["compaction.throttleBytesPerSecond", options.compaction.throttleBytesPerSecond, 0, 2 ** 50],
+    ["compaction.gcGraceMs", options.compaction.gcGraceMs, 1, 2 ** 40],
+    ["writeStall.l0SlowdownCount", options.writeStall.l0SlowdownCount, 1, 2 ** 20],
+    ["writeStall.l0StopCount", options.writeStall.l0StopCount, 2, 2 ** 20],
+    ["writeStall.longestWaitMs", options.writeStall.longestWaitMs, 1, 2 ** 40],
   ];
 }
 
@@ -141,6 +204,13 @@ export function checkOptions(options: EngineOptions): void {
     if (!(value >= least && value <= most)) {
       throw new StorageError("INVALID_ARGUMENT", `${path} is ${value}; allowed is ${least} to ${most}`);
     }
+  }
+  const { l0SlowdownCount, l0StopCount } = options.writeStall;
+  if (l0SlowdownCount >= l0StopCount) {
+    throw new StorageError(
+      "INVALID_ARGUMENT",
+      `writeStall.l0SlowdownCount is ${l0SlowdownCount}; it must be below writeStall.l0StopCount (${l0StopCount})`,
+    );
   }
   if (options.memtable.flushThresholdBytes > options.memtable.maxSizeBytes) {
     throw new StorageError(

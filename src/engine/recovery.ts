@@ -16,6 +16,8 @@
  * over what is below it.
  */
 import { copyRange, emptyBytes } from "../base/bytes.ts";
+import { StorageError } from "../base/errors.ts";
+import { nextTurn } from "../base/next-turn.ts";
 import type { DirectoryLock } from "../platform/file-system.ts";
 import { type Frame, listSegments, readSegments, type SegmentsSource } from "./commit-log/reader.ts";
 import { CommitLogWriter, type CommitLogWriterHooks } from "./commit-log/writer.ts";
@@ -80,7 +82,8 @@ function openVersions(
   const { files, observer } = environment;
   const setOptions: VersionSetOptions = {
     directories: options,
-    openTable: (path, { sizeBytes }) => TableReader.open(files, path, sizeBytes),
+    openTable: (path, { sizeBytes }) =>
+      TableReader.open(files, path, sizeBytes, (error) => observer.corruptionFound(error)),
     tableOpened: (opened, total) => observer.recoveryProgress("tables", Math.floor((100 * opened) / total)),
     failed: (error) => writeStop.stop(error),
     removalFailed: (path, error) => observer.fileRemovalFailed(path, error),
@@ -152,21 +155,28 @@ class Recovery {
       progress: (read, total) =>
         observer.recoveryProgress("commit log", Math.floor((100 * read) / Math.max(1, total))),
     });
-    let frameCount = 0;
-    for (const frame of reading) {
+    try {
+      await this.#insertAll(reading);
       await this.#recordDamage();
-      while (frame.next()) {
-        if (!this.#insert(frame)) {
-          await this.#flush(frame.segmentNumber);
-          this.#insert(frame);
-        }
-      }
-      if (++frameCount % framesPerTurn === 0) await nextTurn();
+    } finally {
+      this.#salvage.close();
     }
-    await this.#recordDamage();
     if (this.#damaged) {
       const { sequenceHighWater } = this.#versions.state;
       this.#lastSequence = Math.max(this.#lastSequence, reading.highestSequence, sequenceHighWater);
+    }
+  }
+
+  async #insertAll(frames: Iterable<Frame>): Promise<void> {
+    let frameCount = 0;
+    for (const frame of frames) {
+      await this.#recordDamage();
+      while (frame.next()) {
+        if (this.#insert(frame)) continue;
+        await this.#flush(frame.segmentNumber);
+        if (!this.#insert(frame)) throw this.#tooLarge(frame);
+      }
+      if (++frameCount % framesPerTurn === 0) await nextTurn();
     }
   }
 
@@ -178,6 +188,8 @@ class Recovery {
     await this.#flush(firstNeeded);
     await this.#versions.apply({
       oldestSegmentNumber: firstNeeded,
+      // Also where it has leapt: what lies between is lost, and its numbers stay used.
+      flushedThroughSequence: this.#lastSequence,
       sequenceHighWater: highWaterAfter(this.#lastSequence, this.#versions.state.sequenceHighWater),
     });
     await removeStrayFiles(this.#environment, this.#options, this.#versions, {
@@ -205,6 +217,15 @@ class Recovery {
     return true;
   }
 
+  /** The memtable was larger when the entry was written. */
+  #tooLarge({ key, value }: Frame): StorageError {
+    return new StorageError(
+      "INVALID_ARGUMENT",
+      `the commit log holds an entry of ${key.length + value.length} bytes, which does not fit a memtable of ` +
+        `${this.#options.memtable.maxSizeBytes} bytes: start with the larger memtable that it was written with`,
+    );
+  }
+
   /** The next entries lie in segment `nextSegment` or later ones. */
   async #flush(nextSegment: number): Promise<void> {
     if (this.memtables.active.entryCount === 0) return;
@@ -222,8 +243,4 @@ class Recovery {
     await this.#versions.apply({ damage });
     for (const found of damage) this.#environment.observer.damageFound(found);
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

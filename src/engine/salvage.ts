@@ -1,14 +1,14 @@
 /** Copies damaged bytes to `lost/` before recovery passes over them, so that nothing is gone for good. */
 import { basename } from "node:path";
 import type { File, FileSystem } from "../platform/file-system.ts";
-import { type DataDirectories, lostDirectory } from "./data-directory.ts";
+import { type DataDirectories, freePath, lostDirectory } from "./data-directory.ts";
 
 const chunkBytes = 1 << 20;
 
 export class Salvage {
   readonly #files: FileSystem;
   readonly #directories: DataDirectories;
-  #unsynced: File[] = [];
+  readonly #unsynced: File[] = [];
 
   constructor(files: FileSystem, directories: DataDirectories) {
     this.#files = files;
@@ -17,8 +17,10 @@ export class Salvage {
 
   /** Copies a range of a file; returns where to. Durable after `sync`. */
   setAside(path: string, offset: number, lengthBytes: number): string {
-    this.#files.makeDirectory(lostDirectory(this.#directories));
-    const target = this.#freeName(`${basename(path)}.${offset}`);
+    const directory = lostDirectory(this.#directories);
+    this.#files.makeDirectory(directory);
+    // An earlier start that died may have copied the same bytes.
+    const target = freePath(this.#files, `${directory}/${basename(path)}.${offset}`);
     const copy = this.#files.open(target, "create");
     this.#unsynced.push(copy);
     const source = this.#files.open(path, "read");
@@ -38,22 +40,15 @@ export class Salvage {
 
   /** Makes durable what was set aside so far. */
   async sync(): Promise<void> {
-    const unsynced = this.#unsynced;
-    this.#unsynced = [];
-    for (const file of unsynced) {
-      await file.sync();
-      file.close();
-    }
-    if (unsynced.length === 0) return;
+    if (this.#unsynced.length === 0) return;
+    for (const file of this.#unsynced) await file.sync();
+    this.close();
     await this.#files.syncDirectory(lostDirectory(this.#directories));
     await this.#files.syncDirectory(this.#directories.dataDirectory);
   }
 
-  /** An earlier start that died may have copied the same bytes. */
-  #freeName(name: string): string {
-    const base = `${lostDirectory(this.#directories)}/${name}`;
-    let path = base;
-    for (let copy = 2; this.#files.status(path) !== undefined; copy++) path = `${base}.${copy}`;
-    return path;
+  /** Gives back the files that were not synced, after a failure. */
+  close(): void {
+    for (const file of this.#unsynced.splice(0)) file.close();
   }
 }

@@ -1,5 +1,7 @@
 /** What the engine looks like at one moment, for metrics, health and the operator. */
+import { messageOf } from "../base/errors.ts";
 import type { CommitLogWriter } from "./commit-log/writer.ts";
+import type { Compactor } from "./compaction/compactor.ts";
 import type { SequenceNumber } from "./internal-key.ts";
 import type { VersionSet } from "./manifest/version-set.ts";
 import type { MemtableSet } from "./memtable-set.ts";
@@ -29,6 +31,10 @@ export interface EngineStatus {
   readonly pinnedMemtableBytes: number;
   readonly levels: readonly LevelStatus[];
   readonly obsoleteTableBytes: number;
+  readonly runningCompactionCount: number;
+  readonly isCompactionPaused: boolean;
+  /** Why compactions fail; undefined while none waits for its next try. */
+  readonly compactionFailure: string | undefined;
   readonly segmentCount: number;
   readonly commitLogBytes: number;
   readonly viewCount: number;
@@ -39,13 +45,17 @@ export interface EngineStatus {
   readonly writingStopped: Error | undefined;
 }
 
-export function describeStatus(
-  versions: VersionSet,
-  memtables: MemtableSet,
-  log: CommitLogWriter,
-  views: ViewRegistry,
-  writeStop: WriteStop,
-): EngineStatus {
+interface StatusSources {
+  readonly versions: VersionSet;
+  readonly memtables: MemtableSet;
+  readonly log: CommitLogWriter;
+  readonly views: ViewRegistry;
+  readonly compactor: Compactor;
+  readonly writeStop: WriteStop;
+}
+
+export function describeStatus(sources: StatusSources): EngineStatus {
+  const { versions, memtables, log, views, compactor, writeStop } = sources;
   const { segments } = log;
   return {
     storeId: versions.storeId,
@@ -57,6 +67,9 @@ export function describeStatus(
     pinnedMemtableBytes: memtables.pinnedBytes,
     levels: describeLevels(versions),
     obsoleteTableBytes: versions.obsoleteTableBytes,
+    runningCompactionCount: compactor.runningCount,
+    isCompactionPaused: compactor.isPaused,
+    compactionFailure: compactor.failure === undefined ? undefined : messageOf(compactor.failure),
     segmentCount: segments.length,
     commitLogBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     viewCount: views.count,

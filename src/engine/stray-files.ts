@@ -13,6 +13,7 @@ import type { FileSystem } from "../platform/file-system.ts";
 import {
   type DataDirectories,
   type FoundFile,
+  freePath,
   listNumberedFiles,
   lostDirectory,
   makeDurableDirectory,
@@ -21,6 +22,7 @@ import {
 import type { EngineEnvironment } from "./environment.ts";
 import type { FileNumber } from "./internal-key.ts";
 import { firstNeededSegment, type ManifestState } from "./manifest/state.ts";
+import { removeFiles } from "./remove-files.ts";
 
 /** What tells a stray file from one that counts. */
 export interface NamedFiles {
@@ -49,20 +51,7 @@ export async function removeStrayFiles(
   }
   const staged = stagedCurrentPath(directories);
   if (files.status(staged) !== undefined) removable.push(staged);
-  await removeAll(environment, removable);
-}
-
-async function removeAll({ files, observer }: EngineEnvironment, paths: readonly string[]): Promise<void> {
-  const changed = new Set<string>();
-  for (const path of paths) {
-    try {
-      await files.remove(path);
-      changed.add(dirname(path));
-    } catch (error) {
-      observer.fileRemovalFailed(path, error);
-    }
-  }
-  for (const directory of changed) await files.syncDirectory(directory);
+  await removeFiles(environment, removable);
 }
 
 /** Numbered files that nothing names; segments that neither replay nor a holder needs are among them. */
@@ -107,8 +96,5 @@ async function moveInto(files: FileSystem, directory: string, path: string): Pro
 /** A path in `directory`, which is created where it is missing, that takes the file's name and no other's place. */
 export async function freeLostPath(files: FileSystem, directory: string, path: string): Promise<string> {
   await makeDurableDirectory(files, directory);
-  const wanted = `${directory}/${basename(path)}`;
-  let target = wanted;
-  for (let copy = 2; files.status(target) !== undefined; copy++) target = `${wanted}.${copy}`;
-  return target;
+  return freePath(files, `${directory}/${basename(path)}`);
 }

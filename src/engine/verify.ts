@@ -19,6 +19,7 @@ import {
   tablePath,
   takeLock,
 } from "./data-directory.ts";
+import type { Finding } from "./finding.ts";
 import type { FileNumber, SequenceNumber } from "./internal-key.ts";
 import { checkMarker, markerPath } from "./log-marker.ts";
 import { type ManifestReading, readManifest } from "./manifest/read-manifest.ts";
@@ -28,11 +29,7 @@ import { verifyTable } from "./sstable/verify.ts";
 import { findStrayFiles } from "./stray-files.ts";
 import { isSameTable, surveyTable } from "./table-survey.ts";
 
-export interface Finding {
-  readonly file: string;
-  readonly offset: number;
-  readonly message: string;
-}
+export type { Finding } from "./finding.ts";
 
 export interface VerifyReport {
   /** What is wrong. */

@@ -1,6 +1,13 @@
 /** What the engine does, as metrics and log lines; its gauges are asked for at each scrape. */
 import type { StorageError } from "../base/errors.ts";
-import type { Damage, EngineObserver, RecoveryPhase, TornTail } from "../engine/observer.ts";
+import type {
+  Damage,
+  EngineObserver,
+  FinishedCompaction,
+  RecoveryPhase,
+  TornTail,
+} from "../engine/observer.ts";
+import { CompactionTelemetry } from "./compaction-telemetry.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
 
@@ -17,7 +24,9 @@ export class EngineTelemetry implements EngineObserver {
   readonly #tableWrites;
   readonly #tableWriteDurations;
   readonly #tableWriteBytes;
+  readonly #compactions;
   readonly #stalls;
+  readonly #delays;
   readonly #viewsAborted;
   readonly #corruptions;
   readonly #writingStopped;
@@ -45,7 +54,12 @@ export class EngineTelemetry implements EngineObserver {
       "Time to write one table",
     );
     this.#tableWriteBytes = instruments.counter("sstable_written_bytes_total", "Bytes of tables written");
+    this.#compactions = new CompactionTelemetry(instruments, logger);
     this.#stalls = instruments.durations("memtable_write_stall_seconds", "Time that writers waited for room");
+    this.#delays = instruments.durations(
+      "memtable_write_delay_seconds",
+      "Time that writers were slowed so that flushes and compactions keep up",
+    );
     this.#viewsAborted = instruments.counter("views_aborted_total", "Scans that ended at a limit");
     this.#corruptions = instruments.counter(
       "storage_corruptions_total",
@@ -129,6 +143,24 @@ export class EngineTelemetry implements EngineObserver {
 
   writeStalled(durationMs: number): void {
     this.#stalls.observe(durationMs / 1000);
+  }
+
+  writeDelayed(durationMs: number): void {
+    this.#delays.observe(durationMs / 1000);
+  }
+
+  compactionFinished(compaction: FinishedCompaction): void {
+    this.#tableWrites.inc(compaction.writtenBytes === 0 ? 0 : compaction.outputTableCount);
+    this.#tableWriteBytes.inc(compaction.writtenBytes);
+    this.#compactions.finished(compaction);
+  }
+
+  compactionFailed(error: unknown, level: number): void {
+    this.#compactions.failed(error, level);
+  }
+
+  clockOrderViolated(count: number, level: number): void {
+    this.#compactions.clockOrderViolated(count, level);
   }
 
   viewAborted(ageMs: number, reason: string): void {

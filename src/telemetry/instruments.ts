@@ -12,6 +12,9 @@ export const durationBucketsSeconds: readonly number[] = [
 /** 256 B, doubled ten times. */
 export const sizeBucketsBytes: readonly number[] = Array.from({ length: 11 }, (_, i) => 256 * 2 ** i);
 
+/** 1, doubled ten times. */
+const countBuckets: readonly number[] = Array.from({ length: 11 }, (_, i) => 2 ** i);
+
 export class Instruments {
   readonly registry = new Registry();
 
@@ -53,6 +56,11 @@ export class Instruments {
   /** Observes bytes. */
   sizes(name: string, help: string): Histogram {
     return this.#histogram(name, help, sizeBucketsBytes);
+  }
+
+  /** Observes small whole numbers. */
+  counts(name: string, help: string): Histogram {
+    return this.#histogram(name, help, countBuckets);
   }
 
   #histogram(name: string, help: string, buckets: readonly number[]): Histogram {

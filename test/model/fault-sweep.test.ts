@@ -32,6 +32,7 @@ async function runWithFault(index: number, { errno, shortWrites }: Fault): Promi
   await runScript(files, history).catch(() => {
     noticed = true;
   });
+  expect([disk.openFileCount, disk.mapCount]).toEqual([0, 0]);
   for (const policy of [keepNone, keepAll]) {
     const engine = await openEngine(disk.crashClone(policy), sweepOptions, 9);
     expect(engine.status().damage).toEqual([]);

@@ -1,26 +1,34 @@
 import { expect } from "bun:test";
+import { StorageError } from "../../src/base/errors.ts";
 import { Engine } from "../../src/engine/engine.ts";
+import type { EntryCursor } from "../../src/engine/internal-key.ts";
 import type { EngineObserver } from "../../src/engine/observer.ts";
 import type { EngineOptions } from "../../src/engine/options.ts";
 import type { View } from "../../src/engine/view.ts";
 import { InlineRunner } from "../../src/engine/workers/inline.ts";
 import type { CrashPolicy } from "../../src/platform/crash.ts";
+import { FaultFileSystem, type FaultInjector } from "../../src/platform/fault.ts";
 import type { FileSystem } from "../../src/platform/file-system.ts";
 import type { MemoryFileSystem } from "../../src/platform/memory.ts";
+import type { OperationKind } from "../../src/platform/operation.ts";
 import { type Random, seededRandom } from "../../src/platform/random.ts";
 import { EagerClock } from "./eager-clock.ts";
 import { memoryEnvironment } from "./memory-environment.ts";
-import { below, oneIn, randomEntry, randomKey } from "./random-operations.ts";
-import { type HistoryEntry, newFound, StoreHistory, scan, sorted } from "./store-history.ts";
+import { below, oneIn, randomEntry, randomKey, randomTombstone } from "./random-operations.ts";
+import { SlowRunner } from "./slow-runner.ts";
+import { type HistoryEntry, lookUp, StoreHistory, scan, sorted, takeEntries } from "./store-history.ts";
 
 export function openEngine(
   files: FileSystem,
   options: EngineOptions,
   seed: number,
   observer: Partial<EngineObserver> = {},
+  mostTurnsBeforeJob = 0,
 ): Promise<Engine> {
-  const environment = { ...memoryEnvironment(files, seed, observer), clock: new EagerClock() };
-  return Engine.open(environment, options, new InlineRunner(files));
+  const clock = new EagerClock();
+  const environment = { ...memoryEnvironment(files, seed, observer), clock };
+  const jobs = new SlowRunner(new InlineRunner(files, clock), mostTurnsBeforeJob, seed);
+  return Engine.open(environment, options, jobs);
 }
 
 /** Stores entries together once there is room; notes them, and their acknowledgement when it comes. */
@@ -43,12 +51,18 @@ export async function store(
       ? engine.put(only.key, only.key.length, only.kind, only.value, only.value.length)
       : engine.write(encoded);
   history.append(entries, stored.sequence);
-  return { acknowledged: stored.durable.then(() => history.acknowledge(stored.sequence)) };
+  const acknowledged = stored.durable.then(() => history.acknowledge(stored.sequence));
+  // Whoever waits for it may do so later.
+  acknowledged.catch(() => {});
+  return { acknowledged };
 }
 
+/** A view, and a cursor that goes through it in several steps. */
 interface OpenView {
   readonly view: View;
-  readonly expected: Map<string, string>;
+  readonly cursor: EntryCursor;
+  readonly expected: readonly [string, string][];
+  position: number;
 }
 
 export interface DriverSettings {
@@ -56,11 +70,34 @@ export interface DriverSettings {
   readonly seed: number;
   readonly keyCount: number;
   readonly maxValueBytes: number;
-  /** What a crash may do; absent where the run has no crashes. */
-  readonly crash?: (random: Random) => CrashPolicy;
+  /** What a crash of the machine may do, `undefined` to kill the process; absent where the run has no crashes. */
+  readonly crash?: (random: Random) => CrashPolicy | undefined;
+  /** Told what the engine does. */
+  readonly observer?: Partial<EngineObserver>;
   /** The log does not promise that acknowledged writes survive a crash of the machine. */
   readonly losesAcknowledged?: boolean;
+  /** Flushes begin up to so many turns late. */
+  readonly mostTurnsBeforeJob?: number;
+  /** Views may end by themselves, for what they pin. */
+  readonly endsViews?: boolean;
+  /** Now and then file operations fail. */
+  readonly fails?: boolean;
 }
+
+/** What a failing disk does: operations of a kind, on some files. */
+const failures: readonly [OperationKind, RegExp, string][] = [
+  ["sync", /\.log$/, "EIO"],
+  ["write", /\.log$/, "EIO"],
+  ["write", /\.sst$/, "ENOSPC"],
+  ["write", /MANIFEST/, "ENOSPC"],
+  ["sync", /MANIFEST/, "EIO"],
+  ["sync", /\.sst$/, "EIO"],
+  ["zero-fill", /\.log$/, "ENOSPC"],
+  ["create", /./, "ENOSPC"],
+  ["sync-directory", /./, "EIO"],
+  ["remove", /./, "EIO"],
+  ["map", /\.sst$/, "ENOMEM"],
+];
 
 /**
  * Runs random operations on an engine in memory and compares every answer with the history of writes.
@@ -71,28 +108,36 @@ export class EngineDriver {
   readonly #settings: DriverSettings;
   readonly #random: Random;
   #files: MemoryFileSystem;
+  readonly #faults: { injector: FaultInjector } = { injector: () => undefined };
   #engine: Engine;
   #views: OpenView[] = [];
   #acknowledgements: Promise<void>[] = [];
+  #compactions: Promise<void>[] = [];
   #opened = 0;
+  #hasFailed = false;
 
-  private constructor(settings: DriverSettings, random: Random, files: MemoryFileSystem, engine: Engine) {
+  private constructor(settings: DriverSettings, files: MemoryFileSystem, engine: Engine) {
     this.#settings = settings;
-    this.#random = random;
+    this.#random = seededRandom(settings.seed);
     this.#files = files;
     this.#engine = engine;
   }
 
   static async start(settings: DriverSettings, files: MemoryFileSystem): Promise<EngineDriver> {
-    const engine = await openEngine(files, settings.options, settings.seed);
-    return new EngineDriver(settings, seededRandom(settings.seed), files, engine);
+    const engine = await openEngine(files, settings.options, settings.seed, settings.observer);
+    return new EngineDriver(settings, files, engine);
   }
 
   async run(operationCount: number): Promise<void> {
-    for (let done = 0; done < operationCount; done++) await this.#step();
-    await this.#reopen();
+    for (let done = 0; done < operationCount; done++)
+      await this.#step().catch((error) => this.#restart(error));
+    await this.#reopen().catch((error) => this.#restart(error));
     await this.#engine.close();
     expect([this.#files.openFileCount, this.#files.mapCount]).toEqual([0, 0]);
+  }
+
+  get #hasRecords(): boolean {
+    return this.#settings.options.compaction.recordFormat === "versioned";
   }
 
   async #step(): Promise<void> {
@@ -104,17 +149,23 @@ export class EngineDriver {
     else if (choice < 910) this.#scanRange();
     else if (choice < 935) this.#openView();
     else if (choice < 965) this.#checkView();
-    else if (choice < 975) await this.#engine.flush();
-    else if (choice < 985) await this.#reopen();
+    else if (choice < 972) await this.#engine.flush();
+    else if (choice < 980) await this.#compact();
+    else if (choice < 987) await this.#reopen();
     else if (choice < 992 && this.#settings.crash !== undefined)
       await this.#crash(this.#settings.crash(random));
+    else if (choice < 996 && this.#settings.fails === true) await this.#fail();
     else await this.#settle();
   }
 
   async #write(count: number): Promise<void> {
     const { keyCount, maxValueBytes } = this.#settings;
     const size = count === 1 ? maxValueBytes : maxValueBytes / 8;
-    const entries = Array.from({ length: count }, () => randomEntry(this.#random, keyCount, size));
+    const entries = Array.from({ length: count }, () =>
+      this.#hasRecords && oneIn(this.#random, 4)
+        ? randomTombstone(this.#random, keyCount)
+        : randomEntry(this.#random, keyCount, size),
+    );
     const { acknowledged } = await store(this.#engine, this.history, entries);
     if (oneIn(this.#random, 3)) await acknowledged;
     else this.#acknowledgements.push(acknowledged);
@@ -122,13 +173,9 @@ export class EngineDriver {
 
   #get(): void {
     const key = randomKey(this.#random, this.#settings.keyCount);
-    const bytes = Buffer.from(key, "latin1");
-    const found = newFound();
-    const held = this.history.stateAt(Number.MAX_SAFE_INTEGER).get(key);
-    expect(this.#engine.get(bytes, bytes.length, found)).toBe(held !== undefined);
-    if (held !== undefined) {
-      expect(held.endsWith(` ${Buffer.from(found.value.copy()).toString("latin1")}`)).toBe(true);
-    }
+    const { writingStopped, durableSequence } = this.#engine.status();
+    const readable = writingStopped === undefined ? Number.MAX_SAFE_INTEGER : durableSequence;
+    expect(lookUp(this.#engine, key)).toBe(this.history.stateAt(readable).get(key));
   }
 
   #scanRange(): void {
@@ -142,43 +189,112 @@ export class EngineDriver {
   #openView(): void {
     if (this.#views.length > 3) this.#views.shift()!.view.close();
     const view = this.#engine.view();
-    this.#views.push({ view, expected: this.history.stateAt(view.sequence) });
+    const expected = sorted(this.history.stateAt(view.sequence));
+    this.#views.push({ view, cursor: view.cursor(), expected, position: 0 });
   }
 
   #checkView(): void {
     const open = this.#views[below(this.#random, this.#views.length || 1)];
-    if (open !== undefined) expect(scan(open.view.cursor())).toEqual(sorted(open.expected));
+    if (open === undefined) return;
+    try {
+      if (oneIn(this.#random, 3)) expect(scan(open.view.cursor())).toEqual([...open.expected]);
+      else this.#goOn(open, 1 + below(this.#random, 5));
+    } catch (error) {
+      const isAborted = error instanceof StorageError && error.code === "ABORTED";
+      if (!isAborted || this.#settings.endsViews !== true) throw error;
+      this.#views.splice(this.#views.indexOf(open), 1);
+    }
+  }
+
+  /** Goes some entries further in the scan of a view that was begun earlier. */
+  #goOn(open: OpenView, count: number): void {
+    const { cursor, expected } = open;
+    const isBegun = open.position > 0;
+    const seen = takeEntries(cursor, isBegun, count);
+    expect(seen).toEqual(expected.slice(open.position, open.position + count));
+    open.position += seen.length;
+    if (seen.length < count) open.position = 0;
+  }
+
+  /** A range is compacted, or compaction pauses until the next time; views and writes go on meanwhile. */
+  async #compact(): Promise<void> {
+    const random = this.#random;
+    if (oneIn(random, 4)) return this.#engine.pauseCompaction();
+    this.#engine.resumeCompaction();
+    if (oneIn(random, 4)) return this.#engine.whenCompacted();
+    const [start, end] = [0, 0].map(() => Buffer.from(randomKey(random, this.#settings.keyCount), "latin1"));
+    const isWhole = oneIn(random, 3);
+    const compacted = isWhole ? this.#engine.compactRange() : this.#engine.compactRange(start, end);
+    if (oneIn(random, 2)) await compacted;
+    else {
+      compacted.catch(() => {});
+      this.#compactions.push(compacted);
+    }
   }
 
   async #settle(): Promise<void> {
+    this.#engine.resumeCompaction();
+    await Promise.all(this.#compactions.splice(0));
+
     await Promise.all(this.#acknowledgements.splice(0));
     expect(this.#engine.status().durableSequence).toBe(this.#engine.status().lastSequence);
   }
 
   async #reopen(): Promise<void> {
     await this.#engine.close();
+    // What was not done by then is rejected.
+    await Promise.allSettled(this.#compactions.splice(0));
     this.#views = [];
     await Promise.all(this.#acknowledgements.splice(0));
     await this.#openAgain();
     expect(this.#engine.status().damage).toEqual([]);
   }
 
-  async #crash(policy: CrashPolicy): Promise<void> {
-    const crashed = this.#files.crashClone(policy);
-    const acknowledged = this.#settings.losesAcknowledged === true ? 0 : this.history.acknowledged;
-    await Promise.allSettled([this.#engine.close(), ...this.#acknowledgements.splice(0)]);
+  /** The death of the machine, or, without a policy, of the process alone. */
+  async #crash(policy: CrashPolicy | undefined): Promise<void> {
+    const crashed = policy === undefined ? this.#files.killClone() : this.#files.crashClone(policy);
+    const losesAcknowledged = policy !== undefined && this.#settings.losesAcknowledged === true;
+    const acknowledged = losesAcknowledged ? 0 : this.history.acknowledged;
+    const underWay = [...this.#acknowledgements.splice(0), ...this.#compactions.splice(0)];
+    await Promise.allSettled([this.#engine.close(), ...underWay]);
     this.#views = [];
     this.#files = crashed;
     this.history.acknowledged = acknowledged;
     await this.#openAgain();
   }
 
+  /** Some writes and flushes while operations fail; what the store says meanwhile is true. */
+  async #fail(): Promise<void> {
+    const random = this.#random;
+    const [kind, path, errno] = failures[below(random, failures.length)]!;
+    const failsOneIn = 1 + below(random, 3);
+    this.#faults.injector = (operation) =>
+      operation.kind === kind && path.test(operation.path) && oneIn(random, failsOneIn) ? errno : undefined;
+    for (let count = 5 + below(random, 20); count > 0; count--) {
+      await this.#write(1).catch(expectStorageError);
+      if (oneIn(random, 8)) await this.#engine.flush().catch(() => {});
+    }
+    this.#faults.injector = () => undefined;
+    const { writingStopped, durableSequence } = this.#engine.status();
+    if (writingStopped !== undefined) this.history.checkContents(this.#engine, durableSequence);
+    this.#hasFailed = true;
+  }
+
+  /** What failed may show only later, until the store is opened again. */
+  async #restart(error: unknown): Promise<void> {
+    if (!this.#hasFailed || !(error instanceof StorageError)) throw error;
+    await this.#crash(this.#settings.crash!(this.#random));
+  }
+
   async #openAgain(): Promise<void> {
-    this.#engine = await openEngine(
-      this.#files,
-      this.#settings.options,
-      this.#settings.seed + ++this.#opened,
-    );
+    this.#hasFailed = false;
+    const { options, seed, mostTurnsBeforeJob, observer } = this.#settings;
+    const faults = new FaultFileSystem(this.#files, (operation) => this.#faults.injector(operation));
+    this.#engine = await openEngine(faults, options, seed + ++this.#opened, observer, mostTurnsBeforeJob);
     this.history.checkRecovered(this.#engine);
   }
+}
+
+function expectStorageError(error: unknown): void {
+  expect(error).toBeInstanceOf(StorageError);
 }

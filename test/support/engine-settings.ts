@@ -5,6 +5,14 @@ export const tinyOverrides = {
   commitLog: { segmentSizeBytes: 16_384, preallocateBytes: 4096, groupSizeBytes: 2048 },
   memtable: { maxSizeBytes: 8192, flushThresholdBytes: 4096, maxFrozenCount: 2 },
   table: { blockSizeBytes: 256, restartIntervalEntries: 4, bloomFalsePositiveRate: 0.01 },
+  compaction: {
+    l0TriggerCount: 2,
+    l1TableSizeBytes: 2048,
+    l2TableSizeBytes: 2048,
+    tableSizeMultiplier: 1,
+    levelCapacityMultiplier: 2,
+  },
+  writeStall: { longestWaitMs: 3_600_000 },
 } satisfies EngineOverrides;
 
 export function tinyOptions(overrides: EngineOverrides = {}): EngineOptions {
@@ -14,5 +22,7 @@ export function tinyOptions(overrides: EngineOverrides = {}): EngineOptions {
     commitLog: { ...tinyOverrides.commitLog, ...overrides.commitLog },
     memtable: { ...tinyOverrides.memtable, ...overrides.memtable },
     table: { ...tinyOverrides.table, ...overrides.table },
+    compaction: { ...tinyOverrides.compaction, ...overrides.compaction },
+    writeStall: { ...tinyOverrides.writeStall, ...overrides.writeStall },
   });
 }

@@ -1,63 +1,22 @@
-/**
- * A real node as a child process, on ports of its own.
- *
- * `PAIRDB_BIN` runs the tests against the single executable instead of the source.
- */
+/** Real nodes and commands as child processes of a test; a node that still runs ends with it. */
 import { afterAll } from "bun:test";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import {
+  cleanEnvironment,
+  type NodeProcess,
+  nodeCommand,
+  type SpawnNodeOptions,
+  spawnNode,
+} from "./spawn-node.ts";
 import { temporaryFolder } from "./temp-folder.ts";
+
+export { cleanEnvironment, type NodeProcess, nodeCommand } from "./spawn-node.ts";
 
 const root = join(import.meta.dir, "../..");
 
-/** The command that stands for `pairdb-node`. */
-export function nodeCommand(): string[] {
-  const executable = process.env["PAIRDB_BIN"];
-  return executable === undefined || executable === ""
-    ? [process.execPath, join(root, "src/main.ts")]
-    : [resolve(root, executable)];
-}
-
-/** The environment without what would configure the node. */
-export function cleanEnvironment(): Record<string, string> {
-  const entries = Object.entries(process.env).filter(
-    ([name, value]) => value !== undefined && !/^(PAIRDB_|CONFIG_PATH$|NODE_ID$)/.test(name),
-  );
-  return Object.fromEntries(entries) as Record<string, string>;
-}
-
-export interface StartNodeOptions {
+export interface StartNodeOptions extends Omit<SpawnNodeOptions, "dataDirectory"> {
   /** Default: a new temporary one. */
   readonly dataDirectory?: string;
-  /** Further arguments of `serve`. */
-  readonly args?: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
-  /** Runs before `serve`: another entry point, a tracer; default `nodeCommand()`. */
-  readonly command?: readonly string[];
-}
-
-export interface NodeProcess {
-  readonly pid: number;
-  readonly dataDirectory: string;
-  readonly grpcPort: number;
-  readonly httpPort: number;
-  /** `127.0.0.1:PORT` */
-  readonly grpcAddress: string;
-  /** `http://127.0.0.1:PORT` */
-  readonly httpUrl: string;
-  /** Everything printed so far. */
-  output(): string;
-  /** Sends SIGTERM and resolves with the exit code. */
-  stop(): Promise<number>;
-  /** SIGKILL; resolves when the process is gone. */
-  kill(): Promise<void>;
-  signal(signal: NodeJS.Signals): void;
-  readonly exited: Promise<number>;
-}
-
-interface ServingLine {
-  readonly msg: string;
-  readonly grpc_port: number;
-  readonly http_port: number;
 }
 
 /**
@@ -68,63 +27,10 @@ export async function startNode(options: StartNodeOptions = {}): Promise<NodePro
   let kill = async (): Promise<void> => undefined;
   // Before the folder's own clean-up, so that the node is gone when its files go.
   afterAll(() => kill());
-  const { dataDirectory = temporaryFolder(), args = [], environment = {}, command = nodeCommand() } = options;
-  const ports = ["--host", "127.0.0.1", "--grpc-port", "0", "--http-port", "0"];
-  const child = Bun.spawn([...command, "serve", "--data-dir", dataDirectory, ...ports, ...args], {
-    cwd: root,
-    env: { ...cleanEnvironment(), ...environment },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  kill = async () => {
-    child.kill("SIGKILL");
-    await child.exited;
-  };
-
-  const printed = new Printed();
-  const streamsEnded = Promise.all([printed.read(child.stdout), printed.read(child.stderr)]);
-  const ended = child.exited.then(async (code) => {
-    await streamsEnded;
-    throw new Error(`the node ended with ${code} before it served:\n${printed.text}`);
-  });
-  const serving = await Promise.race([printed.serving, ended]);
-  ended.catch(() => undefined);
-  return {
-    pid: child.pid,
-    dataDirectory,
-    grpcPort: serving.grpc_port,
-    httpPort: serving.http_port,
-    grpcAddress: `127.0.0.1:${serving.grpc_port}`,
-    httpUrl: `http://127.0.0.1:${serving.http_port}`,
-    output: () => printed.text,
-    stop() {
-      child.kill("SIGTERM");
-      return child.exited;
-    },
-    kill,
-    signal: (signal) => child.kill(signal),
-    exited: child.exited,
-  };
-}
-
-/** What a process prints, and the log line that says that it serves. */
-class Printed {
-  text = "";
-  readonly #serving = Promise.withResolvers<ServingLine>();
-
-  get serving(): Promise<ServingLine> {
-    return this.#serving.promise;
-  }
-
-  async read(stream: ReadableStream<Uint8Array>): Promise<void> {
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) {
-      this.text += decoder.decode(chunk, { stream: true });
-      const line = this.text.split("\n").find((candidate) => candidate.includes('"msg":"serving"'));
-      if (line?.endsWith("}")) this.#serving.resolve(JSON.parse(line) as ServingLine);
-    }
-  }
+  const { dataDirectory = temporaryFolder() } = options;
+  const node = spawnNode({ ...options, dataDirectory });
+  kill = node.kill;
+  return await node.serving;
 }
 
 export interface CommandResult {

@@ -1,5 +1,8 @@
-import { entryKinds } from "../../src/engine/internal-key.ts";
+import { emptyBytes, Slice } from "../../src/base/bytes.ts";
+import { type EntryKind, entryKinds } from "../../src/engine/internal-key.ts";
 import type { Random } from "../../src/platform/random.ts";
+import { encodedRecordLength, encodeRecord } from "../../src/versions/record.ts";
+import { emptyClock, incrementClock } from "../../src/versions/vector-clock.ts";
 import type { HistoryEntry } from "./store-history.ts";
 
 export function below(random: Random, bound: number): number {
@@ -16,6 +19,42 @@ export function randomKey(random: Random, keyCount: number): string {
   return (
     ["t:", `t:${"k".repeat(number % 5)}`, `t:\xff${number}`, `u:key-${number}`][number % 4]! + (number >> 2)
   );
+}
+
+/** A record of one version whose clock counts to `count`, as text of its bytes; a tombstone where it has a time. */
+export function recordText({
+  count = 1,
+  deletedAtSeconds,
+}: {
+  count?: number;
+  deletedAtSeconds?: number;
+}): string {
+  const clock = incrementClock(emptyClock, "n", BigInt(count));
+  const isTombstone = deletedAtSeconds !== undefined;
+  const record = [
+    { clock, timestampSeconds: deletedAtSeconds ?? 0, isTombstone, value: new Slice(emptyBytes) },
+  ];
+  const bytes = new Uint8Array(encodedRecordLength(record));
+  encodeRecord(record, bytes);
+  return Buffer.from(bytes).toString("latin1");
+}
+
+export const expiredRecord = recordText({ deletedAtSeconds: 1, count: 5 });
+/** Deleted long after the time of every test. */
+export const freshRecord = recordText({ deletedAtSeconds: 2_000_000_000, count: 5 });
+
+/** Whether the engine may have dropped the entry, or not yet: it has expired. */
+export function isExpiredEntry(kind: EntryKind, value: string): boolean {
+  return kind === entryKinds.tombstone && value === expiredRecord;
+}
+
+/** A tombstone that compaction can read, expired in two of three cases. */
+export function randomTombstone(random: Random, keyCount: number): HistoryEntry {
+  return {
+    key: randomKey(random, keyCount),
+    kind: entryKinds.tombstone,
+    value: oneIn(random, 3) ? freshRecord : expiredRecord,
+  };
 }
 
 export function randomEntry(random: Random, keyCount: number, maxValueBytes: number): HistoryEntry {

@@ -7,6 +7,7 @@ import {
   entryKinds,
   type FoundEntry,
 } from "../../src/engine/internal-key.ts";
+import { isExpiredEntry } from "./random-operations.ts";
 
 export interface HistoryEntry {
   readonly key: string;
@@ -22,6 +23,15 @@ interface NumberedEntry extends HistoryEntry {
 
 export function newFound(): FoundEntry {
   return { value: new Slice(), sequence: 0, kind: entryKinds.value };
+}
+
+/** What the store holds for a key; `undefined` where that is nothing, or has expired. */
+export function lookUp(engine: Engine, key: string): string | undefined {
+  const bytes = Buffer.from(key, "latin1");
+  const found = newFound();
+  if (!engine.get(bytes, bytes.length, found)) return undefined;
+  const value = text(found.value);
+  return isExpiredEntry(found.kind, value) ? undefined : describe(found.kind, found.sequence, value);
 }
 
 function text(slice: Slice): string {
@@ -68,12 +78,13 @@ export class StoreHistory {
     return copy;
   }
 
-  /** Key to what the store must hold for it. */
+  /** Key to what the store must hold for it; a key whose newest entry has expired counts as absent. */
   stateAt(sequence: number): Map<string, string> {
     const state = new Map<string, string>();
     for (const entry of this.#entries) {
       if (entry.sequence > sequence) break;
-      state.set(entry.key, describe(entry.kind, entry.sequence, entry.value));
+      if (isExpiredEntry(entry.kind, entry.value)) state.delete(entry.key);
+      else state.set(entry.key, describe(entry.kind, entry.sequence, entry.value));
     }
     return state;
   }
@@ -108,20 +119,27 @@ export class StoreHistory {
     } finally {
       view.close();
     }
-    const found = newFound();
-    for (const [key, held] of state) {
-      const bytes = Buffer.from(key, "latin1");
-      const present = engine.get(bytes, bytes.length, found);
-      expect(present ? describe(found.kind, found.sequence, text(found.value)) : "absent").toBe(held);
+    for (const key of new Set(this.#entries.map((entry) => entry.key))) {
+      expect(lookUp(engine, key)).toBe(state.get(key));
     }
   }
 }
 
-/** Everything that a cursor yields, by key. */
+/** Everything that a cursor yields, by key, but for what has expired. */
 export function scan(cursor: EntryCursor): [string, string][] {
+  return takeEntries(cursor, false, Number.POSITIVE_INFINITY);
+}
+
+/** The next `count` of them: from the start, or after where the cursor stands. */
+export function takeEntries(cursor: EntryCursor, isBegun: boolean, count: number): [string, string][] {
   const seen: [string, string][] = [];
-  for (cursor.rewind(); cursor.valid; cursor.next()) {
-    seen.push([text(cursor.key), describe(cursor.kind, cursor.sequence, text(cursor.value))]);
+  if (isBegun) cursor.next();
+  else cursor.rewind();
+  for (; cursor.valid; cursor.next()) {
+    const value = text(cursor.value);
+    if (isExpiredEntry(cursor.kind, value)) continue;
+    seen.push([text(cursor.key), describe(cursor.kind, cursor.sequence, value)]);
+    if (seen.length === count) break;
   }
   return seen;
 }

@@ -7,14 +7,16 @@ import { tinyOptions } from "./engine-settings.ts";
 import { below, randomEntry } from "./random-operations.ts";
 import type { StoreHistory } from "./store-history.ts";
 
-export const sweepOptions: EngineOptions = tinyOptions();
+export const sweepOptions: EngineOptions = tinyOptions({
+  compaction: { l0TriggerCount: 3, l1TableSizeBytes: 4096, l2TableSizeBytes: 4096 },
+});
 
 const roundCount = 4;
 const writesPerRound = 45;
 
 /**
  * The scripted run of the sweeps: rounds of single writes and batches, acknowledged one by one or several in
- * flight, with flushes in between and a close and a reopening after each round. Throws as soon as the store does.
+ * flight, with flushes and compactions in between and a close and a reopening after each round. Throws as soon as the store does.
  */
 export async function runScript(
   files: FileSystem,
@@ -50,6 +52,7 @@ async function runRound(engine: Engine, history: StoreHistory, round: number): P
     acknowledged.catch(() => {});
     if (below(random, 3) > 0) await Promise.all(inFlight.splice(0));
     if (write % 20 === 10) await engine.flush();
+    if (write === 35) await engine.compactRange();
   }
   await Promise.all(inFlight);
 }

@@ -1,17 +1,15 @@
 /** Looks at segment files without changing them: checks them, and prints them. The node must be stopped. */
 import { dirname } from "node:path";
-import type { Slice } from "../../base/bytes.ts";
 import { StorageError } from "../../base/errors.ts";
+import { quoteUtf8 } from "../../base/utf8.ts";
 import type { FileSystem } from "../../platform/file-system.ts";
+import type { Finding } from "../finding.ts";
 import { entryKinds, type FileNumber } from "../internal-key.ts";
 import { segmentNumberOf } from "./format.ts";
 import { type ReadReports, readSegments } from "./reader.ts";
 import { SegmentReader } from "./segment-reader.ts";
 
-export interface Finding {
-  readonly file: string;
-  readonly offset: number;
-  readonly message: string;
+export interface LogFinding extends Finding {
   /** `torn tail`: what an unclean stop leaves; the next start cuts it, and nothing acknowledged was in it. */
   readonly kind: "damage" | "torn tail";
 }
@@ -19,7 +17,7 @@ export interface Finding {
 export type Progress = (readBytes: number, totalBytes: number) => void;
 
 /** Checks one segment by itself. INVALID_ARGUMENT for a file that is not called like one. */
-export function verifySegment(files: FileSystem, path: string, progress?: Progress): Finding[] {
+export function verifySegment(files: FileSystem, path: string, progress?: Progress): LogFinding[] {
   const number = segmentNumberOf(path);
   if (number === undefined) {
     throw new StorageError(
@@ -36,8 +34,8 @@ export function verifySegments(
   directory: string,
   numbers: readonly FileNumber[],
   progress: Progress = () => {},
-): Finding[] {
-  const findings: Finding[] = [];
+): LogFinding[] {
+  const findings: LogFinding[] = [];
   const reports: ReadReports = {
     tornTail: ({ file, offset, lengthBytes }) => {
       const message = `a torn tail of ${lengthBytes} bytes, left by an unclean stop; the next start cuts it`;
@@ -107,17 +105,13 @@ function* describeFrame({ frame }: SegmentReader): Generator<string> {
   }
   const last = firstSequence + entryCount - 1;
   yield `${offset}: frame of ${entryCount} entries, sequence ${firstSequence} to ${last}, ${written}`;
+  const { key } = frame;
   while (frame.next()) {
     const kind = frame.kind === entryKinds.tombstone ? "tombstone" : "value";
-    yield `  ${frame.sequence} ${kind} ${printable(frame.key)} (${frame.value.length} bytes)`;
+    yield `  ${frame.sequence} ${kind} ${quoteUtf8(key.bytes, key.start, key.length)} (${frame.value.length} bytes)`;
   }
 }
 
 function time(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
-}
-
-/** The bytes as JSON text, so that no key can break a line or move the terminal's cursor. */
-function printable(slice: Slice): string {
-  return JSON.stringify(new TextDecoder().decode(slice.copy()));
 }

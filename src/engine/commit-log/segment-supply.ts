@@ -10,7 +10,7 @@
  * 2. ENOSPC marks a segment as waiting for space, and the step is tried again when somebody asks for room after
  *    a pause. Any other failure is the writer's end: nothing is known then of what the segment holds.
  */
-import { errnoOf, StorageError } from "../../base/errors.ts";
+import { isDiskFull, StorageError } from "../../base/errors.ts";
 import type { EngineEnvironment } from "../environment.ts";
 import type { FileNumber, SequenceNumber } from "../internal-key.ts";
 import type { CommitLogOptions } from "../options.ts";
@@ -138,11 +138,6 @@ export class SegmentSupply {
       if (!segment.isDiskFull) this.#failed("secure space in", segment.path, error);
     }
   }
-}
-
-export function isDiskFull(error: unknown): boolean {
-  const errno = errnoOf(error);
-  return errno === "ENOSPC" || errno === "EDQUOT";
 }
 
 export function diskFull(directory: string, cause?: unknown): StorageError {

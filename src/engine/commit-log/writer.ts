@@ -11,15 +11,16 @@
  *    accepted one. So a refusal leaves no number used, and nothing to take back.
  * 3. Every entry lies in the segment that was current when it was appended.
  */
-import { assert, StorageError } from "../../base/errors.ts";
+import { assert, isDiskFull, StorageError } from "../../base/errors.ts";
 import { segmentPath } from "../data-directory.ts";
 import type { EngineEnvironment } from "../environment.ts";
 import type { EntryKind, FileNumber, SequenceNumber } from "../internal-key.ts";
+import { removeFiles } from "../remove-files.ts";
 import { entryLength, listSegments } from "./format.ts";
 import type { Commit, Group } from "./group.ts";
 import { GroupCommit, type GroupCommitHooks, logFailure } from "./group-commit.ts";
 import type { Segment } from "./segment.ts";
-import { type CommitLogWriterOptions, diskFull, isDiskFull, SegmentSupply } from "./segment-supply.ts";
+import { type CommitLogWriterOptions, diskFull, SegmentSupply } from "./segment-supply.ts";
 
 export type { Commit } from "./group.ts";
 export type { GroupCommitHooks as CommitLogWriterHooks } from "./group-commit.ts";
@@ -149,13 +150,13 @@ export class CommitLogWriter {
   }
 
   /**
-   * Whether an entry whose key and value have `entryBytes` can be appended: `undefined` when it can, or when no
-   * waiting would help (then `append` throws why). Otherwise wait for the promise, which does not reject, and
-   * ask again, since others may have taken the room.
+   * Whether `entryCount` entries whose keys and values have `entryBytes` in all can be appended together:
+   * `undefined` when they can, or when no waiting would help (then `append` throws why). Otherwise wait for the
+   * promise, which does not reject, and ask again, since others may have taken the room.
    */
-  whenRoom(entryBytes: number): Promise<void> | undefined {
+  whenRoom(entryBytes: number, entryCount = 1): Promise<void> | undefined {
     if (this.#commit.failure !== undefined || this.#closing !== undefined) return undefined;
-    const hasRoom = this.#findRoom(entryBytes + entryOverheadBytes);
+    const hasRoom = this.#findRoom(entryBytes + entryCount * entryOverheadBytes);
     this.#supply.keepAhead(this.#active);
     return hasRoom ? undefined : this.#active.step;
   }
@@ -180,17 +181,15 @@ export class CommitLogWriter {
 
   /**
    * Removes the segment files below `number`, also those of earlier runs; durable on return. Segments that are
-   * still being written stay for the next call.
+   * still being written stay for the next call, and so do those that cannot be removed, which is reported.
    */
   async removeSegmentsBelow(number: FileNumber): Promise<void> {
     await this.#commit.settle();
-    const { files } = this.#environment;
     const { directory } = this.#options;
     const below = Math.min(number, this.#commit.segments[0]?.number ?? number);
-    const removable = listSegments(files, directory).filter((listed) => listed < below);
-    for (const listed of removable)
-      await files.remove(segmentPath({ commitLogDirectory: directory }, listed));
-    if (removable.length > 0) await files.syncDirectory(directory);
+    const removable = listSegments(this.#environment.files, directory).filter((listed) => listed < below);
+    const paths = removable.map((listed) => segmentPath({ commitLogDirectory: directory }, listed));
+    await removeFiles(this.#environment, paths);
     this.#complete = this.#complete.filter((segment) => segment.number >= below);
   }
 
@@ -212,9 +211,11 @@ export class CommitLogWriter {
     value: Uint8Array,
     valueLength: number,
   ): void {
-    group.lastSequence = ++this.#lastSequence;
+    // First what may fail, for want of memory: a number counts only with its entry in the log.
+    const sequence = this.#lastSequence + 1;
+    this.#active.frames.add(sequence, kind, key, keyLength, value, valueLength);
+    this.#lastSequence = group.lastSequence = sequence;
     group.entryCount++;
-    this.#active.frames.add(this.#lastSequence, kind, key, keyLength, value, valueLength);
   }
 
   /** The open group, with room for entries of `payloadBytes` in one frame. */

@@ -21,12 +21,15 @@ function compareEntries(a: EntryCursor, b: EntryCursor): number {
 
 export class MergingCursor implements EntryCursor {
   readonly #sources: readonly EntryCursor[];
+  readonly #superseded: ((older: EntryCursor) => void) | undefined;
   /** The sources behind `#current` that have entries, smallest first. */
   readonly #heap: EntryCursor[] = [];
   #current: EntryCursor | undefined;
 
-  constructor(sources: readonly EntryCursor[]) {
+  /** `superseded` is shown each older entry of the current key when the cursor moves on, before it does. */
+  constructor(sources: readonly EntryCursor[], superseded?: (older: EntryCursor) => void) {
     this.#sources = sources;
+    this.#superseded = superseded;
   }
 
   get valid(): boolean {
@@ -87,6 +90,7 @@ export class MergingCursor implements EntryCursor {
 
   #advanceTop(): void {
     const top = this.#heap[0]!;
+    this.#superseded?.(top);
     top.next();
     if (top.valid) this.#siftDown(0);
     else this.#removeTop();

@@ -47,7 +47,7 @@ export class RangeCursor implements EntryCursor {
   }
 
   rewind(): void {
-    this.#assertUsable();
+    this.#beginMove();
     if (this.#start === undefined) this.#inner.rewind();
     else this.#inner.seek(this.#start);
     this.#checkEnd();
@@ -60,15 +60,21 @@ export class RangeCursor implements EntryCursor {
       this.rewind();
       return;
     }
-    this.#assertUsable();
+    this.#beginMove();
     this.#inner.seek(key);
     this.#checkEnd();
   }
 
   next(): void {
-    this.#assertUsable();
+    this.#beginMove();
     this.#inner.next();
     this.#checkEnd();
+  }
+
+  /** A move that fails leaves the cursor standing nowhere. */
+  #beginMove(): void {
+    this.#valid = false;
+    this.#assertUsable();
   }
 
   #checkEnd(): void {

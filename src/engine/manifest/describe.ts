@@ -1,5 +1,5 @@
 /** A manifest as readable lines: its header, then every record with what it changes. */
-import { readUtf8 } from "../../base/utf8.ts";
+import { quoteUtf8 } from "../../base/utf8.ts";
 import type { FileSystem } from "../../platform/file-system.ts";
 import { manifestFormatVersion } from "./format.ts";
 import { type ManifestRecord, scanManifest } from "./manifest-file.ts";
@@ -55,8 +55,6 @@ function describeTable(table: TableMetadata): string {
   );
 }
 
-/** A key as text in quotes; in hexadecimal where it is not UTF-8. */
 function quoteKey(key: Uint8Array): string {
-  const text = readUtf8(key, 0, key.length);
-  return text === undefined ? `0x${key.toHex()}` : JSON.stringify(text);
+  return quoteUtf8(key, 0, key.length);
 }

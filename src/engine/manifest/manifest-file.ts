@@ -22,7 +22,7 @@
  * 3. A manifest is appended to only by the process that created it, so nothing is ever written over leftovers
  *    after the end. Magic, version and header checksum keep their places in all versions.
  */
-import { corruption, errnoOf, messageOf, StorageError } from "../../base/errors.ts";
+import { corruption, errnoOf, isDiskFull, messageOf, StorageError } from "../../base/errors.ts";
 import { readUint32, readUint64, writeUint32, writeUint64 } from "../../base/integers.ts";
 import type { File, FileSystem } from "../../platform/file-system.ts";
 import type { Random } from "../../platform/random.ts";
@@ -147,12 +147,6 @@ function ignoreFailure(act: () => void): void {
   } catch {
     // What led here is the error to report.
   }
-}
-
-/** Whether an operation failed for want of space, which may come back. */
-export function isDiskFull(error: unknown): boolean {
-  if (error instanceof StorageError) return error.code === "DISK_FULL";
-  return errnoOf(error) === "ENOSPC" || errnoOf(error) === "EDQUOT";
 }
 
 function diskFull(path: string, cause: unknown): StorageError {

@@ -16,14 +16,15 @@
  *
  * While an edit waits for the disk, reads go on over the old version, and views come and go.
  */
-import { assert, InvariantViolation, messageOf, StorageError } from "../../base/errors.ts";
+import { assert, InvariantViolation, isDiskFull, messageOf, StorageError } from "../../base/errors.ts";
+import { nextTurn } from "../../base/next-turn.ts";
 import { listNumberedFiles, manifestPath, prepareDirectories, tablePath } from "../data-directory.ts";
 import type { EngineEnvironment } from "../environment.ts";
 import type { FileNumber } from "../internal-key.ts";
 import { checkMarker, writeMarker } from "../log-marker.ts";
 import { switchCurrent, writeManifest } from "./current.ts";
 import { FileRemover } from "./file-remover.ts";
-import { isDiskFull, type ManifestWriter, randomStoreId } from "./manifest-file.ts";
+import { type ManifestWriter, randomStoreId } from "./manifest-file.ts";
 import { type OpenTablesOptions, openTable, openTables, requireTableFile } from "./open-tables.ts";
 import { requireManifest } from "./read-manifest.ts";
 import { applyEdit, emptyState, type ManifestState } from "./state.ts";
@@ -107,12 +108,11 @@ export class VersionSet {
     const { identity, state } = requireManifest(files, options.directories);
     checkMarker(files, options.directories, identity.storeId.toHex());
     for (const table of state.levels.flat()) requireTableFile(files, options.directories, table);
+    const usedNumbers = listNumberedFiles(files, options.directories).map(({ number }) => number);
     const levels = await openTables(state, options);
     const versionSet = new VersionSet(environment, options, identity.storeId, state, levels);
     versionSet.#manifestNumber = identity.manifestNumber;
-    for (const { number } of listNumberedFiles(files, options.directories)) {
-      versionSet.#nextNumber = Math.max(versionSet.#nextNumber, number + 1);
-    }
+    versionSet.#nextNumber = Math.max(state.nextFileNumber, ...usedNumbers.map((number) => number + 1));
     return versionSet;
   }
 
@@ -136,6 +136,11 @@ export class VersionSet {
   /** 32 hexadecimal digits, the same as long as the store lives. */
   get storeId(): string {
     return this.#storeIdBytes.toHex();
+  }
+
+  /** Why the manifest is not written any more: nobody knows whether the last edit counts. */
+  get failure(): Error | undefined {
+    return this.#failure;
   }
 
   /** Of the manifest in force. */
@@ -163,10 +168,17 @@ export class VersionSet {
     return number;
   }
 
+  /** Several numbers for files that are written at once: the manifest knows of them before. */
+  async allocateFileNumbers(count: number): Promise<readonly FileNumber[]> {
+    const numbers = Array.from({ length: count }, () => this.#nextNumber++);
+    if (this.#nextNumber > this.#state.nextFileNumber) await this.apply({});
+    return numbers;
+  }
+
   /**
    * Makes the edit durable, then current; edits take effect in the order of the calls. After a rejection with
    * DISK_FULL, or with the error of opening an added table, nothing has happened, and the edit may be tried again.
-   * Any other rejection ends writing (`failed`).
+   * Any other rejection ends writing (`failed`, and `failure` from then on).
    */
   apply(edit: VersionEdit): Promise<void> {
     const applied = this.#edits.then(() => this.#apply(edit));
@@ -194,7 +206,7 @@ export class VersionSet {
     const state = this.#nextState(fullEdit);
     const opened: Table[] = [];
     try {
-      const levels = this.#levelsOf(state, opened);
+      const levels = await this.#levelsOf(state, opened);
       await this.#append(writer, fullEdit);
       this.#install(state, levels);
     } catch (error) {
@@ -220,17 +232,21 @@ export class VersionSet {
     }
   }
 
-  /** The state's tables, opening those that are new; `opened` gets each one at once, for the case of a failure. */
-  #levelsOf(state: ManifestState, opened: Table[]): readonly (readonly Table[])[] {
+  /**
+   * The state's tables, opening those that are new; `opened` gets each one at once, for the case of a failure. Many are
+   * opened over many turns, since checking a large one takes milliseconds.
+   */
+  async #levelsOf(state: ManifestState, opened: Table[]): Promise<readonly (readonly Table[])[]> {
     if (state.levels === this.#state.levels) return this.#current.levels;
-    const known = new Map(this.#current.levels.flat().map((table) => [table.metadata.fileNumber, table]));
-    return state.levels.map((tables) =>
-      tables.map((metadata) => {
-        const table = known.get(metadata.fileNumber) ?? openTable(metadata, this.#options);
-        if (!known.has(metadata.fileNumber)) opened.push(table);
-        return table;
-      }),
-    );
+    const tables = new Map(this.#current.levels.flat().map((table) => [table.metadata.fileNumber, table]));
+    for (const metadata of state.levels.flat()) {
+      if (tables.has(metadata.fileNumber)) continue;
+      if (opened.length > 0) await nextTurn();
+      const table = openTable(metadata, this.#options);
+      opened.push(table);
+      tables.set(metadata.fileNumber, table);
+    }
+    return state.levels.map((level) => level.map(({ fileNumber }) => tables.get(fileNumber)!));
   }
 
   #install(state: ManifestState, levels: readonly (readonly Table[])[]): void {

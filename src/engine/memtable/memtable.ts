@@ -69,6 +69,10 @@ export class MemtableReader {
     return this.arena.capacityBytes;
   }
 
+  get freeBytes(): number {
+    return this.arena.freeBytes;
+  }
+
   /** Bytes of the arena that are taken, its header included. */
   get usedBytes(): number {
     return this.arena.capacityBytes - this.arena.freeBytes;

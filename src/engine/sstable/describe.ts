@@ -1,5 +1,5 @@
 /** A table as readable lines: footer, properties, filter, index, and the entries where they are asked for. */
-import { readUtf8 } from "../../base/utf8.ts";
+import { quoteUtf8 } from "../../base/utf8.ts";
 import type { FileSystem } from "../../platform/file-system.ts";
 import { entryKinds } from "../internal-key.ts";
 import { BlockReader } from "./block.ts";
@@ -50,8 +50,8 @@ function* describeProperties(table: TableFile): Generator<string> {
   yield `  tombstones         ${properties.tombstoneCount}`;
   yield `  sequence numbers   ${properties.smallestSequence} to ${properties.largestSequence}`;
   yield `  created            ${new Date(properties.createdAtMs).toISOString()}`;
-  yield `  smallest key       ${quoteKey(properties.smallestKey, properties.smallestKey.length)}`;
-  yield `  largest key        ${quoteKey(properties.largestKey, properties.largestKey.length)}`;
+  yield `  smallest key       ${quoteUtf8(properties.smallestKey, 0, properties.smallestKey.length)}`;
+  yield `  largest key        ${quoteUtf8(properties.largestKey, 0, properties.largestKey.length)}`;
 }
 
 function* describeIndex(index: TableIndex): Generator<string> {
@@ -59,7 +59,7 @@ function* describeIndex(index: TableIndex): Generator<string> {
   for (let block = 0; block < index.blockCount; block++) {
     const separator = index.separator(block);
     const range = `${index.blockStart(block)} to ${index.blockEnd(block)}`;
-    yield `  block ${block}  ${range}  from ${quoteKey(separator, separator.length)}`;
+    yield `  block ${block}  ${range}  from ${quoteUtf8(separator, 0, separator.length)}`;
   }
 }
 
@@ -70,13 +70,7 @@ function* describeEntries(table: TableFile, index: TableIndex): Generator<string
     table.openBlock(index, number, block);
     while (block.next()) {
       const kind = block.kind === entryKinds.tombstone ? "tombstone" : "value";
-      yield `  ${quoteKey(block.key, block.keyLength)}  #${block.sequence}  ${kind}, ${block.valueLength} bytes`;
+      yield `  ${quoteUtf8(block.key, 0, block.keyLength)}  #${block.sequence}  ${kind}, ${block.valueLength} bytes`;
     }
   }
-}
-
-/** A key as text in quotes; in hexadecimal where it is not UTF-8. */
-function quoteKey(bytes: Uint8Array, length: number): string {
-  const text = readUtf8(bytes, 0, length);
-  return text === undefined ? `0x${bytes.slice(0, length).toHex()}` : JSON.stringify(text);
 }

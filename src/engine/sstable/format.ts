@@ -36,6 +36,19 @@ export const maxValueSizeBytes = 17 * 1024 * 1024;
 /** What a map holds, and what 32-bit offsets reach. */
 export const maxTableSizeBytes = 2 ** 32 - 1;
 
+/** Throws KEY_TOO_LARGE or VALUE_TOO_LARGE for an entry that no table can hold. */
+export function checkEntrySize(keyLength: number, valueLength: number): void {
+  if (keyLength > maxKeySizeBytes) {
+    throw new StorageError("KEY_TOO_LARGE", `a key of ${keyLength} bytes; allowed are ${maxKeySizeBytes}`);
+  }
+  if (valueLength > maxValueSizeBytes) {
+    throw new StorageError(
+      "VALUE_TOO_LARGE",
+      `a value of ${valueLength} bytes; allowed are ${maxValueSizeBytes}`,
+    );
+  }
+}
+
 /** On-disk values: never renumber. */
 export const compressions = { none: 0 } as const;
 

@@ -11,7 +11,7 @@
  *    throws once it is unmapped.
  * 3. What is not as it was written throws CORRUPTED_DATA with file and offset; it is never answered.
  */
-import { corruption } from "../../base/errors.ts";
+import { corruption, type StorageError } from "../../base/errors.ts";
 import type { FileSystem, MappedFile } from "../../platform/file-system.ts";
 import type { EntryCursor, FoundEntry } from "../internal-key.ts";
 import { BlockReader } from "./block.ts";
@@ -20,6 +20,8 @@ import { type BlockSource, TableCursor } from "./cursor.ts";
 import { blockContent, blockProblem, readFooter, trailerSizeBytes } from "./format.ts";
 import { TableIndex } from "./index.ts";
 import { readProperties, type TableProperties } from "./properties.ts";
+
+type CorruptionListener = (error: StorageError) => void;
 
 export interface TableCounters {
   /** Look-ups that the filter ended. */
@@ -40,22 +42,28 @@ export class TableReader implements BlockSource {
   readonly #index: TableIndex;
   readonly #verifiedBlocks: Uint8Array;
   readonly #block: BlockReader;
+  readonly #corruptionFound: CorruptionListener;
 
   /**
    * Maps and checks a table; a size other than the expected one is corruption too. A missing file throws the
-   * system's error.
+   * system's error. `corruptionFound` hears of each damaged data block that somebody meets later.
    */
-  static open(files: FileSystem, path: string, expectedSizeBytes?: number): TableReader {
+  static open(
+    files: FileSystem,
+    path: string,
+    expectedSizeBytes?: number,
+    corruptionFound: CorruptionListener = () => {},
+  ): TableReader {
     const map = files.map(path);
     try {
-      return new TableReader(map, expectedSizeBytes ?? map.bytes.length);
+      return new TableReader(map, expectedSizeBytes ?? map.bytes.length, corruptionFound);
     } catch (error) {
       map.unmap();
       throw error;
     }
   }
 
-  private constructor(map: MappedFile, expectedSizeBytes: number) {
+  private constructor(map: MappedFile, expectedSizeBytes: number, corruptionFound: CorruptionListener) {
     const bytes = map.bytes;
     const path = map.path;
     if (bytes.length !== expectedSizeBytes) {
@@ -75,6 +83,7 @@ export class TableReader implements BlockSource {
     this.properties = readProperties(path, propertiesOffset, content(propertiesOffset, footerOffset));
     this.#verifiedBlocks = new Uint8Array(Math.ceil(this.#index.blockCount / 8));
     this.#block = new BlockReader(path);
+    this.#corruptionFound = corruptionFound;
   }
 
   /** False: the table certainly does not hold the key. */
@@ -144,7 +153,11 @@ export class TableReader implements BlockSource {
   #verify(block: number): void {
     const start = this.#index.blockStart(block);
     const problem = blockProblem(this.#map.bytes, start, this.#index.blockEnd(block));
-    if (problem !== undefined) throw corruption(this.path, start, problem);
+    if (problem !== undefined) {
+      const error = corruption(this.path, start, problem);
+      this.#corruptionFound(error);
+      throw error;
+    }
     this.#verifiedBlocks[block >>> 3]! |= 1 << (block & 7);
   }
 }

@@ -7,20 +7,13 @@
 import { compareBytes, compareRanges } from "../../base/bytes.ts";
 import { errnoOf, messageOf, StorageError } from "../../base/errors.ts";
 import type { File, FileSystem } from "../../platform/file-system.ts";
+import type { Finding } from "../finding.ts";
 import { entryKinds } from "../internal-key.ts";
 import { BlockReader } from "./block.ts";
 import type { BloomFilter } from "./bloom-filter.ts";
 import type { TableIndex } from "./index.ts";
 import type { TableProperties } from "./properties.ts";
 import { TableFile } from "./table-file.ts";
-
-/** One thing that is wrong with a file. */
-export interface Finding {
-  readonly file: string;
-  /** Where the damaged part begins. */
-  readonly offset: number;
-  readonly message: string;
-}
 
 /** Called after each block; both are bytes of data blocks. */
 export type VerifyProgress = (doneBytes: number, totalBytes: number) => void;

@@ -10,20 +10,14 @@
  * 3. A table is finished or worthless: its footer is written last.
  */
 import { emptyBytes, type Slice } from "../../base/bytes.ts";
-import { assert, StorageError, type StorageErrorCode } from "../../base/errors.ts";
+import { assert, StorageError } from "../../base/errors.ts";
 import { GrowableBytes } from "../../base/growable-bytes.ts";
 import type { File } from "../../platform/file-system.ts";
 import { type EntryKind, entryKinds, type SequenceNumber } from "../internal-key.ts";
 import type { TableOptions } from "../options.ts";
 import { BlockBuilder } from "./block-builder.ts";
 import { BloomFilterBuilder } from "./bloom-filter.ts";
-import {
-  appendFooter,
-  footerSizeBytes,
-  maxKeySizeBytes,
-  maxTableSizeBytes,
-  maxValueSizeBytes,
-} from "./format.ts";
+import { appendFooter, checkEntrySize, footerSizeBytes, maxTableSizeBytes } from "./format.ts";
 import { IndexBuilder } from "./index.ts";
 import { appendProperties, propertiesSizeBytes } from "./properties.ts";
 
@@ -128,26 +122,16 @@ export class TableWriter {
   }
 
   #checkSizes(keyLength: number, valueLength: number): void {
-    if (keyLength > maxKeySizeBytes) {
-      throw this.#refusal("KEY_TOO_LARGE", `a key of ${keyLength} bytes; allowed are ${maxKeySizeBytes}`);
-    }
-    if (valueLength > maxValueSizeBytes) {
-      throw this.#refusal(
-        "VALUE_TOO_LARGE",
-        `a value of ${valueLength} bytes; allowed are ${maxValueSizeBytes}`,
-      );
-    }
+    checkEntrySize(keyLength, valueLength);
     // The key may count three times: in its block, as a separator and as the largest key.
     if (this.sizeBytes + 3 * keyLength + valueLength + entryOverheadBytes > maxTableSizeBytes) {
-      throw this.#refusal(
+      const { path } = this.#file;
+      throw new StorageError(
         "SSTABLE_FAILED",
-        `the table is full: it may not grow past ${maxTableSizeBytes} bytes`,
+        `${path}: the table is full: it may not grow past ${maxTableSizeBytes} bytes`,
+        { file: path },
       );
     }
-  }
-
-  #refusal(code: StorageErrorCode, message: string): StorageError {
-    return new StorageError(code, `${this.#file.path}: ${message}`, { file: this.#file.path });
   }
 
   /** Length of the prefix that the key has in common with the one before, which it must sort after. */

@@ -1,12 +1,15 @@
 /** The jobs themselves: functions over a file system, the same in a worker thread and inline. */
 import { dirname } from "node:path";
+import type { Clock } from "../../platform/clock.ts";
 import type { FileSystem } from "../../platform/file-system.ts";
+import { runCompaction } from "../compaction/merge.ts";
 import { Memtable } from "../memtable/memtable.ts";
 import { TableWriter } from "../sstable/writer.ts";
-import type { FlushJob, Job, JobResult } from "./protocol.ts";
+import type { FlushJob, Job, JobResult, JobResults } from "./protocol.ts";
 
-export function runJob<J extends Job>(files: FileSystem, job: J): Promise<JobResult<J>> {
-  return flush(files, job);
+export function runJob<J extends Job>(files: FileSystem, clock: Clock, job: J): Promise<JobResult<J>>;
+export function runJob(files: FileSystem, clock: Clock, job: Job): Promise<JobResults[Job["kind"]]> {
+  return job.kind === "flush" ? flush(files, job) : runCompaction(files, clock, job);
 }
 
 /** Writes the table, syncs it and its directory entry. */

@@ -11,12 +11,13 @@ import {
   type JobAnswer,
   type JobRequest,
   type JobResult,
+  type JobResults,
   type JobRunner,
 } from "./protocol.ts";
 
 interface Waiting {
   readonly request: JobRequest;
-  readonly resolve: (result: JobResult<Job>) => void;
+  readonly resolve: (result: JobResults[Job["kind"]]) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -39,7 +40,8 @@ export class WorkerPool implements JobRunner {
   run<J extends Job>(job: J): Promise<JobResult<J>> {
     if (this.#closed) return Promise.reject(poolClosed());
     return new Promise((resolve, reject) => {
-      this.#queue.push({ request: { id: this.#nextId++, job }, resolve, reject });
+      const answer = (result: JobResults[Job["kind"]]): void => resolve(result as JobResult<J>);
+      this.#queue.push({ request: { id: this.#nextId++, job }, resolve: answer, reject });
       this.#dispatch();
     });
   }

@@ -7,11 +7,13 @@
  */
 import {
   errnoOf,
+  InvariantViolation,
   messageOf,
   StorageError,
   type StorageErrorCode,
   storageErrorCodes,
 } from "../../base/errors.ts";
+import type { CompactionJob, CompactionResult } from "../compaction/job.ts";
 import type { MemtableShare } from "../memtable/memtable.ts";
 import type { TableOptions } from "../options.ts";
 import type { TableSummary } from "../sstable/writer.ts";
@@ -27,11 +29,12 @@ export interface FlushJob {
   readonly createdAtMs: number;
 }
 
-export type Job = FlushJob;
+export type Job = FlushJob | CompactionJob;
 
 /** What each kind of job answers. */
 export interface JobResults {
   flush: TableSummary;
+  compaction: CompactionResult;
 }
 
 export type JobResult<J extends Job> = JobResults[J["kind"]];
@@ -52,6 +55,7 @@ export interface JobFailure {
   readonly code: string | undefined;
   readonly file: string | undefined;
   readonly offset: number | undefined;
+  readonly isInvariantViolation: boolean;
 }
 
 /** Runs jobs somewhere: worker threads (`pool.ts`) or the calling thread (`inline.ts`). */
@@ -68,12 +72,14 @@ export function describeFailure(error: unknown): JobFailure {
     code: storageError?.code ?? errnoOf(error),
     file: storageError?.file,
     offset: storageError?.offset,
+    isInvariantViolation: error instanceof InvariantViolation,
   };
 }
 
 /** The error again, as the caller of a job sees it. */
 export function failureError(failure: JobFailure): Error {
   const { message, code, file, offset } = failure;
+  if (failure.isInvariantViolation) return new InvariantViolation(message);
   if (code !== undefined && code in storageErrorCodes) {
     return new StorageError(code as StorageErrorCode, message, {
       ...(file === undefined ? {} : { file }),

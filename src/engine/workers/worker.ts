@@ -1,9 +1,13 @@
 /** Entry point of a worker thread: takes jobs one by one, runs them on the real file system, answers. */
+import { systemClock } from "../../platform/clock.ts";
 import { realFileSystem } from "../../platform/real.ts";
+import { lowerThreadPriority } from "../../platform/thread-priority.ts";
 import { runJob } from "./jobs.ts";
 import { describeFailure, type JobAnswer, type JobRequest } from "./protocol.ts";
 
 declare const self: Worker;
+
+lowerThreadPriority();
 
 self.onmessage = (event: MessageEvent<JobRequest>) => {
   void answer(event.data);
@@ -12,7 +16,7 @@ self.onmessage = (event: MessageEvent<JobRequest>) => {
 async function answer({ id, job }: JobRequest): Promise<void> {
   let message: JobAnswer;
   try {
-    message = { id, result: await runJob(realFileSystem, job) };
+    message = { id, result: await runJob(realFileSystem, systemClock, job) };
   } catch (error) {
     message = { id, failure: describeFailure(error) };
   }

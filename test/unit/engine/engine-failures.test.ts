@@ -1,16 +1,17 @@
 import { describe, expect, test } from "bun:test";
-import { StorageError } from "../../../src/base/errors.ts";
+import { InvariantViolation, StorageError } from "../../../src/base/errors.ts";
 import { Engine } from "../../../src/engine/engine.ts";
+import { Memtable } from "../../../src/engine/memtable/memtable.ts";
 import { InlineRunner } from "../../../src/engine/workers/inline.ts";
 import type { Job, JobResult, JobRunner } from "../../../src/engine/workers/protocol.ts";
 import { keepNone } from "../../../src/platform/crash.ts";
-import { FaultFileSystem } from "../../../src/platform/fault.ts";
+import { FaultFileSystem, type FaultInjector } from "../../../src/platform/fault.ts";
 import { MemoryFileSystem } from "../../../src/platform/memory.ts";
 import { fillMemtables, get, put, putWhenWritable } from "../../support/engine-access.ts";
 import { openEngine } from "../../support/engine-driver.ts";
 import { tinyOptions } from "../../support/engine-settings.ts";
 import { memoryEnvironment } from "../../support/memory-environment.ts";
-import { scan } from "../../support/store-history.ts";
+import { newFound, scan } from "../../support/store-history.ts";
 
 async function rejection(promise: Promise<unknown>): Promise<StorageError> {
   const outcome = await promise.then(
@@ -279,4 +280,208 @@ describe("views", () => {
     view.close();
     await engine.close();
   });
+});
+
+describe("a flush that fails", () => {
+  /** An engine with one frozen memtable whose flushes fail as `injector` says, and the names of its tables. */
+  function tables(disk: MemoryFileSystem): string[] {
+    return disk.list("/data/sstables");
+  }
+
+  test("leaves no table behind while the manifest has no room for it", async () => {
+    const disk = new MemoryFileSystem();
+    const files = new FaultFileSystem(disk);
+    let failureCount = 0;
+    const engine = await openEngine(files, tinyOptions(), 1, { flushFailed: () => void failureCount++ });
+    put(engine, "k", "v");
+    files.injector = ({ kind, path }) =>
+      kind === "write" && path.includes("MANIFEST") ? "ENOSPC" : undefined;
+    while (failureCount < 5) await engine.flush().catch(() => {});
+    expect(tables(disk)).toEqual([]);
+    files.injector = () => undefined;
+    await engine.flush();
+    expect(tables(disk)).toHaveLength(1);
+    await engine.close();
+  });
+
+  test("leaves no table behind that could not be opened", async () => {
+    const disk = new MemoryFileSystem();
+    const files = new FaultFileSystem(disk);
+    const engine = await openEngine(files, tinyOptions(), 1);
+    put(engine, "k", "v");
+    files.injector = ({ kind }) => (kind === "map" ? "ENOMEM" : undefined);
+    await expect(engine.flush()).rejects.toThrow();
+    expect(tables(disk)).toEqual([]);
+    files.injector = () => undefined;
+    await engine.close();
+    expect(tables(disk)).toHaveLength(1);
+  });
+
+  test("is not tried again once writing has ended", async () => {
+    const disk = new MemoryFileSystem();
+    const files = new FaultFileSystem(disk);
+    let failureCount = 0;
+    const engine = await openEngine(files, tinyOptions(), 1, { flushFailed: () => void failureCount++ });
+    put(engine, "k", "v");
+    files.injector = ({ kind, path }) => (kind === "sync" && path.includes("MANIFEST") ? "EIO" : undefined);
+    await expect(engine.flush()).rejects.toThrow();
+    files.injector = () => undefined;
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(failureCount).toBe(0);
+    expect(tables(disk)).toHaveLength(1);
+    await engine.close();
+  });
+
+  test("refuses writers that have filled all memtables, instead of letting them wait", async () => {
+    const files = new FaultFileSystem(new MemoryFileSystem());
+    const engine = await openEngine(files, tinyOptions(), 1);
+    files.injector = ({ kind, path }) => (kind === "write" && path.endsWith(".sst") ? "ENOSPC" : undefined);
+    const failure = await fillMemtables(engine, 5).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: "DISK_FULL" });
+    files.injector = () => undefined;
+    await engine.flush();
+    await fillMemtables(engine, 5);
+    await engine.close();
+  });
+
+  test("does not hold up a close by the pause before its next try", async () => {
+    const files = new FaultFileSystem(new MemoryFileSystem());
+    const environment = memoryEnvironment(files);
+    const engine = await Engine.open(environment, tinyOptions(), new InlineRunner(files));
+    put(engine, "k", "v");
+    files.injector = ({ path }) => (path.endsWith(".sst") ? "ENOSPC" : undefined);
+    await expect(engine.flush()).rejects.toThrow();
+    await engine.close();
+  });
+
+  test("by a broken invariant ends writing", async () => {
+    const files = new MemoryFileSystem();
+    const stopped: Error[] = [];
+    const environment = memoryEnvironment(files, 1, { writingStopped: (error) => void stopped.push(error) });
+    class BrokenRunner extends InlineRunner {
+      override run<J extends Job>(job: J): Promise<JobResult<J>> {
+        return super.run({ ...job, memtable: Memtable.create(4096, environment.random).share() });
+      }
+    }
+    const engine = await Engine.open(environment, tinyOptions(), new BrokenRunner(files));
+    await put(engine, "k", "v").durable;
+    await expect(engine.flush()).rejects.toThrow();
+    expect(stopped).toHaveLength(1);
+    expect(stopped[0]).toBeInstanceOf(InvariantViolation);
+    expect(get(engine, "k")).toBe("v");
+    await engine.close();
+  });
+});
+
+describe("a segment that cannot be removed", () => {
+  const removalFails: FaultInjector = ({ kind, path }) =>
+    kind === "remove" && path.endsWith(".log") ? "EIO" : undefined;
+
+  test("is reported, and neither fails the flush nor keeps others", async () => {
+    const disk = new MemoryFileSystem();
+    const files = new FaultFileSystem(disk);
+    const kept: string[] = [];
+    let failureCount = 0;
+    const engine = await openEngine(files, tinyOptions(), 1, {
+      fileRemovalFailed: (path) => void kept.push(path),
+      flushFailed: () => void failureCount++,
+    });
+    files.injector = (operation) => (kept.length === 0 ? removalFails(operation) : undefined);
+    for (let round = 0; round < 3; round++) {
+      await put(engine, "k", `${round}`).durable;
+      await put(engine, "k", `${round}`).durable;
+      await engine.flush();
+    }
+    await fillMemtables(engine, 4);
+    expect(kept).toHaveLength(1);
+    expect(failureCount).toBe(0);
+    await engine.close();
+  });
+
+  test("does not keep the store from being opened", async () => {
+    const disk = new MemoryFileSystem();
+    const first = await openEngine(disk, tinyOptions(), 1);
+    await put(first, "k", "v").durable;
+    const killed = disk.killClone();
+    await first.close();
+    const files = new FaultFileSystem(killed, removalFails);
+    const engine = await openEngine(files, tinyOptions(), 2);
+    expect(get(engine, "k")).toBe("v");
+    await engine.close();
+    expect([killed.openFileCount, killed.mapCount]).toEqual([0, 0]);
+  });
+});
+
+describe("closing", () => {
+  for (const broken of [".log", "MANIFEST"]) {
+    test(`gives everything back after a failed sync of ${broken}`, async () => {
+      const disk = new MemoryFileSystem();
+      const files = new FaultFileSystem(disk);
+      const engine = await openEngine(files, tinyOptions(), 1);
+      await put(engine, "k", "v").durable;
+      await engine.flush();
+      const late = put(engine, "k", "w");
+      files.injector = ({ kind, path }) => (kind === "sync" && path.includes(broken) ? "EIO" : undefined);
+      await engine.flush().catch(() => {});
+      await late.durable.catch(() => {});
+      await engine.close();
+      expect([disk.openFileCount, disk.mapCount]).toEqual([0, 0]);
+    });
+  }
+
+  test("a failure of the log in the middle of it gives everything back", async () => {
+    const disk = new MemoryFileSystem();
+    const files = new FaultFileSystem(disk);
+    const engine = await openEngine(files, tinyOptions(), 1);
+    put(engine, "k", "v");
+    await engine.flush();
+    files.injector = ({ kind, path }) => (kind === "write" && path.endsWith(".log") ? "EIO" : undefined);
+    const outcome = await engine.close().then(
+      () => "closed",
+      (error: unknown) => (error as StorageError).code,
+    );
+    expect(outcome).toBe("COMMIT_LOG_FAILED");
+    expect([disk.openFileCount, disk.mapCount]).toEqual([0, 0]);
+    const again = await openEngine(disk, tinyOptions(), 2);
+    expect(get(again, "k")).toBe("v");
+    await again.close();
+  });
+
+  test("calls that come after it are refused and do not wait for ever", async () => {
+    const files = new FaultFileSystem(new MemoryFileSystem());
+    const engine = await openEngine(files, tinyOptions(), 1);
+    put(engine, "k", "v");
+    files.injector = ({ path }) => (path.endsWith(".sst") ? "ENOSPC" : undefined);
+    await engine.close();
+    expect((await rejection(engine.flush())).code).toBe("UNAVAILABLE");
+    expect((await rejection(engine.holdLog("h", 1))).code).toBe("UNAVAILABLE");
+    expect((await rejection(engine.releaseLog("h"))).code).toBe("UNAVAILABLE");
+    expect(thrown(() => get(engine, "k")).code).toBe("UNAVAILABLE");
+  });
+});
+
+test("a damaged block that a view meets is told to the observer, and its cursor stands nowhere", async () => {
+  const files = new MemoryFileSystem();
+  const reported: StorageError[] = [];
+  const first = await openEngine(files, tinyOptions(), 1);
+  put(first, "a", "v".repeat(300));
+  put(first, "b", "v".repeat(300));
+  await first.close();
+  const file = files.open(`/data/sstables/${files.list("/data/sstables")[0]!}`, "write");
+  file.writeAt(Buffer.from("X"), 350);
+  file.close();
+  const engine = await openEngine(files, tinyOptions(), 2, {
+    corruptionFound: (error) => void reported.push(error),
+  });
+  const view = engine.view();
+  const cursor = view.cursor();
+  cursor.rewind();
+  expect(cursor.valid).toBe(true);
+  const error = thrown(() => cursor.next());
+  expect(error.code).toBe("CORRUPTED_DATA");
+  expect(cursor.valid).toBe(false);
+  expect(thrown(() => view.get(Buffer.from("b"), 1, newFound())).code).toBe("CORRUPTED_DATA");
+  expect(reported).toHaveLength(2);
+  view.close();
+  await engine.close();
 });

@@ -41,6 +41,7 @@ describe("engine", () => {
 
   test("the newest entry of a key wins over memtables and tables", () =>
     withEngine(async (engine) => {
+      engine.pauseCompaction();
       for (const value of ["old", "newer", "newest"]) {
         put(engine, "k", value);
         await engine.flush();

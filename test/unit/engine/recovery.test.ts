@@ -2,10 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { StorageError } from "../../../src/base/errors.ts";
 import type { Damage, TornTail } from "../../../src/engine/observer.ts";
 import type { EngineOptions, RecoveryMode } from "../../../src/engine/options.ts";
-import { repairDataDirectory } from "../../../src/engine/repair.ts";
+import { acknowledgeDamage, repairDataDirectory } from "../../../src/engine/repair.ts";
 import { verifyDataDirectory } from "../../../src/engine/verify.ts";
+import { FaultFileSystem } from "../../../src/platform/fault.ts";
 import { MemoryFileSystem } from "../../../src/platform/memory.ts";
-import { fillMemtables, get, put } from "../../support/engine-access.ts";
+import { fillMemtables, get, put, putWhenWritable } from "../../support/engine-access.ts";
 import { openEngine } from "../../support/engine-driver.ts";
 import { tinyOptions } from "../../support/engine-settings.ts";
 import { memoryEnvironment } from "../../support/memory-environment.ts";
@@ -129,6 +130,24 @@ describe("recovery", () => {
   }, 60_000);
 });
 
+test("a record that the memtable has become too small for is not lost: the start is refused", async () => {
+  const large = "v".repeat(20_000);
+  const files = new MemoryFileSystem();
+  const first = await openEngine(files, manySegments, 1);
+  await put(first, "before", "1").durable;
+  await (await putWhenWritable(first, "large", large)).durable;
+  await put(first, "after", "2").durable;
+  const disk = files.killClone();
+  await first.close();
+  const outcome = await openEngine(disk, tinyOptions(), 2).catch((error: unknown) => error);
+  expect(outcome).toMatchObject({ code: "INVALID_ARGUMENT" });
+  expect((outcome as StorageError).message).toContain("20005 bytes");
+  expect([disk.openFileCount, disk.mapCount]).toEqual([0, 0]);
+  const engine = await openEngine(disk, manySegments, 3);
+  expect([get(engine, "before"), get(engine, "large"), get(engine, "after")]).toEqual(["1", large, "2"]);
+  await engine.close();
+});
+
 describe("a torn tail", () => {
   test("is cut and reported, and nothing else is", async () => {
     const disk = await killedAfter(10, tinyOptions());
@@ -191,6 +210,27 @@ describe("corruption in a closed segment", () => {
     expect(get(engine, "next")).toBe("v");
     expect(put(engine, "more", "v").sequence).toBeGreaterThan(leapt);
     await engine.close();
+  });
+
+  test("no number is used twice, also not once the damage is acknowledged", async () => {
+    const { disk } = await corrupted();
+    let engine = await openEngine(disk, withMode("point_in_time"), 2);
+    const { lastSequence } = engine.status();
+    expect(lastSequence).toBeGreaterThanOrEqual(80);
+    await engine.close();
+    await acknowledgeDamage(memoryEnvironment(disk), manySegments);
+    engine = await openEngine(disk, withMode("point_in_time"), 3);
+    expect(engine.status().lastSequence).toBe(lastSequence);
+    await engine.close();
+  });
+
+  test("what could not be copied leaves no file open", async () => {
+    const { disk } = await corrupted();
+    const files = new FaultFileSystem(disk, ({ kind, path }) =>
+      kind === "write" && path.includes("/lost/") ? "ENOSPC" : undefined,
+    );
+    await expect(openEngine(files, withMode("skip"), 2)).rejects.toThrow("ENOSPC");
+    expect([disk.openFileCount, disk.mapCount]).toEqual([0, 0]);
   });
 
   test("point_in_time: stops at the last good record before it and reports the rest", async () => {
@@ -273,6 +313,26 @@ describe("holders of the commit log", () => {
     expect(segments(files)).toContain(held!);
     await engine.releaseLog("stream");
     expect(segments(files)).not.toContain(held!);
+    await engine.close();
+  });
+
+  test("are what the manifest says, also where it had no room for a change", async () => {
+    const disk = new MemoryFileSystem();
+    const files = new FaultFileSystem(disk);
+    const engine = await openEngine(files, tinyOptions(), 1);
+    const [held] = segments(disk);
+    const number = Number.parseInt(held!.slice(-10), 10);
+    await engine.holdLog("stream", number);
+    files.injector = ({ kind, path }) =>
+      kind === "write" && path.includes("MANIFEST") ? "ENOSPC" : undefined;
+    await expect(engine.holdLog("stream", number + 1)).rejects.toThrow("full");
+    await expect(engine.releaseLog("stream")).rejects.toThrow("full");
+    files.injector = () => undefined;
+    await fillMemtables(engine, 2);
+    await engine.flush();
+    expect(segments(disk)).toContain(held!);
+    await engine.releaseLog("stream");
+    expect(segments(disk)).not.toContain(held!);
     await engine.close();
   });
 

@@ -139,7 +139,7 @@ describe("a closed segment with any byte changed", () => {
       flipBit(files, path(1), position, position % 8);
     }
     expect(readBack(files).damage).toEqual([]);
-  });
+  }, 30_000);
 
   test("skip: loses the frame that the byte is in, and no other", async () => {
     const { files, keys, ends } = await closedLog(6);

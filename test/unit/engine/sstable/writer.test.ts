@@ -114,10 +114,10 @@ describe("refuses", () => {
     const value = new Uint8Array(17 * 1024 * 1024).fill(98);
     add(key, value);
     expect(() => add(new Uint8Array(key.length + 1).fill(99), value)).toThrow(
-      expect.objectContaining({ code: "KEY_TOO_LARGE", file: tablePath }),
+      expect.objectContaining({ code: "KEY_TOO_LARGE" }),
     );
     expect(() => add(utf8("b"), new Uint8Array(value.length + 1))).toThrow(
-      expect.objectContaining({ code: "VALUE_TOO_LARGE", file: tablePath }),
+      expect.objectContaining({ code: "VALUE_TOO_LARGE" }),
     );
     await writer.finish();
     expect(Bun.hash(allEntries(TableReader.open(files, tablePath))[0]!.value)).toBe(Bun.hash(value));

@@ -1,0 +1,63 @@
+/** What the documents refer to is there. */
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import packageJson from "../../package.json" with { type: "json" };
+import { documentPaths, readDocument } from "../support/documents.ts";
+
+const root = join(import.meta.dir, "../..");
+
+/** Every match of a pattern's first group in every document, with the document. */
+function mentions(pattern: RegExp): [path: string, mention: string][] {
+  return documentPaths().flatMap((path) =>
+    [...readDocument(path).matchAll(pattern)].map(([, mention]): [string, string] => [path, mention ?? ""]),
+  );
+}
+
+test("links lead to files and headings", () => {
+  const broken = mentions(/\]\((?!https?:)([^)\s]+)\)/g).filter(([path, link]) => {
+    const [file = "", heading] = link.split("#");
+    const target = file === "" ? path : join(dirname(path), file);
+    if (!existsSync(join(root, target))) return true;
+    const titles = [...readDocument(target).matchAll(/^#+ (.+)$/gm)].map(([, title]) => slug(title ?? ""));
+    return heading !== undefined && !titles.includes(heading);
+  });
+  expect(broken).toEqual([]);
+});
+
+/** A heading as a link has it. */
+function slug(title: string): string {
+  return title
+    .toLowerCase()
+    .replace(/[^\w\s-]/g, "")
+    .replaceAll(" ", "-");
+}
+
+test("scripts of package.json that are named exist, with the Bun that it asks for", () => {
+  const bun = /npx -y (bun@[\d.]+) run/g;
+  expect(mentions(bun).filter(([, version]) => version !== packageJson.packageManager)).toEqual([]);
+  const named = mentions(/bun(?:@[\d.]+)? run ([\w-]+)/g);
+  expect(named.length).toBeGreaterThan(2);
+  expect(named.filter(([, script]) => !Object.hasOwn(packageJson.scripts, script))).toEqual([]);
+});
+
+test("targets of the Justfile that are named exist", () => {
+  const justfile = readFileSync(join(root, "Justfile"), "utf8");
+  const targets = [...justfile.matchAll(/^([\w-]+).*:$/gm)].map(([, target]) => target);
+  const named = mentions(/(?:npx |`)just ([a-z][\w-]*)/g);
+  expect(named.length).toBeGreaterThan(2);
+  expect(named.filter(([, target]) => !targets.includes(target))).toEqual([]);
+});
+
+test("files that are named exist", () => {
+  // Capitals stand for something else.
+  const files = mentions(/`((?:src|test|docs|scripts|bench|samples|k8s|proto)\/[a-z0-9_./-]+)`/g);
+  expect(files.length).toBeGreaterThan(10);
+  expect(files.filter(([, path]) => !existsSync(join(root, path)))).toEqual([]);
+});
+
+test("scripts that are run by path exist", () => {
+  const run = mentions(/\bbun ((?:scripts|bench)\/[\w./-]+)/g);
+  expect(run.length).toBeGreaterThan(0);
+  expect(run.filter(([, path]) => !existsSync(join(root, path)))).toEqual([]);
+});
