@@ -3,6 +3,7 @@
 import { hostname } from "node:os";
 import { runCommandLine } from "./cli/program.ts";
 import { systemClock } from "./platform/clock.ts";
+import { memoryLimitBytes } from "./platform/process-status.ts";
 import { systemRandom } from "./platform/random.ts";
 import { realFileSystem } from "./platform/real.ts";
 import { standardStreams } from "./platform/streams.ts";
@@ -11,6 +12,7 @@ const exitCode = await runCommandLine(process.argv.slice(2), {
   streams: standardStreams(),
   variables: process.env,
   hostName: hostname(),
+  memoryLimitBytes: memoryLimitBytes(),
   files: realFileSystem,
   clock: systemClock,
   random: systemRandom,

@@ -19,6 +19,7 @@ export interface CommandEnvironment {
   readonly streams: StandardStreams;
   readonly variables: ProcessEnvironment;
   readonly hostName: string;
+  readonly memoryLimitBytes: number;
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly random: Random;

@@ -3,7 +3,7 @@ import type { EngineOverrides } from "../engine/options.ts";
 import type { Configuration } from "./resolve.ts";
 
 export function engineOverrides(configuration: Configuration): EngineOverrides {
-  const { storage, commit_log, mem_table, sstable, limits, recovery, compaction } = configuration;
+  const { storage, commit_log, mem_table, sstable, limits, recovery, compaction, cache } = configuration;
   return {
     commitLogDirectory: storage.commit_log_dir,
     tableDirectory: storage.sstable_dir,
@@ -33,6 +33,7 @@ export function engineOverrides(configuration: Configuration): EngineOverrides {
       gcGraceMs: compaction.gc_grace,
       recordFormat: "versioned",
     },
+    cache: { maxSizeBytes: cache.max_size },
     views: {
       maxAgeMs: limits.max_view_age,
       maxPinnedMemtableBytes: limits.max_pinned_bytes,

@@ -9,7 +9,7 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** Throws PERMISSION_DENIED, with the ways out, when a port would be open to a network without that being said. */
+/** Throws INVALID_ARGUMENT, with the ways out, when a port would be open to a network without that being said. */
 export function refuseUnaskedExposure(configuration: Configuration): void {
   if (configuration.auth.mode === "none") return;
   const exposed = [
@@ -18,7 +18,7 @@ export function refuseUnaskedExposure(configuration: Configuration): void {
   ].find(([, host]) => !isLoopback(host ?? ""));
   if (exposed === undefined) return;
   throw new StorageError(
-    "PERMISSION_DENIED",
+    "INVALID_ARGUMENT",
     `${exposed[0]} is ${exposed[1]}: everybody who reaches that address could read and write all data. ` +
       "Either listen on this machine only (--host 127.0.0.1, or server.host in the file), or, on a network that " +
       "you trust, say so (--insecure, PAIRDB_AUTH_MODE=none, or auth.mode: none in the file)",

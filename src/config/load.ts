@@ -21,6 +21,8 @@ export interface ConfigurationSources {
   /** Values that flags gave, by path (`server.host`), with the flag's name for messages. */
   readonly flags: ReadonlyMap<string, FlagValue>;
   readonly hostName: string;
+  /** What the process may take. */
+  readonly memoryLimitBytes: number;
 }
 
 export interface FlagValue {
@@ -51,7 +53,11 @@ export function loadConfiguration(sources: ConfigurationSources): LoadedConfigur
     throw refusal(parsed.error.issues.flatMap((issue) => explain(issue, sections, origins)));
   }
   const hasFile = sources.file !== undefined;
-  const configuration = resolve(parsed.data, { hostName: sources.hostName, hasFile });
+  const configuration = resolve(parsed.data, {
+    hostName: sources.hostName,
+    memoryLimitBytes: sources.memoryLimitBytes,
+    hasFile,
+  });
   const problems = conflictsBetweenKeys(configuration);
   if (problems.length > 0) throw refusal(problems);
   return {

@@ -8,20 +8,24 @@ export interface Configuration extends ParsedFile {
   readonly storage: ParsedFile["storage"] & { readonly commit_log_dir: string; readonly sstable_dir: string };
   readonly commit_log: ParsedFile["commit_log"] & { readonly sync: "always" | "interval" | "never" };
   readonly mem_table: ParsedFile["mem_table"] & { readonly flush_threshold: number };
+  readonly cache: ParsedFile["cache"] & { readonly max_size: number };
   readonly conflict: ParsedFile["conflict"] & { readonly max_record_bytes: number };
 }
 
 export interface Surroundings {
   readonly hostName: string;
+  /** What the process may take. */
+  readonly memoryLimitBytes: number;
   /** Whether a configuration file was read: a node with one is meant for a network. */
   readonly hasFile: boolean;
 }
 
 const defaultFlushThresholdBytes = 60_000_000;
+const defaultMaxCacheBytes = 2 ** 30;
 const defaultMaxRecordBytes = 16 * 1024 * 1024;
 
 export function resolve(parsed: ParsedFile, surroundings: Surroundings): Configuration {
-  const { server, storage, commit_log, mem_table, conflict } = parsed;
+  const { server, storage, commit_log, mem_table, cache, conflict } = parsed;
   const host = server.host ?? (surroundings.hasFile ? "0.0.0.0" : "127.0.0.1");
   return {
     ...parsed,
@@ -38,6 +42,11 @@ export function resolve(parsed: ParsedFile, surroundings: Surroundings): Configu
       flush_threshold:
         mem_table.flush_threshold ??
         Math.min(defaultFlushThresholdBytes, Math.floor(mem_table.max_size * 0.9)),
+    },
+    cache: {
+      ...cache,
+      max_size:
+        cache.max_size ?? Math.min(defaultMaxCacheBytes, Math.floor(surroundings.memoryLimitBytes / 4)),
     },
     conflict: {
       ...conflict,

@@ -4,7 +4,17 @@
  * A default that depends on other keys is left open here and filled in by `resolve.ts`.
  */
 import { z } from "zod";
-import { duration, flag, fraction, oneOf, sizeBytes, text, textList, wholeNumber } from "./values.ts";
+import {
+  duration,
+  flag,
+  fraction,
+  oneOf,
+  sizeBytes,
+  text,
+  textList,
+  urlPath,
+  wholeNumber,
+} from "./values.ts";
 
 const mebibyte = 1 << 20;
 const gibibyte = 1 << 30;
@@ -81,7 +91,8 @@ const sstable = z.strictObject({
 });
 
 const cache = z.strictObject({
-  max_size: sizeBytes(0, 1024 * gibibyte).default(gibibyte),
+  /** 0: no cache. Default: 1 GiB, or a quarter of the memory that the process may take where that is less. */
+  max_size: sizeBytes(0, 16 * gibibyte).optional(),
   frequency_weight: fraction(0, 1).default(0.5),
   recency_weight: fraction(0, 1).default(0.5),
   adaptive_window: duration(second, 24 * hour).default(5 * minute),
@@ -139,7 +150,7 @@ const coordinator = z.strictObject({
 const metrics = z.strictObject({
   enabled: flag().default(true),
   port: port().default(9091),
-  path: text("a path such as /metrics", 255).default("/metrics"),
+  path: urlPath().default("/metrics"),
 });
 
 const logging = z.strictObject({

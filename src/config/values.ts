@@ -78,6 +78,13 @@ export function text(what: string, mostBytes = 4096) {
   });
 }
 
+/** A path on the HTTP port. */
+export function urlPath() {
+  return kind("a path of 1 to 255 letters, digits, -, _, ., ~ and /, which begins with /", (value) =>
+    typeof value === "string" && /^\/[\w\-.~/]{0,254}$/.test(value) ? value : undefined,
+  );
+}
+
 /** A list of texts; one text with commas counts as a list, since the environment knows only text. */
 export function textList(what: string) {
   return kind(`a list of ${what}`, (value) => {

@@ -12,7 +12,9 @@ const withoutEffect: readonly string[] = [
   "commit_log.buffer_size",
   "sstable.l0_size",
   "sstable.index_interval",
-  "cache",
+  "cache.frequency_weight",
+  "cache.recency_weight",
+  "cache.adaptive_window",
 ];
 
 /** One sentence for the set keys without effect, and one for each switched-on feature that is not there. */

@@ -18,6 +18,7 @@
  */
 import { StorageError } from "../base/errors.ts";
 import type { DirectoryLock } from "../platform/file-system.ts";
+import { EntryCache } from "./cache/cache.ts";
 import type { BatchEntry, CommitLogWriter } from "./commit-log/writer.ts";
 import { Compactor } from "./compaction/compactor.ts";
 import type { EngineEnvironment } from "./environment.ts";
@@ -84,6 +85,7 @@ export class Engine {
   readonly #versions: VersionSet;
   readonly #memtables: MemtableSet;
   readonly #log: CommitLogWriter;
+  readonly #cache: EntryCache;
   readonly #retention: LogRetention;
   readonly #flusher: Flusher;
   readonly #compactor: Compactor;
@@ -108,6 +110,7 @@ export class Engine {
     this.#versions = versions;
     this.#memtables = memtables;
     this.#log = log;
+    this.#cache = new EntryCache(options.cache.maxSizeBytes);
     this.#retention = new LogRetention(environment, options, versions, log);
     this.#views = new ViewRegistry(options.views, environment.clock, environment.observer, memtables, {
       get obsoleteTableBytes() {
@@ -169,10 +172,12 @@ export class Engine {
    */
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
     this.#assertOpen();
-    return (
-      findInMemtables(this.#memtables.newestFirst, key, keyLength, this.#readableSequence(), found) ||
-      findInTables(this.#versions.current, key, keyLength, found)
-    );
+    const memtables = this.#memtables.newestFirst;
+    if (findInMemtables(memtables, key, keyLength, this.#readableSequence(), found)) return true;
+    if (this.#cache.get(key, keyLength, found)) return true;
+    if (!findInTables(this.#versions.current, key, keyLength, found)) return false;
+    this.#cache.put(key, keyLength, found.sequence, found.kind, found.value);
+    return true;
   }
 
   /**
@@ -194,6 +199,7 @@ export class Engine {
     const commit = this.#log.append(kind, key, keyLength, value, valueLength);
     const sequence = this.#log.lastSequence;
     this.#memtables.active.insert(key, keyLength, sequence, kind, value, valueLength);
+    this.#cache.remove(key, keyLength);
     this.#stall.charge(keyLength + valueLength);
     return { sequence, durable: commit.durable };
   }
@@ -212,6 +218,7 @@ export class Engine {
     let sequence = lastSequence - batch.length + 1;
     for (const { kind, key, value } of batch) {
       this.#memtables.active.insert(key, key.length, sequence++, kind, value, value.length);
+      this.#cache.remove(key, key.length);
     }
     this.#stall.charge(entryBytes);
     return { sequence: lastSequence, durable: commit.durable };
@@ -293,6 +300,7 @@ export class Engine {
       memtables: this.#memtables,
       log: this.#log,
       views: this.#views,
+      cache: this.#cache,
       compactor: this.#compactor,
       writeStop: this.#writeStop,
     });

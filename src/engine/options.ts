@@ -3,6 +3,7 @@
  * Sizes are bytes, times milliseconds. `checkOptions` runs once, before anything is opened.
  */
 import { StorageError } from "../base/errors.ts";
+import { maxCacheBytes } from "./cache/budget.ts";
 import type { RecordFormat } from "./compaction/record-rules.ts";
 
 export type SyncMode = "always" | "interval" | "never";
@@ -61,6 +62,11 @@ export interface CompactionOptions {
   readonly recordFormat: RecordFormat;
 }
 
+export interface CacheOptions {
+  /** Memory for entries that were read from tables; 0: no cache. */
+  readonly maxSizeBytes: number;
+}
+
 /** When writers are slowed, and when they wait (`write-stall.ts`). */
 export interface WriteStallOptions {
   /** Tables of level 0 from which on writers are slowed, more with each one. */
@@ -89,6 +95,7 @@ export interface EngineOptions {
   readonly table: TableOptions;
   readonly compaction: CompactionOptions;
   readonly writeStall: WriteStallOptions;
+  readonly cache: CacheOptions;
   readonly views: ViewLimits;
   readonly recoveryMode: RecoveryMode;
 }
@@ -145,6 +152,7 @@ export function engineOptions(dataDirectory: string, overrides: EngineOverrides 
       longestWaitMs: 10_000,
       ...overrides.writeStall,
     },
+    cache: { maxSizeBytes: 0, ...overrides.cache },
     views: {
       maxAgeMs: 15 * 60_000,
       maxPinnedMemtableBytes: 256 * mebibyte,
@@ -164,6 +172,7 @@ export interface EngineOverrides {
   readonly views?: Partial<ViewLimits>;
   readonly compaction?: Partial<CompactionOptions>;
   readonly writeStall?: Partial<WriteStallOptions>;
+  readonly cache?: Partial<CacheOptions>;
   readonly recoveryMode?: RecoveryMode;
 }
 
@@ -195,6 +204,7 @@ function bounds(options: EngineOptions): [string, number, number, number][] {
     ["writeStall.l0SlowdownCount", options.writeStall.l0SlowdownCount, 1, 2 ** 20],
     ["writeStall.l0StopCount", options.writeStall.l0StopCount, 2, 2 ** 20],
     ["writeStall.longestWaitMs", options.writeStall.longestWaitMs, 1, 2 ** 40],
+    ["cache.maxSizeBytes", options.cache.maxSizeBytes, 0, maxCacheBytes],
   ];
 }
 

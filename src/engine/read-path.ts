@@ -1,5 +1,5 @@
 /**
- * The order in which a key is looked for: active memtable, frozen memtables, tables of L0 by newest sequence
+ * The order in which a key is looked for: active memtable, frozen memtables, cache, tables of L0 by newest sequence
  * number, then one table per lower level.
  *
  * The first hit in the memtables is the newest entry, since memtables are asked newest first. L0 goes on while

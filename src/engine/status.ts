@@ -1,5 +1,6 @@
 /** What the engine looks like at one moment, for metrics, health and the operator. */
 import { messageOf } from "../base/errors.ts";
+import type { CacheStatus, EntryCache } from "./cache/cache.ts";
 import type { CommitLogWriter } from "./commit-log/writer.ts";
 import type { Compactor } from "./compaction/compactor.ts";
 import type { SequenceNumber } from "./internal-key.ts";
@@ -35,6 +36,7 @@ export interface EngineStatus {
   readonly isCompactionPaused: boolean;
   /** Why compactions fail; undefined while none waits for its next try. */
   readonly compactionFailure: string | undefined;
+  readonly cache: CacheStatus;
   readonly segmentCount: number;
   readonly commitLogBytes: number;
   readonly viewCount: number;
@@ -50,12 +52,13 @@ interface StatusSources {
   readonly memtables: MemtableSet;
   readonly log: CommitLogWriter;
   readonly views: ViewRegistry;
+  readonly cache: EntryCache;
   readonly compactor: Compactor;
   readonly writeStop: WriteStop;
 }
 
 export function describeStatus(sources: StatusSources): EngineStatus {
-  const { versions, memtables, log, views, compactor, writeStop } = sources;
+  const { versions, memtables, log, views, cache, compactor, writeStop } = sources;
   const { segments } = log;
   return {
     storeId: versions.storeId,
@@ -70,6 +73,7 @@ export function describeStatus(sources: StatusSources): EngineStatus {
     runningCompactionCount: compactor.runningCount,
     isCompactionPaused: compactor.isPaused,
     compactionFailure: compactor.failure === undefined ? undefined : messageOf(compactor.failure),
+    cache: cache.status,
     segmentCount: segments.length,
     commitLogBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     viewCount: views.count,

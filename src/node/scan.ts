@@ -10,6 +10,7 @@
  * 2. The view is closed however the scan ends.
  */
 import { emptyBytes } from "../base/bytes.ts";
+import { nextTurn } from "../base/next-turn.ts";
 import { type EntryCursor, entryKinds } from "../engine/internal-key.ts";
 import { decodeRecord, recordClock } from "../versions/record.ts";
 import { emptyClock, type VectorClock } from "../versions/vector-clock.ts";
@@ -144,8 +145,4 @@ function readRecord(cursor: EntryCursor, request: ScanRequest): ScanRecord {
   } catch (error) {
     throw locateCorruption(error, request.tenantId, key);
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,6 @@
 /** What the operating system says about this process. */
 import { readFileSync } from "node:fs";
+import { totalmem } from "node:os";
 
 export interface ProcessStatus {
   /** Memory that is the process's own: anonymous and shared pages, without mapped files. */
@@ -7,6 +8,12 @@ export interface ProcessStatus {
   /** Pages of mapped files that are in memory; the system takes them back when it needs room. */
   readonly mappedResidentBytes: number;
   readonly threadCount: number;
+}
+
+/** Memory that the process may take: its control group's limit, or what the machine has where that is less. */
+export function memoryLimitBytes(): number {
+  const limitBytes = process.constrainedMemory();
+  return limitBytes > 0 ? Math.min(limitBytes, totalmem()) : totalmem();
 }
 
 /** From Linux's /proc; elsewhere the resident set counts as the process's own. */

@@ -10,6 +10,12 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
       if (current !== undefined) target.set(figure(current));
     });
   };
+  const counter = (name: string, help: string, figure: (status: EngineStatus) => number): void => {
+    instruments.keptCounter(name, help, () => {
+      const current = status();
+      return current === undefined ? undefined : figure(current);
+    });
+  };
   gauge("memtable_size_bytes", "Bytes in the active memtable", (s) => s.activeMemtableBytes);
   gauge("memtable_entries_total", "Entries in the active memtable", (s) => s.activeMemtableEntryCount);
   gauge("memtable_frozen_count", "Memtables that wait for their flush", (s) => s.frozenMemtableCount);
@@ -17,6 +23,11 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   gauge("sstable_obsolete_bytes", "Bytes of replaced tables that scans keep", (s) => s.obsoleteTableBytes);
   gauge("compaction_running", "Compactions that run", (s) => s.runningCompactionCount);
   gauge("compaction_paused", "1 while compaction is paused", (s) => Number(s.isCompactionPaused));
+  counter("cache_hits_total", "Look-ups that the cache answered", (s) => s.cache.hits);
+  counter("cache_misses_total", "Look-ups that went on to the tables", (s) => s.cache.misses);
+  counter("cache_evictions_total", "Entries that made room for others", (s) => s.cache.evictions);
+  gauge("cache_size_bytes", "Memory that the cache takes", (s) => s.cache.sizeBytes);
+  gauge("cache_entries_total", "Entries in the cache", (s) => s.cache.entryCount);
   gauge("commitlog_segments_total", "Segments of the commit log", (s) => s.segmentCount);
   gauge("commitlog_size_bytes", "Bytes of the commit log", (s) => s.commitLogBytes);
   gauge("views_open", "Open scans and snapshots", (s) => s.viewCount);

@@ -26,6 +26,20 @@ export class Instruments {
     return new Counter({ name: `pairdb_${name}`, help, labelNames: labels, registers: [this.registry] });
   }
 
+  /** A counter that somebody else keeps, asked for at each scrape; silent where `read` gives undefined. */
+  keptCounter(name: string, help: string, read: () => number | undefined): void {
+    new Counter({
+      name: `pairdb_${name}`,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        const count = read();
+        if (count !== undefined) this.inc(count);
+      },
+    });
+  }
+
   /** A gauge whose value is asked for at each scrape, or set where `read` is left out. */
   gauge<Label extends string = never>(
     name: string,

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Engine } from "../../src/engine/engine.ts";
-import { silentObserver } from "../../src/engine/observer.ts";
+import { type FinishedCompaction, silentObserver } from "../../src/engine/observer.ts";
 import { engineOptions } from "../../src/engine/options.ts";
 import { WorkerPool } from "../../src/engine/workers/pool.ts";
 import { systemClock } from "../../src/platform/clock.ts";
@@ -39,6 +39,46 @@ test("worker threads flush to real files, and a new process of the engine reads 
   engine = await Engine.open(environment, options);
   for (let index = 0; index < 20_000; index += 97) {
     expect(get(engine, `key-${index}`)).toBe(`value ${index}`.repeat(10));
+  }
+  await engine.close();
+});
+
+test("worker threads compact side by side while writes go on, and stop when the engine closes", async () => {
+  const options = engineOptions(`${folder}/compacted`, {
+    memtable: { maxSizeBytes: 1 << 18, flushThresholdBytes: 200_000 },
+    compaction: {
+      l1TableSizeBytes: 100_000,
+      l2TableSizeBytes: 100_000,
+      tableSizeMultiplier: 1,
+      levelCapacityMultiplier: 3,
+    },
+    commitLog: { sync: "never" },
+  });
+  const failures: unknown[] = [];
+  let deepestLevel = 0;
+  const observer = {
+    ...silentObserver,
+    compactionFailed: (error: unknown) => void failures.push(error),
+    compactionFinished: ({ outputLevel }: FinishedCompaction) => {
+      deepestLevel = Math.max(deepestLevel, outputLevel);
+    },
+  };
+  let engine = await Engine.open({ ...environment, observer }, options);
+  const keyCount = 10_000;
+  for (let index = 0; index < 3 * keyCount; index++) {
+    await putWhenWritable(engine, `key-${(index * 7919) % keyCount}`, `value ${index}`.repeat(10));
+  }
+  const compacted = engine.compactRange().catch(() => {});
+  await engine.close();
+  await compacted;
+  expect(failures).toEqual([]);
+  expect(deepestLevel).toBeGreaterThanOrEqual(2);
+  engine = await Engine.open({ ...environment, observer }, options);
+  await engine.compactRange();
+  const { levels } = engine.status();
+  expect(levels.reduce((sum, { entryCount }) => sum + entryCount, 0)).toBe(keyCount);
+  for (let index = 2 * keyCount; index < 3 * keyCount; index++) {
+    expect(get(engine, `key-${(index * 7919) % keyCount}`)).toBe(`value ${index}`.repeat(10));
   }
   await engine.close();
 });

@@ -78,6 +78,14 @@ const configurations: Record<string, Configuration> = {
     losesAcknowledged: true,
     options: tinyOptions({ commitLog: { sync: "interval", syncIntervalMs: 5 } }),
   },
+  "a cache": {
+    ...common,
+    keyCount: 200,
+    options: tinyOptions({
+      compaction: { l1TableSizeBytes: 1024, l2TableSizeBytes: 1024, recordFormat: "versioned" },
+      cache: { maxSizeBytes: 32_768 },
+    }),
+  },
   "synced now and then": {
     ...common,
     losesAcknowledged: true,

@@ -43,6 +43,7 @@ function commandEnvironment(
     },
     variables: {},
     hostName: "test-host",
+    memoryLimitBytes: 2 ** 28,
     files: realFileSystem,
     clock: systemClock,
     random: systemRandom,

@@ -79,6 +79,7 @@ const { configuration, warnings } = loadConfiguration({
   environment: { NODE_ID: "pairdb-storage-node-0" },
   flags: new Map(),
   hostName: "host",
+  memoryLimitBytes: 2 ** 33,
 });
 
 function mountPath(name: string): string {

@@ -69,9 +69,9 @@ function configure(context: CommandContext, options: ServeOptions) {
     if (value !== undefined) flags.set(path, { flag, value });
   }
   if (options.insecure) flags.set("auth.mode", { flag: "--insecure", value: "none" });
-  const { variables, hostName } = context.environment;
+  const { variables, hostName, memoryLimitBytes } = context.environment;
   const file = options.config ?? (variables["CONFIG_PATH"] || undefined);
-  return loadConfiguration({ file, readText, environment: variables, flags, hostName });
+  return loadConfiguration({ file, readText, environment: variables, flags, hostName, memoryLimitBytes });
 }
 
 /** Resolves with whether the node ended cleanly; rejects when it could not start. */

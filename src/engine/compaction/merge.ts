@@ -26,7 +26,10 @@ import { OutputSplit } from "./output-split.ts";
 import { Pacer } from "./pacer.ts";
 import { type RecordRules, recordRules } from "./record-rules.ts";
 
-const entriesBetweenLooks = 512;
+/** Keys and values that a job goes through between two looks. */
+const bytesBetweenLooks = 64 * 1024;
+/** What an entry costs that has neither. */
+const entryCostBytes = 32;
 
 /** Rejects with CORRUPTED_DATA and the file for a damaged input, UNAVAILABLE when stopped, or the system's errors. */
 export async function runCompaction(
@@ -77,9 +80,13 @@ class Merge {
 
   async run(): Promise<CompactionResult> {
     const cursor = this.#cursor;
-    let entryCount = 0;
+    let bytesUntilLook = 0;
     for (cursor.rewind(); cursor.valid; cursor.next()) {
-      if (entryCount++ % entriesBetweenLooks === 0) await this.#look();
+      if (bytesUntilLook <= 0) {
+        await this.#look();
+        bytesUntilLook = bytesBetweenLooks;
+      }
+      bytesUntilLook -= cursor.key.length + cursor.value.length + entryCostBytes;
       this.#readEntryCount++;
       if (this.#isDroppable(cursor)) {
         this.#droppedTombstoneCount++;
@@ -141,11 +148,15 @@ class Merge {
   }
 
   async #look(): Promise<void> {
-    if (this.#control.isStopped) throw new StorageError("UNAVAILABLE", "the compaction was stopped");
     const writtenBytes = this.#finishedBytes + (this.#writer?.sizeBytes ?? 0);
-    const wait = this.#pacer.spend(writtenBytes - this.#paidBytes);
+    this.#pacer.spend(writtenBytes - this.#paidBytes);
     this.#paidBytes = writtenBytes;
-    if (wait !== undefined) await wait;
+    for (;;) {
+      if (this.#control.isStopped) throw new StorageError("UNAVAILABLE", "the compaction was stopped");
+      const wait = this.#pacer.wait();
+      if (wait === undefined) return;
+      await wait;
+    }
   }
 
   /** Every block was sound; this finds a table that lacks some of them. */

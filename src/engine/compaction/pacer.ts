@@ -7,6 +7,7 @@ import type { JobControl } from "./job-control.ts";
 
 /** What was not used for so long is lost; it also evens out the timer's steps. */
 const burstMs = 50;
+const longestWaitMs = 100;
 
 export class Pacer {
   readonly #clock: Clock;
@@ -23,13 +24,17 @@ export class Pacer {
     this.#paidAtMs = clock.monotonicMs();
   }
 
-  /** A promise while the job is ahead of its share. */
-  spend(sizeBytes: number): Promise<void> | undefined {
-    if (this.#bytesPerSecond === 0) return undefined;
+  /** Notes what was written. */
+  spend(sizeBytes: number): void {
+    if (this.#bytesPerSecond === 0) return;
     const shareBytesPerMs = this.#bytesPerSecond / 1000 / Math.max(1, this.#control.runningCount);
-    const nowMs = this.#clock.monotonicMs();
-    this.#paidAtMs = Math.max(this.#paidAtMs, nowMs - burstMs) + sizeBytes / shareBytesPerMs;
-    const waitMs = this.#paidAtMs - nowMs;
+    const earliestMs = this.#clock.monotonicMs() - burstMs;
+    this.#paidAtMs = Math.max(this.#paidAtMs, earliestMs) + sizeBytes / shareBytesPerMs;
+  }
+
+  /** A promise while the job is ahead of its share; ask again then. It is short, so that an order to stop is seen. */
+  wait(): Promise<void> | undefined {
+    const waitMs = Math.min(this.#paidAtMs - this.#clock.monotonicMs(), longestWaitMs);
     if (waitMs <= 0) return undefined;
     return new Promise((resolve) => void this.#clock.after(waitMs, resolve));
   }

@@ -7,6 +7,7 @@ import { hostname } from "node:os";
 import { runCommandLine } from "../../../src/cli/program.ts";
 import { InlineRunner } from "../../../src/engine/workers/inline.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
+import { memoryLimitBytes } from "../../../src/platform/process-status.ts";
 import { systemRandom } from "../../../src/platform/random.ts";
 import { realFileSystem } from "../../../src/platform/real.ts";
 import { standardStreams } from "../../../src/platform/streams.ts";
@@ -20,6 +21,7 @@ const exitCode = await runCommandLine(process.argv.slice(2), {
   streams: standardStreams(),
   variables: {},
   hostName: hostname(),
+  memoryLimitBytes: memoryLimitBytes(),
   files: answersEarly ? withEarlySyncs(writeBack) : writeBack,
   clock: systemClock,
   random: systemRandom,

@@ -60,7 +60,7 @@ describe("serve", () => {
   });
 
   test.each([
-    [["--host", "0.0.0.0"], "--insecure", 1],
+    [["--host", "0.0.0.0"], "--insecure", 2],
     [["--grpc-port", "x"], 'server.port (from --grpc-port) is "x"', 2],
     [["--config", "missing.yaml"], "cannot read the configuration file missing.yaml", 2],
     [["--log-format", "xml"], "logging.format (from --log-format)", 2],

@@ -53,6 +53,7 @@ function load(sections: Sections | undefined) {
     environment: {},
     flags: new Map(),
     hostName: "the host's name",
+    memoryLimitBytes: 2 ** 33,
   });
 }
 

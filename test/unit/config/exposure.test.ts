@@ -11,6 +11,7 @@ function configuration(file: string) {
     environment: {},
     flags: new Map(),
     hostName: "h",
+    memoryLimitBytes: 2 ** 33,
   }).configuration;
 }
 

@@ -10,15 +10,22 @@ interface Inputs {
   readonly file?: string;
   readonly environment?: Record<string, string>;
   readonly flags?: Record<string, FlagValue>;
+  readonly memoryLimitBytes?: number;
 }
 
-function load({ file, environment = {}, flags = {} }: Inputs): LoadedConfiguration {
+function load({
+  file,
+  environment = {},
+  flags = {},
+  memoryLimitBytes = 2 ** 33,
+}: Inputs): LoadedConfiguration {
   return loadConfiguration({
     file: file === undefined ? undefined : "node.yaml",
     readText: () => file ?? "",
     environment,
     flags: new Map(Object.entries(flags)),
     hostName: "host-name",
+    memoryLimitBytes,
   });
 }
 
@@ -47,6 +54,13 @@ describe("defaults", () => {
     expect(load({ file }).configuration.http).toEqual({ host: "10.1.2.3", port: 9999 });
     const own = `${file}\nhttp: {host: 127.0.0.1, port: 80}`;
     expect(load({ file: own }).configuration.http).toEqual({ host: "127.0.0.1", port: 80 });
+  });
+
+  test("the cache takes 1 GiB, or a quarter of a memory that is smaller", () => {
+    const maxSize = (inputs: Inputs) => load(inputs).configuration.cache.max_size;
+    expect(maxSize({})).toBe(2 ** 30);
+    expect(maxSize({ memoryLimitBytes: 2 ** 29 + 1 })).toBe(2 ** 27);
+    expect(maxSize({ memoryLimitBytes: 2 ** 29, file: "cache: {max_size: 5000}" })).toBe(5000);
   });
 
   test("directories lie below the data directory", () => {
@@ -168,6 +182,7 @@ describe("refusals", () => {
       environment: {},
       flags: new Map<string, FlagValue>(),
       hostName: "h",
+      memoryLimitBytes: 2 ** 33,
     };
     expect(() => loadConfiguration(sources)).toThrow(
       "cannot read the configuration file /no/such.yaml: it does not exist",

@@ -32,6 +32,15 @@ const status: EngineStatus = {
   runningCompactionCount: 0,
   isCompactionPaused: false,
   compactionFailure: undefined,
+  cache: {
+    hits: 70,
+    misses: 30,
+    evictions: 4,
+    entryCount: 26,
+    sizeBytes: 65_536,
+    budgetBytes: 131_072,
+    windowShare: 0.01,
+  },
   segmentCount: 2,
   commitLogBytes: 2048,
   viewCount: 0,
@@ -94,6 +103,11 @@ const contract: Record<string, string> = {
   sstable_size_bytes_by_level: "gauge",
   sstable_writes_total: "counter",
   sstable_write_duration_seconds: "histogram",
+  cache_hits_total: "counter",
+  cache_misses_total: "counter",
+  cache_evictions_total: "counter",
+  cache_size_bytes: "gauge",
+  cache_entries_total: "gauge",
   compaction_jobs_total: "counter",
   compaction_job_duration_seconds: "histogram",
   compaction_bytes_processed_total: "counter",
@@ -122,6 +136,15 @@ describe("metrics", () => {
       expect(text).toContain(`# TYPE pairdb_${name} ${type}\n`);
     const series = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
     expect(series.filter((line) => !/^pairdb_\w+\{.*node_id="n1".*\} /.test(line))).toEqual([]);
+  });
+
+  test("the cache's counters are those of the engine, at each scrape", async () => {
+    const fixture = new Fixture().observe();
+    expect(await fixture.value("cache_hits_total")).toBe(70);
+    fixture.status = { ...status, cache: { ...status.cache, hits: 75 } };
+    expect(await fixture.value("cache_hits_total")).toBe(75);
+    expect(await fixture.value("cache_misses_total")).toBe(30);
+    expect(await fixture.value("cache_entries_total")).toBe(26);
   });
 
   test("durations start at 50 µs, sizes double ten times from 256 B", async () => {

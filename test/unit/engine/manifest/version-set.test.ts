@@ -401,6 +401,14 @@ describe("file numbers", () => {
     }
   });
 
+  test("that are handed out together are in the manifest before they are used", async () => {
+    const { set } = await create();
+    const numbers = [...(await set.allocateFileNumbers(100)), ...(await set.allocateFileNumbers(1))];
+    expect(new Set([...numbers, set.allocateFileNumber()]).size).toBe(102);
+    const { set: reopened } = await open(memory.crashClone(keepNone));
+    expect(reopened.recoveredNextFileNumber).toBeGreaterThan(Math.max(...numbers));
+  });
+
   test("pass those of all files that are there", async () => {
     const { set } = await create();
     await set.close();
