@@ -320,6 +320,7 @@ export class Engine {
       this.#stall.end();
       await this.#flusher.stop();
       await this.#closeLog();
+      if (this.#writeStop.error === undefined) await this.#retention.removeObsolete();
     } finally {
       this.#views.abortAll("the engine is closing");
       await this.#versions.close();

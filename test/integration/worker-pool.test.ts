@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { Engine } from "../../src/engine/engine.ts";
 import { type FinishedCompaction, silentObserver } from "../../src/engine/observer.ts";
 import { engineOptions } from "../../src/engine/options.ts";
+import { verifyDataDirectory } from "../../src/engine/verify.ts";
 import { WorkerPool } from "../../src/engine/workers/pool.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { systemRandom } from "../../src/platform/random.ts";
@@ -98,4 +99,13 @@ test("a job that fails rejects with its error, and the thread takes the next one
   await pool.close();
   expect(await pool.run(job).catch((error: unknown) => error)).toMatchObject({ code: "UNAVAILABLE" });
   await engine.close();
+});
+
+test("a clean close leaves nothing behind for the next start to clear away", async () => {
+  const options = engineOptions(`${folder}/closed`);
+  const engine = await Engine.open(environment, options);
+  await (await putWhenWritable(engine, "key", "value")).durable;
+  await engine.close();
+  const { findings, notes } = verifyDataDirectory(realFileSystem, options);
+  expect([findings, notes]).toEqual([[], []]);
 });
