@@ -226,8 +226,8 @@ export class Engine {
 
   /**
    * A promise while a writer of `entryBytes` (keys and values of `entryCount` entries) must wait for room, or for
-   * flushes and compactions to keep up; wait and ask again. Undefined when it may write in this turn, and also when waiting would not help: then `put`
-   * throws why. Freezes the active memtable where the entries do not fit it.
+   * flushes and compactions to keep up; wait and ask again. Undefined when it may write in this turn, and also when
+   * waiting would not help: then `put` throws why. Freezes the active memtable where the entries do not fit it.
    */
   whenWritable(entryBytes: number, entryCount = 1): Promise<void> | undefined {
     if (this.#writeStop.error !== undefined || this.#closing !== undefined) return undefined;

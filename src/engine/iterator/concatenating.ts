@@ -3,8 +3,9 @@
  *
  * Opens one table's cursor at a time, so that a scan of a level of thousands of tables holds one.
  */
-import { compareBytes, type Slice } from "../../base/bytes.ts";
-import type { EntryCursor, EntryKind, SequenceNumber } from "../internal-key.ts";
+import { compareBytes } from "../../base/bytes.ts";
+import type { EntryCursor } from "../internal-key.ts";
+import { DelegatingCursor } from "./delegating.ts";
 
 /** What is needed of a table: its last key, and a cursor on demand. */
 export interface CursorSource {
@@ -12,63 +13,43 @@ export interface CursorSource {
   cursor(): EntryCursor;
 }
 
-export class ConcatenatingCursor implements EntryCursor {
+export class ConcatenatingCursor extends DelegatingCursor {
   readonly #sources: readonly CursorSource[];
   #index = 0;
-  #current: EntryCursor | undefined;
 
   constructor(sources: readonly CursorSource[]) {
+    super();
     this.#sources = sources;
   }
 
-  get valid(): boolean {
-    return this.#current !== undefined;
-  }
-
-  get key(): Slice {
-    return this.#current!.key;
-  }
-
-  get value(): Slice {
-    return this.#current!.value;
-  }
-
-  get sequence(): SequenceNumber {
-    return this.#current!.sequence;
-  }
-
-  get kind(): EntryKind {
-    return this.#current!.kind;
-  }
-
-  rewind(): void {
+  override rewind(): void {
     this.#index = 0;
     this.#open();
-    this.#current?.rewind();
+    this.current?.rewind();
     this.#skipExhausted();
   }
 
-  seek(key: Uint8Array): void {
+  override seek(key: Uint8Array): void {
     this.#index = this.#firstReaching(key);
     this.#open();
-    this.#current?.seek(key);
+    this.current?.seek(key);
     this.#skipExhausted();
   }
 
-  next(): void {
-    this.#current!.next();
+  override next(): void {
+    this.current!.next();
     this.#skipExhausted();
   }
 
   #open(): void {
-    this.#current = this.#sources[this.#index]?.cursor();
+    this.current = this.#sources[this.#index]?.cursor();
   }
 
   #skipExhausted(): void {
-    while (this.#current !== undefined && !this.#current.valid) {
+    while (this.current !== undefined && !this.current.valid) {
       this.#index++;
       this.#open();
-      this.#current?.rewind();
+      this.current?.rewind();
     }
   }
 

@@ -12,68 +12,49 @@
  *    it was written).
  * 3. No allocation after construction; slices are those of the current source.
  */
-import { compareSlices, type Slice } from "../../base/bytes.ts";
-import type { EntryCursor, EntryKind, SequenceNumber } from "../internal-key.ts";
+import { compareSlices } from "../../base/bytes.ts";
+import type { EntryCursor } from "../internal-key.ts";
+import { DelegatingCursor } from "./delegating.ts";
 
 function compareEntries(a: EntryCursor, b: EntryCursor): number {
   return compareSlices(a.key, b.key) || b.sequence - a.sequence;
 }
 
-export class MergingCursor implements EntryCursor {
+export class MergingCursor extends DelegatingCursor {
   readonly #sources: readonly EntryCursor[];
   readonly #superseded: ((older: EntryCursor) => void) | undefined;
-  /** The sources behind `#current` that have entries, smallest first. */
+  /** The sources behind `current` that have entries, smallest first. */
   readonly #heap: EntryCursor[] = [];
-  #current: EntryCursor | undefined;
 
   /** `superseded` is shown each older entry of the current key when the cursor moves on, before it does. */
   constructor(sources: readonly EntryCursor[], superseded?: (older: EntryCursor) => void) {
+    super();
     this.#sources = sources;
     this.#superseded = superseded;
   }
 
-  get valid(): boolean {
-    return this.#current !== undefined;
-  }
-
-  get key(): Slice {
-    return this.#current!.key;
-  }
-
-  get value(): Slice {
-    return this.#current!.value;
-  }
-
-  get sequence(): SequenceNumber {
-    return this.#current!.sequence;
-  }
-
-  get kind(): EntryKind {
-    return this.#current!.kind;
-  }
-
-  rewind(): void {
+  override rewind(): void {
     for (const source of this.#sources) source.rewind();
     this.#arrange();
   }
 
-  seek(key: Uint8Array): void {
+  override seek(key: Uint8Array): void {
     for (const source of this.#sources) source.seek(key);
     this.#arrange();
   }
 
-  next(): void {
-    const current = this.#current!;
+  override next(): void {
+    const current = this.current!;
     const heap = this.#heap;
     while (heap.length > 0 && compareSlices(heap[0]!.key, current.key) === 0) this.#advanceTop();
     current.next();
     if (heap.length === 0) {
-      if (!current.valid) this.#current = undefined;
+      if (!current.valid) this.current = undefined;
     } else if (!current.valid) {
-      this.#current = heap[0]!;
+      this.current = heap[0]!;
       this.#removeTop();
     } else if (compareEntries(heap[0]!, current) < 0) {
-      this.#current = heap[0]!;
+      this.current = heap[0]!;
       heap[0] = current;
       this.#siftDown(0);
     }
@@ -84,7 +65,7 @@ export class MergingCursor implements EntryCursor {
     heap.length = 0;
     for (const source of this.#sources) if (source.valid) heap.push(source);
     for (let index = (heap.length >> 1) - 1; index >= 0; index--) this.#siftDown(index);
-    this.#current = heap[0];
+    this.current = heap[0];
     if (heap.length > 0) this.#removeTop();
   }
 

@@ -84,15 +84,6 @@ export class Version {
     if (table === undefined) return undefined;
     return compareToKey(table.metadata.smallestKey, key, keyLength) <= 0 ? table : undefined;
   }
-
-  /** Tables of a level that may hold keys in [`from`, `to`), in the level's order; `to` left out: to the end. */
-  tablesInRange(level: number, from: Uint8Array, to?: Uint8Array): Table[] {
-    return this.levels[level]!.filter(
-      ({ metadata }) =>
-        compareToKey(metadata.largestKey, from, from.length) >= 0 &&
-        (to === undefined || compareToKey(metadata.smallestKey, to, to.length) < 0),
-    );
-  }
 }
 
 /** Whether the table's key range holds the key. */

@@ -51,21 +51,6 @@ describe("looking for tables", () => {
   test("level 0 has to be asked table by table", () => {
     expect(() => atLevel(0, []).tableForKey(0, key("a"), 1)).toThrow("level 0");
   });
-
-  test("tablesInRange gives the tables that reach into [from, to)", () => {
-    const tables = ["b", "d", "f"].map((letter, i) =>
-      table(i + 1, { level: 2, smallestKey: key(letter), largestKey: key(`${letter}9`) }),
-    );
-    const version = atLevel(2, tables);
-    const range = (from: string, to?: string) =>
-      version
-        .tablesInRange(2, key(from), to === undefined ? undefined : key(to))
-        .map(({ metadata }) => metadata.fileNumber);
-    expect(range("a")).toEqual([1, 2, 3]);
-    expect(range("b9", "d")).toEqual([1]);
-    expect(range("b91", "d1")).toEqual([2]);
-    expect(range("g")).toEqual([]);
-  });
 });
 
 describe("references", () => {
