@@ -172,6 +172,7 @@ export class Engine {
    */
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
     this.#assertOpen();
+    this.#versions.reads.getCount++;
     const memtables = this.#memtables.newestFirst;
     if (findInMemtables(memtables, key, keyLength, this.#readableSequence(), found)) return true;
     if (this.#cache.get(key, keyLength, found)) return true;

@@ -61,6 +61,8 @@ export interface EngineObserver {
   compactionFailed(error: unknown, level: number): void;
   /** Records that had not seen what an older one of their key had were written to a level: the sign of a bug. */
   clockOrderViolated(count: number, level: number): void;
+  /** How long one look-up in the tables took, of every 64th. */
+  tableLookupTimed(durationMs: number): void;
   viewAborted(ageMs: number, reason: string): void;
   corruptionFound(error: StorageError): void;
   /** A failed sync or append, or a broken invariant: nothing is written until a restart. */
@@ -85,6 +87,7 @@ export const silentObserver: EngineObserver = {
   compactionFinished: ignore,
   compactionFailed: ignore,
   clockOrderViolated: ignore,
+  tableLookupTimed: ignore,
   viewAborted: ignore,
   corruptionFound: ignore,
   writingStopped: ignore,

@@ -34,6 +34,13 @@ export function findInTables(
   keyLength: number,
   found: FoundEntry,
 ): boolean {
+  const startedMs = version.reads.beginTableLookup();
+  const isFound = findInLevels(version, key, keyLength, found);
+  version.reads.endTableLookup(startedMs);
+  return isFound;
+}
+
+function findInLevels(version: Version, key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
   if (findInLevel0(version.levels[0]!, key, keyLength, found)) return true;
   for (let level = 1; level < levelCount; level++) {
     if (version.levels[level]!.length === 0) continue;

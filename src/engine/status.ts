@@ -7,6 +7,8 @@ import type { SequenceNumber } from "./internal-key.ts";
 import type { VersionSet } from "./manifest/version-set.ts";
 import type { MemtableSet } from "./memtable-set.ts";
 import type { Damage } from "./observer.ts";
+import type { DurationDistribution } from "./statistics/histogram.ts";
+import type { ReadStatistics, TableReadCounters } from "./statistics/read-statistics.ts";
 import type { ViewRegistry } from "./view.ts";
 import type { WriteStop } from "./write-stop.ts";
 
@@ -15,10 +17,19 @@ export interface LevelStatus {
   readonly sizeBytes: number;
   readonly entryCount: number;
   readonly tombstoneCount: number;
-  /** Look-ups that the bloom filters of the level's tables answered, and those that they let through in vain. */
-  readonly bloomNegatives: number;
-  readonly bloomFalsePositives: number;
-  readonly blockReads: number;
+  /** What was read in the level's tables since the start, also in those that are gone by now. */
+  readonly reads: TableReadCounters;
+}
+
+/** Since the start. */
+export interface ReadStatus {
+  readonly getCount: number;
+  /** Look-ups that no memtable and no cache answered. */
+  readonly tableLookupCount: number;
+  /** Tables whose filter a look-up asked. */
+  readonly tablesAskedCount: number;
+  /** Of a sample of the look-ups in tables. */
+  readonly tableLookupDurations: DurationDistribution;
 }
 
 export interface EngineStatus {
@@ -31,6 +42,7 @@ export interface EngineStatus {
   readonly frozenMemtableCount: number;
   readonly pinnedMemtableBytes: number;
   readonly levels: readonly LevelStatus[];
+  readonly reads: ReadStatus;
   readonly obsoleteTableBytes: number;
   readonly runningCompactionCount: number;
   readonly isCompactionPaused: boolean;
@@ -69,13 +81,14 @@ export function describeStatus(sources: StatusSources): EngineStatus {
     frozenMemtableCount: memtables.frozenCount,
     pinnedMemtableBytes: memtables.pinnedBytes,
     levels: describeLevels(versions),
+    reads: describeReads(versions.reads),
     obsoleteTableBytes: versions.obsoleteTableBytes,
     runningCompactionCount: compactor.runningCount,
     isCompactionPaused: compactor.isPaused,
     compactionFailure: compactor.failure === undefined ? undefined : messageOf(compactor.failure),
     cache: cache.status,
     segmentCount: segments.length,
-    commitLogBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    commitLogBytes: sum(segments, ({ sizeBytes }) => sizeBytes),
     viewCount: views.count,
     oldestViewAgeMs: views.oldestAgeMs,
     damage: versions.state.damage,
@@ -84,24 +97,29 @@ export function describeStatus(sources: StatusSources): EngineStatus {
 }
 
 function describeLevels(versions: VersionSet): LevelStatus[] {
-  return versions.current.levels.map((tables) => {
-    const level = {
-      tableCount: tables.length,
-      sizeBytes: 0,
-      entryCount: 0,
-      tombstoneCount: 0,
-      bloomNegatives: 0,
-      bloomFalsePositives: 0,
-      blockReads: 0,
-    };
-    for (const { metadata, reader } of tables) {
-      level.sizeBytes += metadata.sizeBytes;
-      level.entryCount += metadata.entryCount;
-      level.tombstoneCount += metadata.tombstoneCount;
-      level.bloomNegatives += reader.counters.bloomNegatives;
-      level.bloomFalsePositives += reader.counters.bloomFalsePositives;
-      level.blockReads += reader.counters.blockReads;
-    }
-    return level;
-  });
+  return versions.state.levels.map((tables, level) => ({
+    tableCount: tables.length,
+    sizeBytes: sum(tables, ({ sizeBytes }) => sizeBytes),
+    entryCount: sum(tables, ({ entryCount }) => entryCount),
+    tombstoneCount: sum(tables, ({ tombstoneCount }) => tombstoneCount),
+    reads: { ...versions.reads.levels[level]! },
+  }));
+}
+
+function describeReads({
+  getCount,
+  tableLookupCount,
+  levels,
+  tableLookupDurations,
+}: ReadStatistics): ReadStatus {
+  return {
+    getCount,
+    tableLookupCount,
+    tablesAskedCount: sum(levels, ({ bloomNegatives, blockReads }) => bloomNegatives + blockReads),
+    tableLookupDurations: tableLookupDurations.distribution(),
+  };
+}
+
+function sum<T>(items: readonly T[], figure: (item: T) => number): number {
+  return items.reduce((total, item) => total + figure(item), 0);
 }

@@ -1,6 +1,7 @@
 /** The engine's gauges, and the counters that it keeps itself; asked for at each scrape. */
-import type { EngineStatus, LevelStatus } from "../engine/status.ts";
+import type { EngineStatus } from "../engine/status.ts";
 import type { Instruments } from "./instruments.ts";
+import { registerLevels } from "./level-telemetry.ts";
 
 /** `status` gives undefined while no engine is open; the gauges then keep silent. */
 export function registerEngineGauges(instruments: Instruments, status: () => EngineStatus | undefined): void {
@@ -23,6 +24,8 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   gauge("sstable_obsolete_bytes", "Bytes of replaced tables that scans keep", (s) => s.obsoleteTableBytes);
   gauge("compaction_running", "Compactions that run", (s) => s.runningCompactionCount);
   gauge("compaction_paused", "1 while compaction is paused", (s) => Number(s.isCompactionPaused));
+  counter("storage_gets_total", "Look-ups in the engine", (s) => s.reads.getCount);
+  counter("sstable_reads_total", "Look-ups that went to the tables", (s) => s.reads.tableLookupCount);
   counter("cache_hits_total", "Look-ups that the cache answered", (s) => s.cache.hits);
   counter("cache_misses_total", "Look-ups that went on to the tables", (s) => s.cache.misses);
   counter("cache_evictions_total", "Entries that made room for others", (s) => s.cache.evictions);
@@ -35,21 +38,5 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   gauge("storage_last_sequence", "Number of the newest entry", (s) => s.lastSequence);
   gauge("storage_durable_sequence", "Number of the newest durable entry", (s) => s.durableSequence);
   gauge("storage_damage", "Losses that no operator has acknowledged", (s) => s.damage.length);
-
-  const byLevel = (name: string, help: string, figure: (level: LevelStatus) => number): void => {
-    instruments.gauge(
-      name,
-      help,
-      (target) => {
-        status()?.levels.forEach((level, number) => {
-          target.set({ level: String(number) }, figure(level));
-        });
-      },
-      ["level"],
-    );
-  };
-  byLevel("sstable_count_by_level", "Tables of a level", (level) => level.tableCount);
-  byLevel("sstable_size_bytes_by_level", "Bytes of a level's tables", (level) => level.sizeBytes);
-  byLevel("sstable_entries_by_level", "Entries of a level's tables", (level) => level.entryCount);
-  byLevel("sstable_tombstones_by_level", "Tombstones of a level's tables", (level) => level.tombstoneCount);
+  registerLevels(instruments, status);
 }

@@ -27,6 +27,7 @@ export class EngineTelemetry implements EngineObserver {
   readonly #compactions;
   readonly #stalls;
   readonly #delays;
+  readonly #tableLookupDurations;
   readonly #viewsAborted;
   readonly #corruptions;
   readonly #writingStopped;
@@ -59,6 +60,10 @@ export class EngineTelemetry implements EngineObserver {
     this.#delays = instruments.durations(
       "memtable_write_delay_seconds",
       "Time that writers were slowed so that flushes and compactions keep up",
+    );
+    this.#tableLookupDurations = instruments.shortDurations(
+      "sstable_read_duration_seconds",
+      "Time of one look-up in the tables; one of 64 is timed",
     );
     this.#viewsAborted = instruments.counter("views_aborted_total", "Scans that ended at a limit");
     this.#corruptions = instruments.counter(
@@ -161,6 +166,10 @@ export class EngineTelemetry implements EngineObserver {
 
   clockOrderViolated(count: number, level: number): void {
     this.#compactions.clockOrderViolated(count, level);
+  }
+
+  tableLookupTimed(durationMs: number): void {
+    this.#tableLookupDurations.observe(durationMs / 1000);
   }
 
   viewAborted(ageMs: number, reason: string): void {

@@ -9,6 +9,12 @@ export const durationBucketsSeconds: readonly number[] = [
   0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
 
+/** From 1 µs, for what takes no longer than a look at memory. */
+const shortDurationBucketsSeconds: readonly number[] = [
+  0.000001, 0.0000025, 0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
+  0.01, 0.025, 0.05, 0.1,
+];
+
 /** 256 B, doubled ten times. */
 export const sizeBucketsBytes: readonly number[] = Array.from({ length: 11 }, (_, i) => 256 * 2 ** i);
 
@@ -40,6 +46,25 @@ export class Instruments {
     });
   }
 
+  /** Such a counter for each value of a label. */
+  keptCounterByLabel(
+    name: string,
+    help: string,
+    label: string,
+    read: () => Iterable<readonly [string, number]>,
+  ): void {
+    new Counter({
+      name: `pairdb_${name}`,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [value, count] of read()) this.inc({ [label]: value }, count);
+      },
+    });
+  }
+
   /** A gauge whose value is asked for at each scrape, or set where `read` is left out. */
   gauge<Label extends string = never>(
     name: string,
@@ -65,6 +90,11 @@ export class Instruments {
   /** Observes seconds. */
   durations(name: string, help: string): Histogram {
     return this.#histogram(name, help, durationBucketsSeconds);
+  }
+
+  /** Observes seconds, few of them more than a millisecond. */
+  shortDurations(name: string, help: string): Histogram {
+    return this.#histogram(name, help, shortDurationBucketsSeconds);
   }
 
   /** Observes bytes. */

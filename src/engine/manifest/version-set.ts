@@ -22,6 +22,7 @@ import { listNumberedFiles, manifestPath, prepareDirectories, tablePath } from "
 import type { EngineEnvironment } from "../environment.ts";
 import type { FileNumber } from "../internal-key.ts";
 import { checkMarker, writeMarker } from "../log-marker.ts";
+import { ReadStatistics } from "../statistics/read-statistics.ts";
 import { switchCurrent, writeManifest } from "./current.ts";
 import { FileRemover } from "./file-remover.ts";
 import { type ManifestWriter, randomStoreId } from "./manifest-file.ts";
@@ -48,6 +49,8 @@ const numberReserve = 16;
 export class VersionSet {
   /** The manifest's next file number when it was opened: files from there on were never named by it. */
   readonly recoveredNextFileNumber: FileNumber;
+  /** Of all versions. */
+  readonly reads: ReadStatistics;
   readonly #storeIdBytes: Uint8Array;
   readonly #environment: EngineEnvironment;
   readonly #options: VersionSetOptions;
@@ -78,7 +81,8 @@ export class VersionSet {
     this.#remover = new FileRemover(environment.files, options.removalFailed);
     this.#storeIdBytes = storeId;
     this.#state = state;
-    this.#current = new Version(levels, (table) => this.#tableUnreferenced(table));
+    this.reads = new ReadStatistics(environment);
+    this.#current = new Version(levels, this.reads, (table) => this.#tableUnreferenced(table));
     this.recoveredNextFileNumber = state.nextFileNumber;
     this.#nextNumber = state.nextFileNumber;
   }
@@ -253,7 +257,7 @@ export class VersionSet {
     this.#state = state;
     const previous = this.#current;
     if (levels === previous.levels) return;
-    this.#current = new Version(levels, (table) => this.#tableUnreferenced(table));
+    this.#current = new Version(levels, this.reads, (table) => this.#tableUnreferenced(table));
     const kept = new Set(levels.flat());
     for (const table of previous.levels.flat()) {
       if (kept.has(table)) continue;

@@ -9,10 +9,12 @@
  *    table's largest sequence number is above the one it has found, so the newest entry of a key always wins.
  * 2. Lower levels are ordered by key, and no two tables of one share a key.
  * 3. A table lives as long as a version that holds it: the last release closes its reader and hands it on.
+ * 4. What is read in a table counts for the level that it lies in, in the newest version that holds it.
  */
 import { compareRanges } from "../../base/bytes.ts";
 import { assert } from "../../base/errors.ts";
 import type { TableReader } from "../sstable/reader.ts";
+import type { ReadStatistics } from "../statistics/read-statistics.ts";
 import type { TableMetadata } from "./version-edit.ts";
 
 /** An open table. Its metadata's `level` is where the table was when it was opened. */
@@ -33,6 +35,8 @@ export class Table {
 export class Version {
   /** Tables by level, ordered as invariants 1 and 2 say. */
   readonly levels: readonly (readonly Table[])[];
+  /** Where look-ups in the tables are counted. */
+  readonly reads: ReadStatistics;
   readonly #unreferenced: (table: Table) => void;
   #references = 1;
 
@@ -40,10 +44,20 @@ export class Version {
    * Takes a reference on every table; the caller owns the first reference of the version.
    * `unreferenced` hears of each table whose last version went; its reader is closed by then.
    */
-  constructor(levels: readonly (readonly Table[])[], unreferenced: (table: Table) => void) {
+  constructor(
+    levels: readonly (readonly Table[])[],
+    reads: ReadStatistics,
+    unreferenced: (table: Table) => void,
+  ) {
     this.levels = levels;
+    this.reads = reads;
     this.#unreferenced = unreferenced;
-    for (const tables of levels) for (const table of tables) table.references++;
+    for (const [level, tables] of levels.entries()) {
+      for (const table of tables) {
+        table.references++;
+        table.reader.counters = reads.levels[level]!;
+      }
+    }
   }
 
   acquire(): this {

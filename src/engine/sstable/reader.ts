@@ -14,6 +14,7 @@
 import { corruption, type StorageError } from "../../base/errors.ts";
 import type { FileSystem, MappedFile } from "../../platform/file-system.ts";
 import type { EntryCursor, FoundEntry } from "../internal-key.ts";
+import { TableReadCounters } from "../statistics/read-statistics.ts";
 import { BlockReader } from "./block.ts";
 import { BloomFilter } from "./bloom-filter.ts";
 import { type BlockSource, TableCursor } from "./cursor.ts";
@@ -23,20 +24,12 @@ import { readProperties, type TableProperties } from "./properties.ts";
 
 type CorruptionListener = (error: StorageError) => void;
 
-export interface TableCounters {
-  /** Look-ups that the filter ended. */
-  bloomNegatives: number;
-  /** Look-ups that the filter let through for a key that is not there. */
-  bloomFalsePositives: number;
-  /** Data blocks entered, by look-ups and cursors. */
-  blockReads: number;
-}
-
 export class TableReader implements BlockSource {
   readonly path: string;
   readonly sizeBytes: number;
   readonly properties: TableProperties;
-  readonly counters: TableCounters = { bloomNegatives: 0, bloomFalsePositives: 0, blockReads: 0 };
+  /** What is read here is counted in these; whoever opened the table may put others in their place. */
+  counters = new TableReadCounters();
   readonly #map: MappedFile;
   readonly #filter: BloomFilter;
   readonly #index: TableIndex;
@@ -100,6 +93,7 @@ export class TableReader implements BlockSource {
     const block = this.#block;
     const blockNumber = this.#index.findBlock(key, keyLength);
     if (!this.#isVerified(blockNumber)) this.#verify(blockNumber);
+    this.counters.blockReads++;
     this.#enter(blockNumber, block);
     if (!block.find(key, keyLength)) {
       this.counters.bloomFalsePositives++;
@@ -137,11 +131,11 @@ export class TableReader implements BlockSource {
   /** Verifies the block each time: what a cursor reads may be written on as a new table. */
   openBlock(block: number, into: BlockReader): void {
     this.#verify(block);
+    this.counters.scanBlockReads++;
     this.#enter(block, into);
   }
 
   #enter(block: number, into: BlockReader): void {
-    this.counters.blockReads++;
     const end = this.#index.blockEnd(block) - trailerSizeBytes;
     into.open(this.#map.bytes, this.#index.blockStart(block), end, 0);
   }

@@ -14,9 +14,7 @@ const level = {
   sizeBytes: 4096,
   entryCount: 10,
   tombstoneCount: 1,
-  bloomNegatives: 0,
-  bloomFalsePositives: 0,
-  blockReads: 0,
+  reads: { bloomNegatives: 40, bloomFalsePositives: 2, blockReads: 10, scanBlockReads: 3 },
 };
 
 const status: EngineStatus = {
@@ -28,6 +26,12 @@ const status: EngineStatus = {
   frozenMemtableCount: 1,
   pinnedMemtableBytes: 0,
   levels: [level, { ...level, tableCount: 3 }],
+  reads: {
+    getCount: 1000,
+    tableLookupCount: 30,
+    tablesAskedCount: 100,
+    tableLookupDurations: { boundsMs: [0.1, 1], counts: [5, 3, 2], count: 10, sumMs: 8 },
+  },
   obsoleteTableBytes: 0,
   runningCompactionCount: 0,
   isCompactionPaused: false,
@@ -101,6 +105,8 @@ const contract: Record<string, string> = {
   memtable_flush_duration_seconds: "histogram",
   sstable_count_by_level: "gauge",
   sstable_size_bytes_by_level: "gauge",
+  sstable_reads_total: "counter",
+  sstable_read_duration_seconds: "histogram",
   sstable_writes_total: "counter",
   sstable_write_duration_seconds: "histogram",
   cache_hits_total: "counter",
@@ -145,6 +151,21 @@ describe("metrics", () => {
     expect(await fixture.value("cache_hits_total")).toBe(75);
     expect(await fixture.value("cache_misses_total")).toBe(30);
     expect(await fixture.value("cache_entries_total")).toBe(26);
+  });
+
+  test("reads are counted by the engine, in all and by level, and a sample of them is timed", async () => {
+    const fixture = new Fixture().observe();
+    expect(await fixture.value("storage_gets_total")).toBe(1000);
+    expect(await fixture.value("sstable_reads_total")).toBe(30);
+    const ofLevel = (name: string) => fixture.value(`sstable_${name}_total`, 'level="1"');
+    expect(await ofLevel("tables_asked")).toBe(50);
+    expect(await ofLevel("bloom_negatives")).toBe(40);
+    expect(await ofLevel("bloom_false_positives")).toBe(2);
+    expect(await ofLevel("block_reads")).toBe(10);
+    expect(await ofLevel("scan_block_reads")).toBe(3);
+    fixture.telemetry.engineObserver.tableLookupTimed(0.004);
+    expect(await fixture.value("sstable_read_duration_seconds_bucket", 'le="0.000005"')).toBe(1);
+    expect(await fixture.value("sstable_read_duration_seconds_bucket", 'le="0.0000025"')).toBe(0);
   });
 
   test("durations start at 50 µs, sizes double ten times from 256 B", async () => {

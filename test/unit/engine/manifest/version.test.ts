@@ -3,9 +3,13 @@ import fc from "fast-check";
 import { compareBytes } from "../../../../src/base/bytes.ts";
 import { coversKey, Table, Version } from "../../../../src/engine/manifest/version.ts";
 import type { TableMetadata } from "../../../../src/engine/manifest/version-edit.ts";
+import { silentObserver } from "../../../../src/engine/observer.ts";
+import { ReadStatistics } from "../../../../src/engine/statistics/read-statistics.ts";
+import { ManualClock } from "../../../support/manual-clock.ts";
 import { FakeTables, key, tableMetadata } from "./manifest-support.ts";
 
 const fakes = new FakeTables();
+const reads = new ReadStatistics({ clock: new ManualClock(), observer: silentObserver });
 const table = (fileNumber: number, overrides: Partial<TableMetadata> = {}) => {
   const metadata = tableMetadata(fileNumber, overrides);
   return new Table(metadata, fakes.open(metadata));
@@ -13,7 +17,7 @@ const table = (fileNumber: number, overrides: Partial<TableMetadata> = {}) => {
 const atLevel = (level: number, tables: Table[]) => {
   const levels: Table[][] = [[], [], [], [], []];
   levels[level] = tables;
-  return new Version(levels, () => {});
+  return new Version(levels, reads, () => {});
 };
 
 /** Disjoint tables by key, from any set of border keys. */
@@ -59,8 +63,8 @@ describe("references", () => {
     const dropped = table(2);
     const gone: number[] = [];
     const unreferenced = ({ metadata }: Table) => gone.push(metadata.fileNumber);
-    const first = new Version([[shared, dropped]], unreferenced);
-    const second = new Version([[shared]], unreferenced);
+    const first = new Version([[shared, dropped]], reads, unreferenced);
+    const second = new Version([[shared]], reads, unreferenced);
     fakes.closed.length = 0;
     first.acquire();
     first.release();
@@ -81,6 +85,6 @@ describe("references", () => {
   });
 
   test("tableCount counts all levels", () => {
-    expect(new Version([[table(1)], [table(2), table(3)]], () => {}).tableCount).toBe(3);
+    expect(new Version([[table(1)], [table(2), table(3)]], reads, () => {}).tableCount).toBe(3);
   });
 });

@@ -167,13 +167,16 @@ describe("look-ups", () => {
     const entries = numberedEntries(1000);
     const { table } = await tableOf(entries, { bloomFalsePositiveRate: 0.1 });
     for (const { key } of entries.slice(0, 100)) table.get(key, key.length, newFound());
-    expect(table.counters).toEqual({ bloomNegatives: 0, bloomFalsePositives: 0, blockReads: 100 });
+    expect(table.counters).toMatchObject({ bloomNegatives: 0, bloomFalsePositives: 0, blockReads: 100 });
     for (let i = 0; i < 1000; i++) lookUp(table, utf8(`absent-${i}`));
     const { bloomNegatives, bloomFalsePositives, blockReads } = table.counters;
     expect(bloomNegatives + bloomFalsePositives).toBe(1000);
     expect(bloomFalsePositives).toBeGreaterThan(50);
     expect(bloomFalsePositives).toBeLessThan(200);
     expect(blockReads).toBe(100 + bloomFalsePositives);
+    expect(table.counters.scanBlockReads).toBe(0);
+    expect(allEntries(table)).toHaveLength(1000);
+    expect(table.counters).toMatchObject({ blockReads, scanBlockReads: table.blockCount });
     expect(table.mayContain(entries[0]!.key, entries[0]!.key.length)).toBe(true);
   });
 });
