@@ -1,0 +1,72 @@
+import { expect } from "bun:test";
+import type { Random } from "../../../src/platform/random.ts";
+import { store as storeEntries } from "../engine-driver.ts";
+import { below, oneIn, randomEntry, randomTombstone } from "../random-operations.ts";
+import type { HistoryEntry } from "../store-history.ts";
+import { defineOperation, type Workload } from "./operation.ts";
+import type { StoreUnderTest } from "./store-under-test.ts";
+
+interface WriteParameters {
+  /** Written together, whole or not at all. */
+  readonly entries: readonly HistoryEntry[];
+  /** The next operation waits until the write is acknowledged. */
+  readonly waits: boolean;
+}
+
+/** Any entry that the workload may hold. */
+export function anyEntry(random: Random, workload: Workload, maxValueBytes: number): HistoryEntry {
+  return workload.hasRecords === true && oneIn(random, 4)
+    ? randomTombstone(random, workload.keyCount)
+    : randomEntry(random, workload.keyCount, maxValueBytes);
+}
+
+export async function writeEntries(
+  store: StoreUnderTest,
+  { entries, waits }: WriteParameters,
+): Promise<void> {
+  const { acknowledged } = await storeEntries(store.engine, store.history, entries);
+  if (waits || store.settings.isQuiet === true) await acknowledged;
+  else store.acknowledgements.push(acknowledged);
+}
+
+export const write = defineOperation<WriteParameters>({
+  weight: 600,
+  generate: (random, workload) => ({
+    entries: [anyEntry(random, workload, workload.maxValueBytes)],
+    waits: oneIn(random, 3),
+  }),
+  run: writeEntries,
+});
+
+export const writeBatch = defineOperation<WriteParameters>({
+  weight: 80,
+  generate: (random, workload) => ({
+    entries: Array.from({ length: 1 + below(random, 6) }, () =>
+      anyEntry(random, workload, workload.maxValueBytes / 8),
+    ),
+    waits: oneIn(random, 3),
+  }),
+  run: writeEntries,
+});
+
+export const flush = defineOperation({
+  weight: 7,
+  generate: () => undefined,
+  run: async (store) => {
+    await store.engine.flush();
+  },
+});
+
+/** Everything that is under way comes to its end. */
+export const settle = defineOperation({
+  weight: 8,
+  generate: () => undefined,
+  run: async (store) => {
+    store.engine.resumeCompaction();
+    await Promise.all(store.compactions.splice(0));
+    await Promise.all(store.acknowledgements.splice(0));
+    const { durableSequence, lastSequence } = store.engine.status();
+    expect(durableSequence).toBe(lastSequence);
+    return lastSequence;
+  },
+});
