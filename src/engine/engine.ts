@@ -18,6 +18,7 @@
  */
 import { StorageError } from "../base/errors.ts";
 import type { DirectoryLock } from "../platform/file-system.ts";
+import { type ApproximateSize, approximateSize } from "./approximate-size.ts";
 import { EntryCache } from "./cache/cache.ts";
 import type { BatchEntry, CommitLogWriter } from "./commit-log/writer.ts";
 import { Compactor } from "./compaction/compactor.ts";
@@ -32,11 +33,12 @@ import { checkOptions, type EngineOptions } from "./options.ts";
 import { findInMemtables, findInTables } from "./read-path.ts";
 import { type RecoveredStore, recover } from "./recovery.ts";
 import { checkEntrySize } from "./sstable/format.ts";
+import { stallSources } from "./stall-sources.ts";
 import { describeStatus, type EngineStatus } from "./status.ts";
 import { type View, ViewRegistry } from "./view.ts";
 import { WorkerPool } from "./workers/pool.ts";
 import type { JobRunner } from "./workers/protocol.ts";
-import { type StallSources, WriteStall } from "./write-stall.ts";
+import { WriteStall } from "./write-stall.ts";
 import { WriteStop } from "./write-stop.ts";
 
 /** An entry that the engine has taken. */
@@ -51,31 +53,6 @@ export interface StoredEntry {
 function mostArenaBytes(entryBytes: number, entryCount: number): number {
   const wordPaddingBytes = 3;
   return entryBytes + entryCount * (maxEntryBytes(0, 0) + wordPaddingBytes);
-}
-
-function stallSources(
-  memtables: MemtableSet,
-  versions: VersionSet,
-  flusher: Flusher,
-  compactor: Compactor,
-): StallSources {
-  return {
-    get frozenCount() {
-      return memtables.frozenCount;
-    },
-    get activeUsedBytes() {
-      return memtables.active.usedBytes;
-    },
-    get level0Count() {
-      return versions.current.levels[0]!.length;
-    },
-    get flushFailure() {
-      return flusher.failure;
-    },
-    get isCompacting() {
-      return !compactor.isPaused && compactor.failure === undefined;
-    },
-  };
 }
 
 export class Engine {
@@ -179,6 +156,28 @@ export class Engine {
     if (!findInTables(this.#versions.current, key, keyLength, found)) return false;
     this.#cache.put(key, keyLength, found.sequence, found.kind, found.value);
     return true;
+  }
+
+  /**
+   * `get` for each key in turn, all as of one moment: `visit` is told the key's place and whether it was found. It
+   * must not call into the engine, and `found.value` is valid until it returns. Throws as `get` does, at the first
+   * key that it cannot read. (To sort the keys first costs more than it saves: blocks are read where they lie.)
+   */
+  getMany(
+    keys: readonly Uint8Array[],
+    found: FoundEntry,
+    visit: (index: number, isFound: boolean) => void,
+  ): void {
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index]!;
+      visit(index, this.get(key, key.length, found));
+    }
+  }
+
+  /** About how many bytes the keys in [start, end) take; an undefined bound is open. Reads no entry. */
+  approximateSize(start?: Uint8Array, end?: Uint8Array): ApproximateSize {
+    this.#assertOpen();
+    return approximateSize(this.#versions.current, this.#memtables.newestFirst, start, end);
   }
 
   /**

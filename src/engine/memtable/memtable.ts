@@ -86,6 +86,14 @@ export class MemtableReader {
     return this.arena.words[headerWord.tombstoneCount]!;
   }
 
+  /** About the bytes of the entries with keys in [start, end), taking all entries for equally large. */
+  approximateBytes(start: Uint8Array | undefined, end: Uint8Array | undefined): number {
+    const { entryCount } = this;
+    if (entryCount === 0) return 0;
+    const share = Math.min(1, this.list.estimateCount(start, end) / entryCount);
+    return Math.round(share * this.usedBytes);
+  }
+
   /** 0 when there are no entries. */
   get smallestSequence(): SequenceNumber {
     return this.arena.readInteger(headerWord.smallestSequence);

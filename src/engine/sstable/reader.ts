@@ -105,6 +105,16 @@ export class TableReader implements BlockSource {
     return true;
   }
 
+  /**
+   * About how many bytes of the file belong to the keys before this one: those in front of its block, with filter and
+   * index shared out over the blocks. Reads the index alone.
+   */
+  approximateSizeBefore(key: Uint8Array, keyLength: number): number {
+    const block = this.findBlock(key, keyLength);
+    const dataSizeBytes = this.#index.blockEnd(this.#index.blockCount - 1);
+    return Math.round((this.#index.blockStart(block) * this.sizeBytes) / dataSizeBytes);
+  }
+
   /** A cursor that stands nowhere yet; any number may be in use at a time. */
   cursor(): EntryCursor {
     return new TableCursor(this);
