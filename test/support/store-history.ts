@@ -25,13 +25,30 @@ export function newFound(): FoundEntry {
   return { value: new Slice(), sequence: 0, kind: entryKinds.value };
 }
 
-/** What the store holds for a key; `undefined` where that is nothing, or has expired. */
-export function lookUp(engine: Engine, key: string): string | undefined {
+/** What a store, or a view of it, holds for a key; `undefined` where that is nothing, or has expired. */
+export function lookUp(store: Pick<Engine, "get">, key: string): string | undefined {
   const bytes = Buffer.from(key, "latin1");
   const found = newFound();
-  if (!engine.get(bytes, bytes.length, found)) return undefined;
-  const value = text(found.value);
-  return isExpiredEntry(found.kind, value) ? undefined : describe(found.kind, found.sequence, value);
+  return store.get(bytes, bytes.length, found) ? describeFound(found) : undefined;
+}
+
+/** The same of many keys at once. */
+export function lookUpMany(engine: Engine, keys: readonly string[]): (string | undefined)[] {
+  const found = newFound();
+  const seen: (string | undefined)[] = [];
+  engine.getMany(
+    keys.map((key) => Buffer.from(key, "latin1")),
+    found,
+    (index, isFound) => {
+      seen[index] = isFound ? describeFound(found) : undefined;
+    },
+  );
+  return seen;
+}
+
+function describeFound({ kind, sequence, value }: FoundEntry): string | undefined {
+  const valueText = text(value);
+  return isExpiredEntry(kind, valueText) ? undefined : describe(kind, sequence, valueText);
 }
 
 function text(slice: Slice): string {

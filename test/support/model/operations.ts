@@ -3,9 +3,9 @@ import { below } from "../random-operations.ts";
 import { compact, pauseCompaction, resumeCompaction } from "./compaction-operations.ts";
 import { failFiles } from "./failure-operations.ts";
 import type { Operation, OperationKind, Workload } from "./operation.ts";
-import { get, scanRange } from "./read-operations.ts";
+import { get, getMany, measureRange, scanRange } from "./read-operations.ts";
 import { crash, reopen } from "./restart-operations.ts";
-import { openView, readView } from "./view-operations.ts";
+import { openView, readView, readViewKeys } from "./view-operations.ts";
 import { flush, settle, write, writeBatch } from "./write-operations.ts";
 
 /** Everything that the model test does to a store. A new operation is one more line. */
@@ -13,9 +13,12 @@ export const operationKinds: Readonly<Record<string, OperationKind>> = {
   write,
   writeBatch,
   get,
+  getMany,
   scanRange,
+  measureRange,
   openView,
   readView,
+  readViewKeys,
   flush,
   settle,
   compact,

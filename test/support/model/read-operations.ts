@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import type { Random } from "../../../src/platform/random.ts";
-import { randomKey } from "../random-operations.ts";
-import { lookUp, scan, sorted } from "../store-history.ts";
+import { below, randomKey } from "../random-operations.ts";
+import { lookUp, lookUpMany, scan, sorted } from "../store-history.ts";
 import { defineOperation, type Workload } from "./operation.ts";
 
 export interface KeyRange {
@@ -22,6 +22,41 @@ export const get = defineOperation({
     const seen = lookUp(store.engine, key);
     expect(seen).toBe(store.history.stateAt(store.readableSequence).get(key));
     return seen;
+  },
+});
+
+const mostKeys = 12;
+
+export const getMany = defineOperation({
+  weight: 30,
+  generate: (random, { keyCount }) => ({
+    keys: Array.from({ length: below(random, mostKeys + 1) }, () => randomKey(random, keyCount)),
+  }),
+  run: (store, { keys }) => {
+    const seen = lookUpMany(store.engine, keys);
+    const state = store.history.stateAt(store.readableSequence);
+    expect(seen).toEqual(keys.map((key) => state.get(key)));
+    return seen;
+  },
+});
+
+/** The sizes of ranges that adjoin add up to what all tables have. */
+export const measureRange = defineOperation({
+  weight: 10,
+  generate: anyRange,
+  run: ({ engine }, range) => {
+    const [start, end] = [Buffer.from(range.start, "latin1"), Buffer.from(range.end, "latin1")];
+    const parts = [
+      engine.approximateSize(undefined, start),
+      engine.approximateSize(start, end),
+      engine.approximateSize(end),
+    ];
+    for (const { tableBytes, memtableBytes } of parts) {
+      expect(Math.min(tableBytes, memtableBytes)).toBeGreaterThanOrEqual(0);
+    }
+    const sum = parts.reduce((bytes, { tableBytes }) => bytes + tableBytes, 0);
+    expect(sum).toBe(engine.approximateSize().tableBytes);
+    expect(sum).toBe(engine.status().levels.reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0));
   },
 });
 

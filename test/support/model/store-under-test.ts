@@ -34,7 +34,7 @@ export interface StoreSettings {
 }
 
 /** A view, and a cursor that goes through it in several steps. */
-interface OpenView {
+export interface OpenView {
   readonly view: View;
   readonly cursor: EntryCursor;
   readonly expected: readonly [string, string][];

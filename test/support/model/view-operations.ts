@@ -1,8 +1,9 @@
 import { expect } from "bun:test";
 import { StorageError } from "../../../src/base/errors.ts";
-import { below, oneIn } from "../random-operations.ts";
-import { scan, sorted, takeEntries } from "../store-history.ts";
+import { below, oneIn, randomKey } from "../random-operations.ts";
+import { lookUp, scan, sorted, takeEntries } from "../store-history.ts";
 import { defineOperation } from "./operation.ts";
+import type { OpenView, StoreUnderTest } from "./store-under-test.ts";
 
 const mostViews = 4;
 
@@ -18,8 +19,25 @@ export const openView = defineOperation({
   },
 });
 
+/** Reads one of the open views, counted around; it may have ended where the run allows that. */
+function withView<Answer>(
+  store: StoreUnderTest,
+  choice: number,
+  read: (open: OpenView) => Answer,
+): Answer | undefined {
+  const open = store.views[choice % store.views.length];
+  if (open === undefined) return undefined;
+  try {
+    return read(open);
+  } catch (error) {
+    const isAborted = error instanceof StorageError && error.code === "ABORTED";
+    if (!isAborted || store.settings.endsViews !== true) throw error;
+    store.views.splice(store.views.indexOf(open), 1);
+    return undefined;
+  }
+}
+
 interface ReadViewParameters {
-  /** Which of the open views, counted around. */
   readonly choice: number;
   /** Goes so much further in the scan that was begun earlier; `undefined` scans all of the view anew. */
   readonly count: number | undefined;
@@ -32,11 +50,9 @@ export const readView = defineOperation<ReadViewParameters>({
     choice: below(random, mostViews),
     count: oneIn(random, 3) ? undefined : 1 + below(random, 5),
   }),
-  run: (store, { choice, count }) => {
-    const open = store.views[choice % store.views.length];
-    if (open === undefined) return undefined;
-    const { cursor, expected, position, view } = open;
-    try {
+  run: (store, { choice, count }) =>
+    withView(store, choice, (open) => {
+      const { cursor, expected, position, view } = open;
       if (count === undefined) {
         const seen = scan(view.cursor());
         expect(seen).toEqual([...expected]);
@@ -46,11 +62,20 @@ export const readView = defineOperation<ReadViewParameters>({
       expect(seen).toEqual(expected.slice(position, position + count));
       open.position = seen.length < count ? 0 : position + seen.length;
       return seen;
-    } catch (error) {
-      const isAborted = error instanceof StorageError && error.code === "ABORTED";
-      if (!isAborted || store.settings.endsViews !== true) throw error;
-      store.views.splice(store.views.indexOf(open), 1);
-      return undefined;
-    }
-  },
+    }),
+});
+
+export const readViewKeys = defineOperation({
+  weight: 30,
+  generate: (random, { keyCount }) => ({
+    choice: below(random, mostViews),
+    keys: Array.from({ length: 5 }, () => randomKey(random, keyCount)),
+  }),
+  run: (store, { choice, keys }) =>
+    withView(store, choice, ({ view, expected }) => {
+      const state = new Map(expected);
+      const seen = keys.map((key) => lookUp(view, key));
+      expect(seen).toEqual(keys.map((key) => state.get(key)));
+      return seen;
+    }),
 });

@@ -90,7 +90,7 @@ describe("the approximate size of a range", () => {
   test("reads no data block", () =>
     withKeys(300, async (engine) => {
       await engine.compactRange();
-      const reads = () => engine.status().levels.reduce((sum, { blockReads }) => sum + blockReads, 0);
+      const reads = () => engine.status().levels.reduce((sum, { reads }) => sum + reads.blockReads, 0);
       const before = reads();
       sizeOf(engine, keyOf(20), keyOf(250));
       expect(reads()).toBe(before);

@@ -3,10 +3,10 @@ import { StorageError } from "../../../src/base/errors.ts";
 import type { Engine } from "../../../src/engine/engine.ts";
 import { entryKinds } from "../../../src/engine/internal-key.ts";
 import { MemoryFileSystem } from "../../../src/platform/memory.ts";
-import { get, put } from "../../support/engine-access.ts";
+import { get, put, putWhenWritable } from "../../support/engine-access.ts";
 import { openEngine } from "../../support/engine-driver.ts";
 import { tinyOptions } from "../../support/engine-settings.ts";
-import { newFound, scan } from "../../support/store-history.ts";
+import { lookUp, lookUpMany, newFound, scan } from "../../support/store-history.ts";
 
 async function withEngine(act: (engine: Engine, files: MemoryFileSystem) => Promise<void>): Promise<void> {
   const files = new MemoryFileSystem();
@@ -50,6 +50,26 @@ describe("engine", () => {
       expect(get(engine, "k")).toBe("newest");
       put(engine, "k", "in memory");
       expect(get(engine, "k")).toBe("in memory");
+    }));
+
+  test("looks up many keys in their order, wherever each of them is", () =>
+    withEngine(async (engine) => {
+      for (const [key, value] of [
+        ["a", "1"],
+        ["c", "3"],
+      ] as const)
+        put(engine, key, value);
+      await engine.flush();
+      put(engine, "b", "2");
+      put(engine, "c", "33");
+      expect(lookUpMany(engine, ["c", "x", "a", "b", "c"])).toEqual([
+        "value@4 33",
+        undefined,
+        "value@1 1",
+        "value@3 2",
+        "value@4 33",
+      ]);
+      expect(lookUpMany(engine, [])).toEqual([]);
     }));
 
   test("keeps a tombstone's kind and bytes", () =>
@@ -133,6 +153,23 @@ describe("engine", () => {
       expect(found.sequence).toBe(1);
       view.close();
       view.close();
+    }));
+
+  test("a view answers for its moment when all it saw was rewritten, flushed and compacted, until it is closed", () =>
+    withEngine(async (engine) => {
+      const keys = Array.from({ length: 40 }, (_, index) => `key-${index}`);
+      for (const key of keys) await (await putWhenWritable(engine, key, "v".repeat(200))).durable;
+      const view = engine.view();
+      expect(view.sequence).toBe(engine.status().lastSequence);
+      const seenAtFirst = keys.map((key) => lookUp(view, key));
+      for (const key of [...keys, "new"]) await putWhenWritable(engine, key, "w".repeat(200));
+      await engine.compactRange();
+      expect(engine.status().obsoleteTableBytes).toBeGreaterThan(0);
+      expect(keys.map((key) => lookUp(view, key))).toEqual(seenAtFirst);
+      expect(lookUp(view, "new")).toBeUndefined();
+      view.close();
+      expect(codeOf(() => lookUp(view, "key-1"))).toBe("ABORTED");
+      expect(engine.status().obsoleteTableBytes).toBe(0);
     }));
 
   test("a view does not see what is not durable yet", () =>
