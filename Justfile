@@ -40,6 +40,10 @@ test-chaos:
     MODEL_SEEDS=200 SWEEP_RANDOM=8 bun scripts/test.ts model
     KILL_ROUNDS=50 bun scripts/test.ts test/integration/kill.test.ts
 
+# The model tests with random seeds: just model --minutes 20 (--seed N to begin at one). Ends at the first failure.
+model *ARGUMENTS:
+    bun scripts/model.ts {{ARGUMENTS}}
+
 # A node under h2load (Debian's nghttp2-client): every call counted, clean files afterwards.
 test-load:
     LOAD_CALLS=30000 bun scripts/test.ts test/load/load.test.ts
