@@ -34,6 +34,7 @@ import { findInMemtables, findInTables } from "./read-path.ts";
 import { type RecoveredStore, recover } from "./recovery.ts";
 import { checkEntrySize } from "./sstable/format.ts";
 import { stallSources } from "./stall-sources.ts";
+import { WorkStatistics } from "./statistics/work-statistics.ts";
 import { describeStatus, type EngineStatus } from "./status.ts";
 import { type View, ViewRegistry } from "./view.ts";
 import { WorkerPool } from "./workers/pool.ts";
@@ -59,6 +60,7 @@ export class Engine {
   readonly options: EngineOptions;
   readonly #jobs: JobRunner;
   readonly #lock: DirectoryLock;
+  readonly #work: WorkStatistics;
   readonly #versions: VersionSet;
   readonly #memtables: MemtableSet;
   readonly #log: CommitLogWriter;
@@ -78,12 +80,14 @@ export class Engine {
     jobs: JobRunner,
     writeStop: WriteStop,
     store: RecoveredStore,
+    work: WorkStatistics,
   ) {
     const { lock, versions, memtables, log } = store;
     this.options = options;
     this.#jobs = jobs;
     this.#writeStop = writeStop;
     this.#lock = lock;
+    this.#work = work;
     this.#versions = versions;
     this.#memtables = memtables;
     this.#log = log;
@@ -128,11 +132,13 @@ export class Engine {
     jobs: JobRunner = new WorkerPool(options.compaction.workerCount + 1),
   ): Promise<Engine> {
     checkOptions(options);
-    const writeStop = new WriteStop(environment.observer);
+    const work = new WorkStatistics(environment.clock, environment.observer);
+    const observed = { ...environment, observer: work.observer };
+    const writeStop = new WriteStop(work.observer);
     let engine: Engine | undefined;
     try {
-      const store = await recover(environment, options, jobs, writeStop);
-      engine = new Engine(environment, options, jobs, writeStop, store);
+      const store = await recover(observed, options, jobs, writeStop);
+      engine = new Engine(observed, options, jobs, writeStop, store, work);
       await engine.#retention.removeObsolete();
       engine.#compactor.schedule();
       return engine;
@@ -200,6 +206,7 @@ export class Engine {
     const sequence = this.#log.lastSequence;
     this.#memtables.active.insert(key, keyLength, sequence, kind, value, valueLength);
     this.#cache.remove(key, keyLength);
+    this.#work.userBytes += keyLength + valueLength;
     this.#stall.charge(keyLength + valueLength);
     return { sequence, durable: commit.durable };
   }
@@ -220,6 +227,7 @@ export class Engine {
       this.#memtables.active.insert(key, key.length, sequence++, kind, value, value.length);
       this.#cache.remove(key, key.length);
     }
+    this.#work.userBytes += entryBytes;
     this.#stall.charge(entryBytes);
     return { sequence: lastSequence, durable: commit.durable };
   }
@@ -302,6 +310,7 @@ export class Engine {
       views: this.#views,
       cache: this.#cache,
       compactor: this.#compactor,
+      work: this.#work,
       writeStop: this.#writeStop,
     });
   }

@@ -39,6 +39,7 @@ export async function flushOldestFrozen(context: FlushContext): Promise<void> {
   const { environment, options, memtables, versions } = context;
   const { memtable } = memtables.oldestFrozen!;
   const startedMs = environment.clock.monotonicMs();
+  environment.observer.flushStarted(memtable.entryCount, memtable.usedBytes);
   const fileNumber = versions.allocateFileNumber();
   const path = tablePath(options, fileNumber);
   let summary: TableSummary;

@@ -104,6 +104,9 @@ class Recovery {
   /** Something is lost, now or unacknowledged from before: sequence numbers leap past all that may be in use. */
   #damaged: boolean;
   #cut = false;
+  #replayedEntryCount = 0;
+  /** Of keys and values. */
+  #replayedBytes = 0;
   #lastSequence: SequenceNumber;
   #key: Uint8Array = emptyBytes;
   #value: Uint8Array = emptyBytes;
@@ -158,6 +161,7 @@ class Recovery {
     try {
       await this.#insertAll(reading);
       await this.#recordDamage();
+      observer.entriesReplayed(this.#replayedEntryCount, this.#replayedBytes);
     } finally {
       this.#salvage.close();
     }
@@ -214,6 +218,8 @@ class Recovery {
     if (this.memtables.activeIsFull) return false;
     if (!active.insert(this.#key, key.length, sequence, frame.kind, this.#value, value.length)) return false;
     this.#lastSequence = sequence;
+    this.#replayedEntryCount++;
+    this.#replayedBytes += key.length + value.length;
     return true;
   }
 

@@ -24,6 +24,13 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   gauge("sstable_obsolete_bytes", "Bytes of replaced tables that scans keep", (s) => s.obsoleteTableBytes);
   gauge("compaction_running", "Compactions that run", (s) => s.runningCompactionCount);
   gauge("compaction_paused", "1 while compaction is paused", (s) => Number(s.isCompactionPaused));
+  counter("storage_user_bytes_total", "Bytes of keys and values stored", (s) => s.work.userBytes);
+  gauge(
+    "storage_write_amplification",
+    "Bytes of tables written for each byte stored, since the start",
+    (s) => s.work.writeAmplification ?? 0,
+  );
+  counter("commitlog_written_bytes_total", "Bytes appended to the log", (s) => s.work.commitLogBytes);
   counter("storage_gets_total", "Look-ups in the engine", (s) => s.reads.getCount);
   counter("sstable_reads_total", "Look-ups that went to the tables", (s) => s.reads.tableLookupCount);
   counter("cache_hits_total", "Look-ups that the cache answered", (s) => s.cache.hits);

@@ -5,6 +5,7 @@ import type {
   EngineObserver,
   FinishedCompaction,
   RecoveryPhase,
+  StartedCompaction,
   TornTail,
 } from "../engine/observer.ts";
 import { CompactionTelemetry } from "./compaction-telemetry.ts";
@@ -101,6 +102,10 @@ export class EngineTelemetry implements EngineObserver {
     });
   }
 
+  entriesReplayed(entryCount: number, sizeBytes: number): void {
+    this.#logger.info("commit log replayed", { entry_count: entryCount, size_bytes: sizeBytes });
+  }
+
   fileSetAside(from: string, to: string): void {
     this.#logger.warn("a file that belongs to nothing was set aside", { from, to });
   }
@@ -126,6 +131,10 @@ export class EngineTelemetry implements EngineObserver {
     this.#logger.warn("a holder of commit-log segments fell too far behind and was dropped", {
       holder: name,
     });
+  }
+
+  flushStarted(entryCount: number, sizeBytes: number): void {
+    this.#logger.debug("a flush begins", { entry_count: entryCount, size_bytes: sizeBytes });
   }
 
   flushFinished(entryCount: number, sizeBytes: number, durationMs: number): void {
@@ -160,8 +169,12 @@ export class EngineTelemetry implements EngineObserver {
     this.#compactions.finished(compaction);
   }
 
-  compactionFailed(error: unknown, level: number): void {
-    this.#compactions.failed(error, level);
+  compactionStarted(compaction: StartedCompaction): void {
+    this.#compactions.started(compaction);
+  }
+
+  compactionFailed(error: unknown, compaction: StartedCompaction): void {
+    this.#compactions.failed(error, compaction);
   }
 
   clockOrderViolated(count: number, level: number): void {

@@ -16,7 +16,7 @@ import type { EngineEnvironment } from "../environment.ts";
 import type { FileNumber } from "../internal-key.ts";
 import { levelCount, type TableMetadata } from "../manifest/version-edit.ts";
 import type { VersionSet } from "../manifest/version-set.ts";
-import type { FinishedCompaction } from "../observer.ts";
+import type { FinishedCompaction, StartedCompaction } from "../observer.ts";
 import type { EngineOptions } from "../options.ts";
 import { removeFiles } from "../remove-files.ts";
 import type { JobRunner } from "../workers/protocol.ts";
@@ -25,7 +25,7 @@ import { JobControl } from "./job-control.ts";
 import { LevelPolicy, totalSizeBytes } from "./level-policy.ts";
 import { ManualCompaction } from "./manual-compaction.ts";
 import { type PickerInput, pickCompaction } from "./picker.ts";
-import { type CompactionPlan, tablesOf } from "./plan.ts";
+import { type CompactionPlan, describePlan, tablesOf } from "./plan.ts";
 import { jobFor, mostOutputCount } from "./plan-job.ts";
 
 export interface CompactorContext {
@@ -40,6 +40,9 @@ interface Request {
   readonly compaction: ManualCompaction;
   readonly done: PromiseWithResolvers<void>;
 }
+
+/** What a job's end tells beyond its beginning. */
+type Outcome = Omit<FinishedCompaction, keyof StartedCompaction | "durationMs">;
 
 const firstPauseMs = 1000;
 const longestPauseMs = 60_000;
@@ -57,6 +60,7 @@ export class Compactor {
   readonly #failures = new Map<FileNumber, number>();
   readonly #requests: Request[] = [];
   readonly #cursors: (Uint8Array | undefined)[] = new Array<undefined>(levelCount).fill(undefined);
+  #lastId = 0;
   #isPaused = false;
   #isStopped = false;
   #idle: PromiseWithResolvers<void> | undefined;
@@ -199,12 +203,18 @@ export class Compactor {
     const { environment } = this.#context;
     const { clock, observer } = environment;
     const startedMs = clock.monotonicMs();
+    const durationMs = () => clock.monotonicMs() - startedMs;
+    const started = describePlan(plan, ++this.#lastId);
+    observer.compactionStarted(started);
     try {
-      const finished = plan.kind === "move" ? await this.#move(plan) : await this.#merge(plan);
+      const outcome = plan.kind === "move" ? await this.#move(plan) : await this.#merge(plan);
       this.#failures.delete(plan.inputs[0]!.fileNumber);
-      observer.compactionFinished({ ...finished, durationMs: clock.monotonicMs() - startedMs });
+      observer.compactionFinished({ ...started, ...outcome, durationMs: durationMs() });
     } catch (error) {
-      this.#failed(plan, error);
+      if (!this.#isStopped) {
+        observer.compactionFailed(error, started, durationMs());
+        this.#failed(plan, error);
+      }
     }
     this.#running.delete(plan);
     this.#control.runningCount = this.#running.size;
@@ -213,24 +223,22 @@ export class Compactor {
     this.schedule();
   }
 
-  async #move(plan: CompactionPlan): Promise<Omit<FinishedCompaction, "durationMs">> {
-    const { level, outputLevel, inputs } = plan;
+  async #move({ level, outputLevel, inputs }: CompactionPlan): Promise<Outcome> {
     await this.#context.versions.apply({
       removedTables: inputs.map(({ fileNumber }) => ({ level, fileNumber })),
       addedTables: inputs.map((table) => ({ ...table, level: outputLevel })),
     });
     return {
-      level,
-      outputLevel,
-      inputTableCount: 1,
       outputTableCount: 1,
       readBytes: 0,
+      readEntryCount: 0,
       writtenBytes: 0,
+      writtenEntryCount: 0,
       droppedTombstoneCount: 0,
     };
   }
 
-  async #merge(plan: CompactionPlan): Promise<Omit<FinishedCompaction, "durationMs">> {
+  async #merge(plan: CompactionPlan): Promise<Outcome> {
     const { environment, options, versions, jobs } = this.#context;
     const { levels } = versions.state;
     const numbers = await versions.allocateFileNumbers(mostOutputCount(plan, levels, this.#policy));
@@ -248,12 +256,11 @@ export class Compactor {
         environment.observer.clockOrderViolated(result.clockOrderViolationCount, plan.outputLevel);
       }
       return {
-        level: plan.level,
-        outputLevel: plan.outputLevel,
-        inputTableCount: tablesOf(plan).length,
         outputTableCount: added.length,
         readBytes: totalSizeBytes(tablesOf(plan)),
+        readEntryCount: result.readEntryCount,
         writtenBytes: totalSizeBytes(added),
+        writtenEntryCount: added.reduce((sum, { entryCount }) => sum + entryCount, 0),
         droppedTombstoneCount: result.droppedTombstoneCount,
       };
     } catch (error) {
@@ -287,8 +294,6 @@ export class Compactor {
 
   #failed(plan: CompactionPlan, error: unknown): void {
     const { environment, writeStop } = this.#context;
-    if (this.#isStopped) return;
-    environment.observer.compactionFailed(error, plan.level);
     if (error instanceof InvariantViolation) writeStop.stop(error);
     if (writeStop.error !== undefined) return;
     this.#rejectRequestOf(plan, error);

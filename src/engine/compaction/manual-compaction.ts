@@ -41,8 +41,8 @@ export class ManualCompaction {
       for (const table of waiting) {
         const plan =
           this.#level === this.#target
-            ? planInPlace(this.#level, table)
-            : planFor(input, this.#level, [table]);
+            ? planInPlace(this.#level, table, "manual")
+            : planFor(input, this.#level, [table], "manual");
         if (!input.busy.some((other) => conflicts(plan, other))) return plan;
       }
       if (waiting.length > 0 || this.#running.size > 0) return undefined;

@@ -18,6 +18,7 @@
 import { compareBytes } from "../../base/bytes.ts";
 import type { FileNumber } from "../internal-key.ts";
 import type { TableMetadata } from "../manifest/version-edit.ts";
+import type { CompactionTrigger } from "../observer.ts";
 import { type LevelPolicy, lastLevel, totalSizeBytes } from "./level-policy.ts";
 import { type CompactionPlan, conflicts, hullOf, overlappingTables, overlaps } from "./plan.ts";
 
@@ -48,17 +49,22 @@ export function pickCompaction(input: PickerInput): CompactionPlan | undefined {
 }
 
 /** The plan that takes these tables of a level one step down, with whatever has to go with them. */
-export function planFor(input: PickerInput, level: number, tables: readonly TableMetadata[]): CompactionPlan {
+export function planFor(
+  input: PickerInput,
+  level: number,
+  tables: readonly TableMetadata[],
+  trigger: CompactionTrigger,
+): CompactionPlan {
   const inputs = level === 0 ? closure(input.levels[0]!, tables) : tables;
   const outputLevel = level + 1;
   const overlapping = overlappingTables(input.levels[outputLevel]!, hullOf(inputs));
   const kind = isMove(input, outputLevel, inputs, overlapping) ? "move" : "merge";
-  return { kind, level, outputLevel, inputs, overlapping };
+  return { kind, trigger, level, outputLevel, inputs, overlapping };
 }
 
 /** A table that is written anew where it is. */
-export function planInPlace(level: number, table: TableMetadata): CompactionPlan {
-  return { kind: "merge", level, outputLevel: level, inputs: [table], overlapping: [] };
+export function planInPlace(level: number, table: TableMetadata, trigger: CompactionTrigger): CompactionPlan {
+  return { kind: "merge", trigger, level, outputLevel: level, inputs: [table], overlapping: [] };
 }
 
 /** Levels with a score of at least 1, the highest score first, the upper level on a tie. */
@@ -86,7 +92,7 @@ function* level0Plans(input: PickerInput, tables: readonly TableMetadata[]): Gen
   const planned = new Set<TableMetadata>();
   for (const table of tables.toReversed()) {
     if (planned.has(table)) continue;
-    const plan = planFor(input, 0, [table]);
+    const plan = planFor(input, 0, [table], "size");
     for (const taken of plan.inputs) planned.add(taken);
     yield plan;
   }
@@ -100,7 +106,7 @@ function* levelPlans(input: PickerInput, level: number): Generator<CompactionPla
     cursor === undefined ? 0 : tables.findIndex(({ smallestKey }) => compareBytes(smallestKey, cursor) > 0);
   const first = Math.max(0, after);
   for (const table of [...tables.slice(first), ...tables.slice(0, first)]) {
-    yield planFor(input, level, [table]);
+    yield planFor(input, level, [table], "size");
   }
 }
 
@@ -115,7 +121,9 @@ function* expiredPlans(input: PickerInput): Generator<CompactionPlan> {
       const liesOverOthers = input.levels
         .slice(level + 1)
         .some((below) => overlappingTables(below, table).length > 0);
-      yield level === 0 || liesOverOthers ? planFor(input, level, [table]) : planInPlace(level, table);
+      yield level === 0 || liesOverOthers
+        ? planFor(input, level, [table], "expiry")
+        : planInPlace(level, table, "expiry");
     }
   }
 }

@@ -57,6 +57,7 @@ function parse(script: string): PickerInput {
           input,
           level,
           levels[level]!.filter((table) => rest.includes(`${table.fileNumber}`)),
+          "size",
         ),
       );
     } else {
@@ -161,6 +162,7 @@ describe("conflicts", () => {
       input,
       level,
       input.levels[level]!.filter(({ fileNumber }) => fileNumber === number),
+      "size",
     );
   test.each<[string, CompactionPlan, CompactionPlan, boolean]>([
     ["a level and keys are shared", plan(0, 1), plan(1, 3), true],
