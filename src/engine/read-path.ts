@@ -9,7 +9,8 @@
 import type { EntryCursor, FoundEntry, SequenceNumber } from "./internal-key.ts";
 import { ConcatenatingCursor } from "./iterator/concatenating.ts";
 import { MergingCursor } from "./iterator/merging.ts";
-import { coversKey, type Table, type Version } from "./manifest/version.ts";
+import type { Table } from "./manifest/table.ts";
+import { coversKey, type Version } from "./manifest/version.ts";
 import { levelCount } from "./manifest/version-edit.ts";
 import type { TrackedMemtable } from "./memtable-set.ts";
 
@@ -77,16 +78,13 @@ export function mergedCursor(
 ): EntryCursor {
   const sources: EntryCursor[] = [];
   for (const { memtable } of memtables) sources.push(memtable.newestCursor(maxSequence));
-  for (const table of version.levels[0]!) sources.push(table.reader.cursor());
+  for (const table of version.levels[0]!) sources.push(table.cursor());
   for (let level = 1; level < levelCount; level++) {
     const tables = version.levels[level]!;
     if (tables.length === 0) continue;
     sources.push(
       new ConcatenatingCursor(
-        tables.map(({ metadata, reader }) => ({
-          largestKey: metadata.largestKey,
-          cursor: () => reader.cursor(),
-        })),
+        tables.map((table) => ({ largestKey: table.metadata.largestKey, cursor: () => table.cursor() })),
       ),
     );
   }

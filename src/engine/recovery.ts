@@ -84,7 +84,9 @@ function openVersions(
     directories: options,
     openTable: (path, { sizeBytes }) =>
       TableReader.open(files, path, sizeBytes, (error) => observer.corruptionFound(error)),
-    tableOpened: (opened, total) => observer.recoveryProgress("tables", Math.floor((100 * opened) / total)),
+    maxOpenCount: options.reads.maxOpenTables,
+    tableChecked: (checked, total) =>
+      observer.recoveryProgress("tables", Math.floor((100 * checked) / total)),
     failed: (error) => writeStop.stop(error),
     removalFailed: (path, error) => observer.fileRemovalFailed(path, error),
   };

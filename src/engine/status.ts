@@ -51,6 +51,8 @@ export interface EngineStatus {
   readonly reads: ReadStatus;
   readonly work: WorkStatus;
   readonly obsoleteTableBytes: number;
+  /** Tables with a map. */
+  readonly openTableCount: number;
   readonly runningCompactionCount: number;
   readonly isCompactionPaused: boolean;
   /** Why compactions fail; undefined while none waits for its next try. */
@@ -92,6 +94,7 @@ export function describeStatus(sources: StatusSources): EngineStatus {
     reads: describeReads(versions.reads),
     work: work.status(),
     obsoleteTableBytes: versions.obsoleteTableBytes,
+    openTableCount: versions.openTableCount,
     runningCompactionCount: compactor.runningCount,
     isCompactionPaused: compactor.isPaused,
     compactionFailure: compactor.failure === undefined ? undefined : messageOf(compactor.failure),

@@ -22,6 +22,7 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   gauge("memtable_frozen_count", "Memtables that wait for their flush", (s) => s.frozenMemtableCount);
   gauge("memtable_pinned_bytes", "Bytes of flushed memtables that scans keep", (s) => s.pinnedMemtableBytes);
   gauge("sstable_obsolete_bytes", "Bytes of replaced tables that scans keep", (s) => s.obsoleteTableBytes);
+  gauge("sstable_open_count", "Tables that are mapped", (s) => s.openTableCount);
   gauge("compaction_running", "Compactions that run", (s) => s.runningCompactionCount);
   gauge("compaction_paused", "1 while compaction is paused", (s) => Number(s.isCompactionPaused));
   counter("storage_user_bytes_total", "Bytes of keys and values stored", (s) => s.work.userBytes);

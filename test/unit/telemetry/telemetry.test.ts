@@ -55,6 +55,7 @@ const status: EngineStatus = {
     endedJobs: [],
   },
   obsoleteTableBytes: 0,
+  openTableCount: 2,
   runningCompactionCount: 0,
   isCompactionPaused: false,
   compactionFailure: undefined,

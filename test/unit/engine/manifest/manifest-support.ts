@@ -61,6 +61,7 @@ export function testOptions(rollOverSizeBytes?: number): TestSet {
   const options: VersionSetOptions = {
     directories,
     openTable: (_path, metadata) => tables.open(metadata),
+    maxOpenCount: 100,
     failed: (error) => failures.push(error),
     removalFailed: (path) => removalFailures.push(path),
     ...(rollOverSizeBytes !== undefined && { rollOverSizeBytes }),
