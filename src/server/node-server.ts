@@ -19,6 +19,8 @@ import { toConnectError } from "../rpc/errors.ts";
 import { Gate } from "../rpc/gate.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
 import { storageEndpoints } from "../rpc/storage-service.ts";
+import { ThinRoad } from "../rpc/thin.ts";
+import { createThinFetch } from "../rpc/thin-fetch.ts";
 import type { HealthSource, MetricsText } from "../telemetry/health-types.ts";
 import { listenGrpc } from "./grpc-listener.ts";
 import { createHttpApp } from "./http-app.ts";
@@ -123,8 +125,10 @@ export class NodeServer {
     });
     const gate = this.#gate;
     const rpc = createBridge(endpoints, { gate, clock, maxMessageBytes, readTimeoutMs, compressReplies });
+    const road = new ThinRoad(endpoints, { gate, clock, maxMessageBytes });
+    const thinRpc = createThinFetch({ road, clock, maxMessageBytes, readTimeoutMs, compressReplies });
     const grpcPort = () => this.#grpc?.port;
-    const app = createHttpApp({ settings, rpc, health, metricsText, observer, grpcPort });
+    const app = createHttpApp({ settings, rpc, thinRpc, health, metricsText, observer, grpcPort });
     return { rpc, app };
   }
 
