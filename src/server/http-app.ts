@@ -19,7 +19,7 @@ import { storageCodeOf } from "../rpc/errors.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
 import type { ThinFetch } from "../rpc/thin-fetch.ts";
 import type { HealthSource, MetricsText } from "../telemetry/health-types.ts";
-import { hostPolicy } from "./host-policy.ts";
+import { allowedHosts } from "./host-policy.ts";
 import { guardHost, guardOrigin, guardRpc } from "./http-guard.ts";
 import type { ServerSettings } from "./settings.ts";
 
@@ -82,8 +82,6 @@ function addMetrics(app: Hono, { settings, metricsText }: HttpAppOptions): void 
 }
 
 function addGuards(app: Hono, { settings, observer }: HttpAppOptions): void {
-  const { nodeId, host, httpHost, allowedHosts, corsOrigins } = settings;
-  const isAllowedHost = hostPolicy({ listenHosts: [host, httpHost], nodeId, allowedHosts });
-  app.use(guardHost(isAllowedHost, observer));
-  app.use(guardOrigin(corsOrigins, observer));
+  app.use(guardHost(allowedHosts(settings), observer));
+  app.use(guardOrigin(settings.corsOrigins, observer));
 }
