@@ -1,11 +1,10 @@
-/** The HTTP port: `Bun.serve` in front of whatever answers its requests. */
+/** The HTTP port: `Bun.serve` in front of the HTTP application. */
+import type { Hono } from "hono";
 import { type Listener, listenFailure } from "./listener.ts";
 
-export type HttpHandler = (request: Request) => Response | Promise<Response>;
-
 /** Throws UNAVAILABLE when the address cannot be had. */
-export function listenHttp(handler: HttpHandler, host: string, port: number): Listener {
-  const server = serve(handler, host, port);
+export function listenHttp(app: Hono, host: string, port: number): Listener {
+  const server = serve(app, host, port);
   return {
     port: server.port ?? port,
     stopAccepting: () => server.stop(false),
@@ -13,7 +12,7 @@ export function listenHttp(handler: HttpHandler, host: string, port: number): Li
   };
 }
 
-function serve(handler: HttpHandler, host: string, port: number) {
+function serve(app: Hono, host: string, port: number) {
   try {
     return Bun.serve({
       hostname: host,
@@ -25,7 +24,7 @@ function serve(handler: HttpHandler, host: string, port: number) {
       development: false,
       // Outside of development the runtime would share the port with whoever has it already.
       reusePort: false,
-      fetch: handler,
+      fetch: (request) => app.fetch(request),
     });
   } catch (error) {
     throw listenFailure(error, host, port, "--http-port or http.port");

@@ -8,7 +8,6 @@ import type { StorageErrorCode } from "../base/errors.ts";
 import type { FinishedCall, RejectReason, RpcObserver, StatusName } from "../rpc/observer.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
-import type { TallyCell, TallyCounter } from "./tally.ts";
 
 const ownFaults: ReadonlySet<StatusName> = new Set([
   "UNKNOWN",
@@ -21,7 +20,7 @@ const ownFaults: ReadonlySet<StatusName> = new Set([
 
 /** Metrics of one kind of call, by the names that dashboards know. */
 function operation(instruments: Instruments, name: string, withBytes: boolean) {
-  const total = instruments.tally(`storage_${name}_requests_total`, `${name} calls`);
+  const total = instruments.counter(`storage_${name}_requests_total`, `${name} calls`, ["error"]);
   const durations = instruments.durations(
     `storage_${name}_requests_duration_seconds`,
     `Time of ${name} calls`,
@@ -30,33 +29,13 @@ function operation(instruments: Instruments, name: string, withBytes: boolean) {
     ? instruments.sizes(`storage_${name}_requests_bytes`, `Value bytes of ${name} calls`)
     : undefined;
   // Both series exist from the start, so that a rate over them has a beginning.
-  const failed = total.cell({ error: "true" });
-  const succeeded = total.cell({ error: "false" });
+  total.inc({ error: "true" }, 0);
+  total.inc({ error: "false" }, 0);
   return (call: FinishedCall): void => {
-    (ownFaults.has(call.status) ? failed : succeeded).count++;
+    total.inc({ error: ownFaults.has(call.status) ? "true" : "false" });
     durations.observe(call.durationMs / 1000);
     sizes?.observe(call.valueBytes);
   };
-}
-
-/** Calls by method and status; a series begins with its first call. */
-class CallsByStatus {
-  readonly #counter: TallyCounter;
-  readonly #methods = new Map<string, Partial<Record<StatusName, TallyCell>>>();
-
-  constructor(counter: TallyCounter) {
-    this.#counter = counter;
-  }
-
-  count(method: string, status: StatusName): void {
-    let cells = this.#methods.get(method);
-    if (cells === undefined) {
-      cells = {};
-      this.#methods.set(method, cells);
-    }
-    cells[status] ??= this.#counter.cell({ method, status });
-    cells[status].count++;
-  }
 }
 
 export class RpcTelemetry implements RpcObserver {
@@ -74,7 +53,10 @@ export class RpcTelemetry implements RpcObserver {
       Delete: operation(instruments, "delete", false),
       Scan: operation(instruments, "scan", true),
     };
-    this.#requests = new CallsByStatus(instruments.tally("rpc_requests_total", "Calls by method and status"));
+    this.#requests = instruments.counter("rpc_requests_total", "Calls by method and status", [
+      "method",
+      "status",
+    ]);
     this.#rejected = instruments.counter("rpc_rejected_requests_total", "Requests that became no call", [
       "reason",
     ]);
@@ -82,7 +64,7 @@ export class RpcTelemetry implements RpcObserver {
 
   callFinished(call: FinishedCall): void {
     this.#operations[call.method]?.(call);
-    this.#requests.count(call.method, call.status);
+    this.#requests.inc({ method: call.method, status: call.status });
   }
 
   requestRejected(reason: RejectReason): void {

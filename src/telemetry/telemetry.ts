@@ -31,8 +31,6 @@ export class Telemetry {
   readonly #instruments: Instruments;
   readonly #system: SystemTelemetry;
   #node: ObservedNode | undefined;
-  /** One for all gauges of a scrape, so that they fit together. */
-  #scraped: EngineStatus | undefined;
 
   constructor(options: TelemetryOptions) {
     const { nodeId, version, logger } = options;
@@ -43,7 +41,7 @@ export class Telemetry {
     this.nodeObserver = new NodeTelemetry(this.#instruments, logger);
     this.rpcObserver = new RpcTelemetry(this.#instruments, logger);
     this.#system = new SystemTelemetry(this.#instruments, options);
-    registerEngineGauges(this.#instruments, () => this.#scraped);
+    registerEngineGauges(this.#instruments, () => this.#node?.engineStatus());
     this.#instruments
       .gauge("build_info", "Always 1, labelled with the version", undefined, ["version"])
       .set({ version }, 1);
@@ -62,7 +60,6 @@ export class Telemetry {
 
   async metricsText(): Promise<MetricsText> {
     const { registry } = this.#instruments;
-    this.#scraped = this.#node?.engineStatus();
     return { contentType: registry.contentType, body: await registry.metrics() };
   }
 

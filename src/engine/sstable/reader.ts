@@ -11,7 +11,7 @@
  *    throws once it is unmapped.
  * 3. What is not as it was written throws CORRUPTED_DATA with file and offset; it is never answered.
  */
-import { corruption, StorageError } from "../../base/errors.ts";
+import { corruption, type StorageError } from "../../base/errors.ts";
 import type { FileSystem, MappedFile } from "../../platform/file-system.ts";
 import type { EntryCursor, FoundEntry } from "../internal-key.ts";
 import { TableReadCounters } from "../statistics/read-statistics.ts";
@@ -39,8 +39,7 @@ export class TableReader implements BlockSource {
 
   /**
    * Maps and checks a table; a size other than the expected one is corruption too. A missing file throws the
-   * system's error. `corruptionFound` hears of damage found now, and of each damaged data block that somebody meets
-   * later.
+   * system's error. `corruptionFound` hears of each damaged data block that somebody meets later.
    */
   static open(
     files: FileSystem,
@@ -53,7 +52,6 @@ export class TableReader implements BlockSource {
       return new TableReader(map, expectedSizeBytes ?? map.bytes.length, corruptionFound);
     } catch (error) {
       map.unmap();
-      if (error instanceof StorageError && error.code === "CORRUPTED_DATA") corruptionFound(error);
       throw error;
     }
   }
@@ -83,7 +81,7 @@ export class TableReader implements BlockSource {
 
   /** False: the table certainly does not hold the key. */
   mayContain(key: Uint8Array, keyLength: number): boolean {
-    this.#map.bytes;
+    this.checkOpen();
     if (this.#filter.mayContain(key, 0, keyLength)) return true;
     this.counters.bloomNegatives++;
     return false;
@@ -131,14 +129,12 @@ export class TableReader implements BlockSource {
     return this.#index.blockCount;
   }
 
-  /** The map ends once, for good. */
-  get generation(): number {
+  checkOpen(): void {
     this.#map.bytes;
-    return 0;
   }
 
   findBlock(key: Uint8Array, keyLength: number): number {
-    this.#map.bytes;
+    this.checkOpen();
     return this.#index.findBlock(key, keyLength);
   }
 
