@@ -34,6 +34,7 @@ export function engineOverrides(configuration: Configuration): EngineOverrides {
       recordFormat: "versioned",
     },
     cache: { maxSizeBytes: cache.max_size },
+    reads: { maxOpenTables: sstable.max_open_tables },
     views: {
       maxAgeMs: limits.max_view_age,
       maxPinnedMemtableBytes: limits.max_pinned_bytes,

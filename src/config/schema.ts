@@ -87,6 +87,7 @@ const sstable = z.strictObject({
   level_multiplier: fraction(1, 100).default(2),
   bloom_filter_fp: fraction(0.0001, 0.5).default(0.01),
   block_size: sizeBytes(256, 16 * mebibyte).default(4096),
+  max_open_tables: wholeNumber(1, 60_000).default(4096),
   index_interval: wholeNumber(1, 1_000_000).default(100),
 });
 

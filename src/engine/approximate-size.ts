@@ -8,7 +8,8 @@
  * for equally large. The time it takes grows with the number of tables, not with the number of keys.
  */
 import { compareBytes, emptyBytes } from "../base/bytes.ts";
-import type { Table, Version } from "./manifest/version.ts";
+import type { Table } from "./manifest/table.ts";
+import type { Version } from "./manifest/version.ts";
 import type { TrackedMemtable } from "./memtable-set.ts";
 
 export interface ApproximateSize {
@@ -38,8 +39,9 @@ export function approximateSize(
 }
 
 /** Bytes of the table's keys before `key`; of all of them without one. */
-function sizeBefore({ metadata, reader }: Table, key: Uint8Array | undefined): number {
+function sizeBefore(table: Table, key: Uint8Array | undefined): number {
+  const { metadata } = table;
   if (key === undefined || compareBytes(key, metadata.largestKey) > 0) return metadata.sizeBytes;
   if (compareBytes(key, metadata.smallestKey) <= 0) return 0;
-  return reader.approximateSizeBefore(key, key.length);
+  return table.reader.approximateSizeBefore(key, key.length);
 }

@@ -27,13 +27,14 @@ import { Flusher } from "./flusher.ts";
 import type { EntryKind, FileNumber, FoundEntry, SequenceNumber } from "./internal-key.ts";
 import { LogRetention } from "./log-retention.ts";
 import type { VersionSet } from "./manifest/version-set.ts";
-import { type MemtableSet, mostArenaBytes } from "./memtable-set.ts";
+import { maxEntryBytes } from "./memtable/skip-list.ts";
+import type { MemtableSet } from "./memtable-set.ts";
 import { checkOptions, type EngineOptions } from "./options.ts";
-import { LiveDeletions } from "./range-deletion/live-deletions.ts";
-import { findInMemtables, findInTables, survives } from "./read-path.ts";
+import { findInMemtables, findInTables } from "./read-path.ts";
 import { type RecoveredStore, recover } from "./recovery.ts";
 import { checkEntrySize } from "./sstable/format.ts";
 import { stallSources } from "./stall-sources.ts";
+import { WorkStatistics } from "./statistics/work-statistics.ts";
 import { describeStatus, type EngineStatus } from "./status.ts";
 import { type View, ViewRegistry } from "./view.ts";
 import { WorkerPool } from "./workers/pool.ts";
@@ -49,15 +50,21 @@ export interface StoredEntry {
   readonly durable: Promise<void>;
 }
 
+/** Arena bytes that suffice for entries whose keys and values have so many bytes in all. */
+function mostArenaBytes(entryBytes: number, entryCount: number): number {
+  const wordPaddingBytes = 3;
+  return entryBytes + entryCount * (maxEntryBytes(0, 0) + wordPaddingBytes);
+}
+
 export class Engine {
   readonly options: EngineOptions;
   readonly #jobs: JobRunner;
   readonly #lock: DirectoryLock;
+  readonly #work: WorkStatistics;
   readonly #versions: VersionSet;
   readonly #memtables: MemtableSet;
   readonly #log: CommitLogWriter;
   readonly #cache: EntryCache;
-  readonly #deletions: LiveDeletions;
   readonly #retention: LogRetention;
   readonly #flusher: Flusher;
   readonly #compactor: Compactor;
@@ -73,17 +80,18 @@ export class Engine {
     jobs: JobRunner,
     writeStop: WriteStop,
     store: RecoveredStore,
+    work: WorkStatistics,
   ) {
     const { lock, versions, memtables, log } = store;
     this.options = options;
     this.#jobs = jobs;
     this.#writeStop = writeStop;
     this.#lock = lock;
+    this.#work = work;
     this.#versions = versions;
     this.#memtables = memtables;
     this.#log = log;
     this.#cache = new EntryCache(options.cache.maxSizeBytes);
-    this.#deletions = new LiveDeletions(store, this.#cache, environment.observer);
     this.#retention = new LogRetention(environment, options, versions, log);
     this.#views = new ViewRegistry(options.views, environment.clock, environment.observer, memtables, {
       get obsoleteTableBytes() {
@@ -124,11 +132,13 @@ export class Engine {
     jobs: JobRunner = new WorkerPool(options.compaction.workerCount + 1),
   ): Promise<Engine> {
     checkOptions(options);
-    const writeStop = new WriteStop(environment.observer);
+    const work = new WorkStatistics(environment.clock, environment.observer);
+    const observed = { ...environment, observer: work.observer };
+    const writeStop = new WriteStop(work.observer);
     let engine: Engine | undefined;
     try {
-      const store = await recover(environment, options, jobs, writeStop);
-      engine = new Engine(environment, options, jobs, writeStop, store);
+      const store = await recover(observed, options, jobs, writeStop);
+      engine = new Engine(observed, options, jobs, writeStop, store, work);
       await engine.#retention.removeObsolete();
       engine.#compactor.schedule();
       return engine;
@@ -140,21 +150,16 @@ export class Engine {
 
   /**
    * Finds the newest entry of a key (the first `keyLength` bytes). `found.value` is valid until the next call
-   * into the engine or the next `await`. Where there is none, `found.sequence` is that of the range deletion by which
-   * the key is absent, or 0. Throws CORRUPTED_DATA where the bytes on disk are damaged, UNAVAILABLE while closing.
+   * into the engine or the next `await`. Throws CORRUPTED_DATA where the bytes on disk are damaged, UNAVAILABLE
+   * while closing.
    */
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
     this.#assertOpen();
     this.#versions.reads.getCount++;
     const memtables = this.#memtables.newestFirst;
-    const readable = this.#readableSequence();
-    const deletions = this.#deletions.asOf(readable);
-    if (findInMemtables(memtables, key, keyLength, readable, found)) {
-      return survives(key, keyLength, deletions, found);
-    }
+    if (findInMemtables(memtables, key, keyLength, this.#readableSequence(), found)) return true;
     if (this.#cache.get(key, keyLength, found)) return true;
     if (!findInTables(this.#versions.current, key, keyLength, found)) return false;
-    if (!survives(key, keyLength, deletions, found)) return false;
     this.#cache.put(key, keyLength, found.sequence, found.kind, found.value);
     return true;
   }
@@ -201,6 +206,7 @@ export class Engine {
     const sequence = this.#log.lastSequence;
     this.#memtables.active.insert(key, keyLength, sequence, kind, value, valueLength);
     this.#cache.remove(key, keyLength);
+    this.#work.userBytes += keyLength + valueLength;
     this.#stall.charge(keyLength + valueLength);
     return { sequence, durable: commit.durable };
   }
@@ -221,15 +227,9 @@ export class Engine {
       this.#memtables.active.insert(key, key.length, sequence++, kind, value, value.length);
       this.#cache.remove(key, key.length);
     }
+    this.#work.userBytes += entryBytes;
     this.#stall.charge(entryBytes);
     return { sequence: lastSequence, durable: commit.durable };
-  }
-
-  /** Deletes what the keys in [start, end) hold, in constant time; an undefined bound is open. See `LiveDeletions.add`. */
-  deleteRange(start?: Uint8Array, end?: Uint8Array): StoredEntry {
-    this.#assertOpen();
-    this.#writeStop.assertWriting();
-    return this.#deletions.add(start, end);
   }
 
   /**
@@ -256,8 +256,7 @@ export class Engine {
   /** A pinned view of all that is durable; its owner closes it. */
   view(): View {
     this.#assertOpen();
-    const sequence = this.#log.syncedSequence;
-    return this.#views.open(this.#versions.current, this.#deletions.asOf(sequence), sequence);
+    return this.#views.open(this.#versions.current, this.#log.syncedSequence);
   }
 
   /** Writes the active memtable to a table. Rejects at the first failure, though flushing is tried again. */
@@ -310,8 +309,8 @@ export class Engine {
       log: this.#log,
       views: this.#views,
       cache: this.#cache,
-      deletions: this.#deletions,
       compactor: this.#compactor,
+      work: this.#work,
       writeStop: this.#writeStop,
     });
   }
@@ -351,7 +350,7 @@ export class Engine {
 
   async #flushAll(): Promise<void> {
     this.#writeStop.assertWriting();
-    if (!this.#memtables.activeIsEmpty) this.#freeze();
+    if (this.#memtables.active.entryCount > 0) this.#freeze();
     await this.#flusher.whenIdle();
   }
 
@@ -382,7 +381,6 @@ export class Engine {
   }
 
   #tablesChanged(): void {
-    this.#deletions.refresh();
     this.#views.enforce();
     this.#stall.end();
   }

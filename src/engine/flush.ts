@@ -1,9 +1,6 @@
 /**
  * Turns the oldest frozen memtable into a table of level 0.
  *
- * What range deletions cover does not go into the table, and where nothing else is left there is none. The memtable's
- * own deletions enter the manifest with the same edit.
- *
  * Order, each step durable before the next: the table's bytes, its directory entry, the manifest edit that names
  * it. Only then is the memtable given up and may its log segments go. A flush that fails removes its file, unless
  * nobody knows whether the manifest names it; one that dies leaves it to the next start.
@@ -40,20 +37,17 @@ export function highWaterAfter(last: SequenceNumber, mark: SequenceNumber): Sequ
 /** Rejects where the table could not be written or named; the memtable is then still frozen, to be tried again. */
 export async function flushOldestFrozen(context: FlushContext): Promise<void> {
   const { environment, options, memtables, versions } = context;
-  const frozen = memtables.oldestFrozen!;
+  const { memtable } = memtables.oldestFrozen!;
   const startedMs = environment.clock.monotonicMs();
+  environment.observer.flushStarted(memtable.entryCount, memtable.usedBytes);
   const fileNumber = versions.allocateFileNumber();
   const path = tablePath(options, fileNumber);
-  let summary: TableSummary | undefined;
+  let summary: TableSummary;
   try {
     summary = await writeTable(context, path);
     await versions.apply({
-      addedTables:
-        summary === undefined
-          ? []
-          : [{ ...summary, fileNumber, level: 0, deletionsAppliedThrough: frozen.largestSequence }],
-      addedRangeDeletions: frozen.rangeDeletions,
-      flushedThroughSequence: frozen.largestSequence,
+      addedTables: [{ ...summary, fileNumber, level: 0 }],
+      flushedThroughSequence: memtable.largestSequence,
       oldestSegmentNumber: memtables.segmentAfterOldestFrozen,
       sequenceHighWater: highWaterAfter(memtables.largestSequence, versions.state.sequenceHighWater),
     });
@@ -63,16 +57,14 @@ export async function flushOldestFrozen(context: FlushContext): Promise<void> {
   }
   memtables.dropOldestFrozen();
   const durationMs = environment.clock.monotonicMs() - startedMs;
-  environment.observer.flushFinished(summary?.entryCount ?? 0, summary?.sizeBytes ?? 0, durationMs);
+  environment.observer.flushFinished(summary.entryCount, summary.sizeBytes, durationMs);
 }
 
-function writeTable(context: FlushContext, path: string): Promise<TableSummary | undefined> {
-  const { environment, options, memtables, versions, jobs } = context;
-  const { memtable, rangeDeletions } = memtables.oldestFrozen!;
+function writeTable(context: FlushContext, path: string): Promise<TableSummary> {
+  const { environment, options, memtables, jobs } = context;
   return jobs.run({
     kind: "flush",
-    memtable: memtable.share(),
-    rangeDeletions: [...versions.state.rangeDeletions, ...rangeDeletions],
+    memtable: memtables.oldestFrozen!.memtable.share(),
     path,
     options: options.table,
     createdAtMs: environment.clock.nowMs(),

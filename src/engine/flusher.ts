@@ -98,7 +98,8 @@ export class Flusher {
   }
 
   async #flushOldest(): Promise<void> {
-    await this.#log.whenSynced(this.#context.memtables.oldestFrozen!.largestSequence);
+    const { memtable } = this.#context.memtables.oldestFrozen!;
+    await this.#log.whenSynced(memtable.largestSequence);
     if (this.#stopped) return;
     await flushOldestFrozen(this.#context);
     this.#failure = undefined;

@@ -67,6 +67,11 @@ export interface CacheOptions {
   readonly maxSizeBytes: number;
 }
 
+export interface ReadOptions {
+  /** Tables that may be mapped from one turn to the next; the system allows a process 65,530 maps by default. */
+  readonly maxOpenTables: number;
+}
+
 /** When writers are slowed, and when they wait (`write-stall.ts`). */
 export interface WriteStallOptions {
   /** Tables of level 0 from which on writers are slowed, more with each one. */
@@ -96,6 +101,7 @@ export interface EngineOptions {
   readonly compaction: CompactionOptions;
   readonly writeStall: WriteStallOptions;
   readonly cache: CacheOptions;
+  readonly reads: ReadOptions;
   readonly views: ViewLimits;
   readonly recoveryMode: RecoveryMode;
 }
@@ -153,6 +159,7 @@ export function engineOptions(dataDirectory: string, overrides: EngineOverrides 
       ...overrides.writeStall,
     },
     cache: { maxSizeBytes: 0, ...overrides.cache },
+    reads: { maxOpenTables: 4096, ...overrides.reads },
     views: {
       maxAgeMs: 15 * 60_000,
       maxPinnedMemtableBytes: 256 * mebibyte,
@@ -173,6 +180,7 @@ export interface EngineOverrides {
   readonly compaction?: Partial<CompactionOptions>;
   readonly writeStall?: Partial<WriteStallOptions>;
   readonly cache?: Partial<CacheOptions>;
+  readonly reads?: Partial<ReadOptions>;
   readonly recoveryMode?: RecoveryMode;
 }
 
@@ -205,6 +213,7 @@ function bounds(options: EngineOptions): [string, number, number, number][] {
     ["writeStall.l0StopCount", options.writeStall.l0StopCount, 2, 2 ** 20],
     ["writeStall.longestWaitMs", options.writeStall.longestWaitMs, 1, 2 ** 40],
     ["cache.maxSizeBytes", options.cache.maxSizeBytes, 0, maxCacheBytes],
+    ["reads.maxOpenTables", options.reads.maxOpenTables, 1, 60_000],
   ];
 }
 

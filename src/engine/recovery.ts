@@ -19,7 +19,6 @@ import { copyRange, emptyBytes } from "../base/bytes.ts";
 import { StorageError } from "../base/errors.ts";
 import { nextTurn } from "../base/next-turn.ts";
 import type { DirectoryLock } from "../platform/file-system.ts";
-import { logEntryKinds } from "./commit-log/format.ts";
 import { type Frame, listSegments, readSegments, type SegmentsSource } from "./commit-log/reader.ts";
 import { CommitLogWriter, type CommitLogWriterHooks } from "./commit-log/writer.ts";
 import { openDataDirectory } from "./data-directory.ts";
@@ -30,7 +29,6 @@ import { VersionSet, type VersionSetOptions } from "./manifest/version-set.ts";
 import { MemtableSet } from "./memtable-set.ts";
 import type { Damage } from "./observer.ts";
 import type { EngineOptions } from "./options.ts";
-import { decodeEnd } from "./range-deletion/range-deletion.ts";
 import { Salvage } from "./salvage.ts";
 import { TableReader } from "./sstable/reader.ts";
 import { removeStrayFiles } from "./stray-files.ts";
@@ -86,7 +84,9 @@ function openVersions(
     directories: options,
     openTable: (path, { sizeBytes }) =>
       TableReader.open(files, path, sizeBytes, (error) => observer.corruptionFound(error)),
-    tableOpened: (opened, total) => observer.recoveryProgress("tables", Math.floor((100 * opened) / total)),
+    maxOpenCount: options.reads.maxOpenTables,
+    tableChecked: (checked, total) =>
+      observer.recoveryProgress("tables", Math.floor((100 * checked) / total)),
     failed: (error) => writeStop.stop(error),
     removalFailed: (path, error) => observer.fileRemovalFailed(path, error),
   };
@@ -106,6 +106,9 @@ class Recovery {
   /** Something is lost, now or unacknowledged from before: sequence numbers leap past all that may be in use. */
   #damaged: boolean;
   #cut = false;
+  #replayedEntryCount = 0;
+  /** Of keys and values. */
+  #replayedBytes = 0;
   #lastSequence: SequenceNumber;
   #key: Uint8Array = emptyBytes;
   #value: Uint8Array = emptyBytes;
@@ -160,6 +163,7 @@ class Recovery {
     try {
       await this.#insertAll(reading);
       await this.#recordDamage();
+      observer.entriesReplayed(this.#replayedEntryCount, this.#replayedBytes);
     } finally {
       this.#salvage.close();
     }
@@ -207,20 +211,17 @@ class Recovery {
   }
 
   #insert(frame: Frame): boolean {
-    if (this.memtables.activeIsFull) return false;
-    const { key, value, sequence, kind } = frame;
-    if (kind === logEntryKinds.rangeDeletion) {
-      this.memtables.addRangeDeletion({ start: key.copy(), end: decodeEnd(value.copy()), sequence });
-      this.#lastSequence = sequence;
-      return true;
-    }
+    const { key, value, sequence } = frame;
     if (this.#key.length < key.length) this.#key = new Uint8Array(2 * key.length);
     if (this.#value.length < value.length) this.#value = new Uint8Array(2 * value.length);
     copyRange(key.bytes, key.start, key.length, this.#key, 0);
     copyRange(value.bytes, value.start, value.length, this.#value, 0);
     const { active } = this.memtables;
-    if (!active.insert(this.#key, key.length, sequence, kind, this.#value, value.length)) return false;
+    if (this.memtables.activeIsFull) return false;
+    if (!active.insert(this.#key, key.length, sequence, frame.kind, this.#value, value.length)) return false;
     this.#lastSequence = sequence;
+    this.#replayedEntryCount++;
+    this.#replayedBytes += key.length + value.length;
     return true;
   }
 
@@ -235,7 +236,7 @@ class Recovery {
 
   /** The next entries lie in segment `nextSegment` or later ones. */
   async #flush(nextSegment: number): Promise<void> {
-    if (this.memtables.activeIsEmpty) return;
+    if (this.memtables.active.entryCount === 0) return;
     this.memtables.freeze(nextSegment);
     await flushOldestFrozen(this.#context);
   }

@@ -7,9 +7,10 @@ import type { SequenceNumber } from "./internal-key.ts";
 import type { VersionSet } from "./manifest/version-set.ts";
 import type { MemtableSet } from "./memtable-set.ts";
 import type { Damage } from "./observer.ts";
-import type { LiveDeletions } from "./range-deletion/live-deletions.ts";
 import type { DurationDistribution } from "./statistics/histogram.ts";
+import { type LevelWork, levelWriteAmplification } from "./statistics/level-work.ts";
 import type { ReadStatistics, TableReadCounters } from "./statistics/read-statistics.ts";
+import type { WorkStatistics, WorkStatus } from "./statistics/work-statistics.ts";
 import type { ViewRegistry } from "./view.ts";
 import type { WriteStop } from "./write-stop.ts";
 
@@ -20,6 +21,10 @@ export interface LevelStatus {
   readonly tombstoneCount: number;
   /** What was read in the level's tables since the start, also in those that are gone by now. */
   readonly reads: TableReadCounters;
+  /** What flushes and compactions wrote to the level since the start. */
+  readonly work: LevelWork;
+  /** Bytes written to the level for each one that came to it since the start; undefined while none came. */
+  readonly writeAmplification: number | undefined;
 }
 
 /** Since the start. */
@@ -44,14 +49,15 @@ export interface EngineStatus {
   readonly pinnedMemtableBytes: number;
   readonly levels: readonly LevelStatus[];
   readonly reads: ReadStatus;
+  readonly work: WorkStatus;
   readonly obsoleteTableBytes: number;
+  /** Tables with a map. */
+  readonly openTableCount: number;
   readonly runningCompactionCount: number;
   readonly isCompactionPaused: boolean;
   /** Why compactions fail; undefined while none waits for its next try. */
   readonly compactionFailure: string | undefined;
   readonly cache: CacheStatus;
-  /** Range deletions that still have something to hide. */
-  readonly rangeDeletionCount: number;
   readonly segmentCount: number;
   readonly commitLogBytes: number;
   readonly viewCount: number;
@@ -68,13 +74,13 @@ interface StatusSources {
   readonly log: CommitLogWriter;
   readonly views: ViewRegistry;
   readonly cache: EntryCache;
-  readonly deletions: LiveDeletions;
   readonly compactor: Compactor;
+  readonly work: WorkStatistics;
   readonly writeStop: WriteStop;
 }
 
 export function describeStatus(sources: StatusSources): EngineStatus {
-  const { versions, memtables, log, views, cache, deletions, compactor, writeStop } = sources;
+  const { versions, memtables, log, views, cache, compactor, work, writeStop } = sources;
   const { segments } = log;
   return {
     storeId: versions.storeId,
@@ -84,14 +90,15 @@ export function describeStatus(sources: StatusSources): EngineStatus {
     activeMemtableEntryCount: memtables.active.entryCount,
     frozenMemtableCount: memtables.frozenCount,
     pinnedMemtableBytes: memtables.pinnedBytes,
-    levels: describeLevels(versions),
+    levels: describeLevels(versions, work),
     reads: describeReads(versions.reads),
+    work: work.status(),
     obsoleteTableBytes: versions.obsoleteTableBytes,
+    openTableCount: versions.openTableCount,
     runningCompactionCount: compactor.runningCount,
     isCompactionPaused: compactor.isPaused,
     compactionFailure: compactor.failure === undefined ? undefined : messageOf(compactor.failure),
     cache: cache.status,
-    rangeDeletionCount: deletions.count,
     segmentCount: segments.length,
     commitLogBytes: sum(segments, ({ sizeBytes }) => sizeBytes),
     viewCount: views.count,
@@ -101,13 +108,15 @@ export function describeStatus(sources: StatusSources): EngineStatus {
   };
 }
 
-function describeLevels(versions: VersionSet): LevelStatus[] {
+function describeLevels(versions: VersionSet, work: WorkStatistics): LevelStatus[] {
   return versions.state.levels.map((tables, level) => ({
     tableCount: tables.length,
     sizeBytes: sum(tables, ({ sizeBytes }) => sizeBytes),
     entryCount: sum(tables, ({ entryCount }) => entryCount),
     tombstoneCount: sum(tables, ({ tombstoneCount }) => tombstoneCount),
     reads: { ...versions.reads.levels[level]! },
+    work: { ...work.levels[level]! },
+    writeAmplification: levelWriteAmplification(work.levels[level]!),
   }));
 }
 

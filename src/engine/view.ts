@@ -18,8 +18,7 @@ import type { Version } from "./manifest/version.ts";
 import type { MemtableSet, TrackedMemtable } from "./memtable-set.ts";
 import type { EngineObserver } from "./observer.ts";
 import type { ViewLimits } from "./options.ts";
-import type { RangeDeletionSet } from "./range-deletion/range-deletion-set.ts";
-import { findInMemtables, findInTables, mergedCursor, survives } from "./read-path.ts";
+import { findInMemtables, findInTables, mergedCursor } from "./read-path.ts";
 
 export class View {
   /** Entries with this sequence number or a lower one are seen. */
@@ -27,7 +26,6 @@ export class View {
   readonly openedAtMs: number;
   readonly #memtables: readonly TrackedMemtable[];
   readonly #version: Version;
-  readonly #deletions: RangeDeletionSet;
   readonly #closed: (view: View) => void;
   #open = true;
   #abortReason: string | undefined;
@@ -36,14 +34,12 @@ export class View {
   constructor(
     memtables: readonly TrackedMemtable[],
     version: Version,
-    deletions: RangeDeletionSet,
     sequence: SequenceNumber,
     openedAtMs: number,
     closed: (view: View) => void,
   ) {
     this.#memtables = memtables;
     this.#version = version;
-    this.#deletions = deletions;
     this.sequence = sequence;
     this.openedAtMs = openedAtMs;
     this.#closed = closed;
@@ -55,10 +51,10 @@ export class View {
    */
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
     this.#assertOpen();
-    const isFound =
+    return (
       findInMemtables(this.#memtables, key, keyLength, this.sequence, found) ||
-      findInTables(this.#version, key, keyLength, found);
-    return isFound && survives(key, keyLength, this.#deletions, found);
+      findInTables(this.#version, key, keyLength, found)
+    );
   }
 
   /**
@@ -67,7 +63,7 @@ export class View {
    */
   cursor(start?: Uint8Array, end?: Uint8Array): EntryCursor {
     this.#assertOpen();
-    const merged = mergedCursor(this.#memtables, this.#version, this.sequence, this.#deletions);
+    const merged = mergedCursor(this.#memtables, this.#version, this.sequence);
     return new RangeCursor(merged, start, end, () => this.#assertOpen());
   }
 
@@ -139,12 +135,11 @@ export class ViewRegistry {
     return 0;
   }
 
-  /** Opens a view; the version's reference is taken here. `deletions`: those up to `sequence`. */
-  open(version: Version, deletions: RangeDeletionSet, sequence: SequenceNumber): View {
+  /** Opens a view; the version's reference is taken here. */
+  open(version: Version, sequence: SequenceNumber): View {
     const view = new View(
       this.#memtables.acquireAll(),
       version.acquire(),
-      deletions,
       sequence,
       this.#clock.monotonicMs(),
       (closed) => this.#views.delete(closed),

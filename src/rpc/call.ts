@@ -49,6 +49,11 @@ export class Call {
     return this.#requestId;
   }
 
+  /** Whether `end` was called: nobody waits for an answer any more. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   /** Waits for work of the node, or throws the interruption. At most one wait at a time. */
   async wait<T>(work: T | Promise<T>): Promise<T> {
     if (this.#interruption !== undefined) throw this.#interruption;

@@ -77,7 +77,8 @@ export function toConnectError(error: unknown, requestId: string): ConnectError 
 /**
  * Gives an error that Connect itself raised (a message too large, or one that cannot be parsed) the node's code.
  * The error is changed in place, since Connect holds it already. Bytes that are no message are the sender's fault,
- * so their INTERNAL becomes INVALID_ARGUMENT.
+ * so their INTERNAL becomes INVALID_ARGUMENT; a body that is not the one framed message of a unary call is INTERNAL,
+ * as gRPC's own servers have it.
  */
 export function adoptConnectError(error: ConnectError): void {
   if (error.details.length > 0) return;
@@ -89,7 +90,11 @@ export function adoptConnectError(error: ConnectError): void {
   error.details.push(detailOf(code, error.rawMessage, details));
 }
 
+const framingErrors =
+  /^protocol error: (?:incomplete envelope|promised|missing input message|received extra)|^unexpected end flag/;
+
 function adoptedCode(error: ConnectError): StorageErrorCode | undefined {
+  if (framingErrors.test(error.rawMessage)) return "INTERNAL";
   switch (error.code) {
     case Code.InvalidArgument:
       return "INVALID_ARGUMENT";

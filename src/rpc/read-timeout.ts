@@ -23,7 +23,7 @@ async function* timed(body: AsyncIterable<Uint8Array>, options: ReadTimeoutOptio
     stop = reject;
   });
   timeout.catch(() => undefined);
-  const timer = options.clock.after(options.readTimeoutMs, () => stop(tooSlow(options.readTimeoutMs)));
+  const timer = options.clock.after(options.readTimeoutMs, () => stop(bodyTooSlow(options.readTimeoutMs)));
   const iterator = body[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -36,7 +36,8 @@ async function* timed(body: AsyncIterable<Uint8Array>, options: ReadTimeoutOptio
   }
 }
 
-function tooSlow(readTimeoutMs: number): ConnectError {
+/** What a caller gets who sends too slowly. */
+export function bodyTooSlow(readTimeoutMs: number): ConnectError {
   return new ConnectError(
     `the request did not arrive whole within ${readTimeoutMs} ms`,
     Code.DeadlineExceeded,

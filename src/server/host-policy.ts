@@ -6,6 +6,7 @@
  * they are ours; an address literal cannot be rebound.
  */
 import { isIP } from "node:net";
+import type { ServerSettings } from "./settings.ts";
 
 export interface HostPolicyOptions {
   /** Addresses or names that the listeners are bound to. */
@@ -19,6 +20,12 @@ const wildcardAddresses: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
 /** What `localhost` resolves to. */
 const loopbackAddresses = ["127.0.0.1", "::1"];
+
+/** The policy of a node with these settings. */
+export function allowedHosts(settings: ServerSettings): (host: string) => boolean {
+  const { nodeId, host, httpHost, allowedHosts } = settings;
+  return hostPolicy({ listenHosts: [host, httpHost], nodeId, allowedHosts });
+}
 
 /** Decides by the value of a Host header (or `:authority`), with or without a port. */
 export function hostPolicy(options: HostPolicyOptions): (host: string) => boolean {

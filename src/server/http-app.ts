@@ -17,14 +17,17 @@ import { type Context, Hono } from "hono";
 import type { RpcHandler } from "../rpc/bridge.ts";
 import { storageCodeOf } from "../rpc/errors.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
+import type { ThinFetch } from "../rpc/thin-fetch.ts";
 import type { HealthSource, MetricsText } from "../telemetry/health-types.ts";
-import { hostPolicy } from "./host-policy.ts";
+import { allowedHosts } from "./host-policy.ts";
 import { guardHost, guardOrigin, guardRpc } from "./http-guard.ts";
 import type { ServerSettings } from "./settings.ts";
 
 export interface HttpAppOptions {
   readonly settings: ServerSettings;
   readonly rpc: RpcHandler;
+  /** Answers plain unary calls; `rpc` answers the rest. */
+  readonly thinRpc: ThinFetch;
   readonly health: HealthSource;
   readonly metricsText: () => Promise<MetricsText>;
   readonly observer: RpcObserver;
@@ -42,8 +45,10 @@ export function createHttpApp(options: HttpAppOptions): Hono {
   addMetrics(app, options);
   addGuards(app, options);
   app.all(rpcRoute, guardRpc(options.grpcPort, options.observer), async (context) => {
-    const request = universalServerRequestFromFetch(context.req.raw, {});
-    return universalServerResponseToFetch(await options.rpc(request));
+    const request = context.req.raw;
+    const answer = options.thinRpc(request, context.req.path);
+    if (answer !== undefined) return answer;
+    return universalServerResponseToFetch(await options.rpc(universalServerRequestFromFetch(request, {})));
   });
   app.onError((error, context) => {
     options.observer.callFailed(context.req.path, "", error, storageCodeOf(error));
@@ -77,8 +82,6 @@ function addMetrics(app: Hono, { settings, metricsText }: HttpAppOptions): void 
 }
 
 function addGuards(app: Hono, { settings, observer }: HttpAppOptions): void {
-  const { nodeId, host, httpHost, allowedHosts, corsOrigins } = settings;
-  const isAllowedHost = hostPolicy({ listenHosts: [host, httpHost], nodeId, allowedHosts });
-  app.use(guardHost(isAllowedHost, observer));
-  app.use(guardOrigin(corsOrigins, observer));
+  app.use(guardHost(allowedHosts(settings), observer));
+  app.use(guardOrigin(settings.corsOrigins, observer));
 }

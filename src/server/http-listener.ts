@@ -1,10 +1,11 @@
-/** The HTTP port: `Bun.serve` in front of the HTTP application. */
-import type { Hono } from "hono";
+/** The HTTP port: `Bun.serve` in front of whatever answers its requests. */
 import { type Listener, listenFailure } from "./listener.ts";
 
+export type HttpHandler = (request: Request) => Response | Promise<Response>;
+
 /** Throws UNAVAILABLE when the address cannot be had. */
-export function listenHttp(app: Hono, host: string, port: number): Listener {
-  const server = serve(app, host, port);
+export function listenHttp(handler: HttpHandler, host: string, port: number): Listener {
+  const server = serve(handler, host, port);
   return {
     port: server.port ?? port,
     stopAccepting: () => server.stop(false),
@@ -12,7 +13,7 @@ export function listenHttp(app: Hono, host: string, port: number): Listener {
   };
 }
 
-function serve(app: Hono, host: string, port: number) {
+function serve(handler: HttpHandler, host: string, port: number) {
   try {
     return Bun.serve({
       hostname: host,
@@ -24,7 +25,7 @@ function serve(app: Hono, host: string, port: number) {
       development: false,
       // Outside of development the runtime would share the port with whoever has it already.
       reusePort: false,
-      fetch: (request) => app.fetch(request),
+      fetch: handler,
     });
   } catch (error) {
     throw listenFailure(error, host, port, "--http-port or http.port");

@@ -19,11 +19,15 @@ import { toConnectError } from "../rpc/errors.ts";
 import { Gate } from "../rpc/gate.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
 import { storageEndpoints } from "../rpc/storage-service.ts";
+import { ThinRoad } from "../rpc/thin.ts";
+import { createThinFetch } from "../rpc/thin-fetch.ts";
 import type { HealthSource, MetricsText } from "../telemetry/health-types.ts";
 import { listenGrpc } from "./grpc-listener.ts";
+import { allowedHosts } from "./host-policy.ts";
 import { createHttpApp } from "./http-app.ts";
 import { listenHttp } from "./http-listener.ts";
 import type { Listener } from "./listener.ts";
+import { rpcShortcut } from "./rpc-shortcut.ts";
 import type { ServerSettings } from "./settings.ts";
 
 /** A store that has recovered. */
@@ -97,8 +101,8 @@ export class NodeServer {
 
   async #start(): Promise<boolean> {
     const { settings, openStore, onServing } = this.#options;
-    const { rpc, app } = this.#createEdge();
-    this.#http = listenHttp(app, settings.httpHost, settings.httpPort);
+    const { rpc, app, handleHttp } = this.#createEdge();
+    this.#http = listenHttp(handleHttp, settings.httpHost, settings.httpPort);
     try {
       this.#store = await openStore();
       if (this.#stopping !== undefined) return false;
@@ -123,9 +127,13 @@ export class NodeServer {
     });
     const gate = this.#gate;
     const rpc = createBridge(endpoints, { gate, clock, maxMessageBytes, readTimeoutMs, compressReplies });
+    const road = new ThinRoad(endpoints, { gate, clock, maxMessageBytes });
+    const thinRpc = createThinFetch({ road, clock, maxMessageBytes, readTimeoutMs, compressReplies });
     const grpcPort = () => this.#grpc?.port;
-    const app = createHttpApp({ settings, rpc, health, metricsText, observer, grpcPort });
-    return { rpc, app };
+    const app = createHttpApp({ settings, rpc, thinRpc, health, metricsText, observer, grpcPort });
+    const shortcut = rpcShortcut(allowedHosts(settings), thinRpc);
+    const handleHttp = (request: Request) => shortcut(request) ?? app.fetch(request);
+    return { rpc, app, handleHttp };
   }
 
   #openNode(): StorageNode {

@@ -1,5 +1,5 @@
 /** Compactions as metrics and log lines. */
-import type { FinishedCompaction } from "../engine/observer.ts";
+import type { FinishedCompaction, StartedCompaction } from "../engine/observer.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
 
@@ -12,7 +12,6 @@ export class CompactionTelemetry {
   readonly #inputTables;
   readonly #outputTables;
   readonly #droppedTombstones;
-  readonly #rangeDeleted;
   readonly #clockOrderViolations;
 
   constructor(instruments: Instruments, logger: Logger) {
@@ -30,10 +29,6 @@ export class CompactionTelemetry {
       "compaction_tombstones_dropped_total",
       "Expired tombstones that were left out",
     );
-    this.#rangeDeleted = instruments.counter(
-      "compaction_range_deleted_total",
-      "Entries of deleted ranges that were left out or dropped with their tables",
-    );
     this.#clockOrderViolations = instruments.counter(
       "compaction_clock_order_violations_total",
       "Records that had not seen what an older record of their key had: the sign of a bug",
@@ -42,20 +37,27 @@ export class CompactionTelemetry {
     this.#jobs.inc({ status: "failure" }, 0);
   }
 
+  started(compaction: StartedCompaction): void {
+    const { kind, trigger, inputBytes, overlappingBytes } = compaction;
+    this.#logger.debug("a compaction begins", {
+      ...jobFields(compaction),
+      kind,
+      trigger,
+      input_bytes: inputBytes + overlappingBytes,
+    });
+  }
+
   finished(compaction: FinishedCompaction): void {
-    const { level, outputLevel, inputTableCount, outputTableCount, readBytes, writtenBytes } = compaction;
+    const { outputTableCount, readBytes, writtenBytes } = compaction;
     this.#jobs.inc({ status: "success" });
     this.#durations.observe(compaction.durationMs / 1000);
     this.#processedBytes.inc(readBytes);
     this.#writtenBytes.inc(writtenBytes);
-    this.#inputTables.observe(inputTableCount);
+    this.#inputTables.observe(inputTableCount(compaction));
     this.#outputTables.observe(outputTableCount);
     this.#droppedTombstones.inc(compaction.droppedTombstoneCount);
-    this.#rangeDeleted.inc(compaction.rangeDeletedCount);
     this.#logger.debug("tables compacted", {
-      level,
-      output_level: outputLevel,
-      input_tables: inputTableCount,
+      ...jobFields(compaction),
       output_tables: outputTableCount,
       read_bytes: readBytes,
       written_bytes: writtenBytes,
@@ -63,9 +65,12 @@ export class CompactionTelemetry {
     });
   }
 
-  failed(error: unknown, level: number): void {
+  failed(error: unknown, compaction: StartedCompaction): void {
     this.#jobs.inc({ status: "failure" });
-    this.#logger.error("a compaction failed and is tried again", { error, level });
+    this.#logger.error("a compaction failed and is tried again", {
+      error,
+      ...jobFields(compaction),
+    });
   }
 
   clockOrderViolated(count: number, level: number): void {
@@ -75,4 +80,13 @@ export class CompactionTelemetry {
       level,
     });
   }
+}
+
+function inputTableCount(compaction: StartedCompaction): number {
+  return compaction.inputTableCount + compaction.overlappingTableCount;
+}
+
+function jobFields(compaction: StartedCompaction) {
+  const { id, level, outputLevel } = compaction;
+  return { job: id, level, output_level: outputLevel, input_tables: inputTableCount(compaction) };
 }

@@ -22,11 +22,18 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   gauge("memtable_frozen_count", "Memtables that wait for their flush", (s) => s.frozenMemtableCount);
   gauge("memtable_pinned_bytes", "Bytes of flushed memtables that scans keep", (s) => s.pinnedMemtableBytes);
   gauge("sstable_obsolete_bytes", "Bytes of replaced tables that scans keep", (s) => s.obsoleteTableBytes);
+  gauge("sstable_open_count", "Tables that are mapped", (s) => s.openTableCount);
   gauge("compaction_running", "Compactions that run", (s) => s.runningCompactionCount);
   gauge("compaction_paused", "1 while compaction is paused", (s) => Number(s.isCompactionPaused));
+  counter("storage_user_bytes_total", "Bytes of keys and values stored", (s) => s.work.userBytes);
+  gauge(
+    "storage_write_amplification",
+    "Bytes of tables written for each byte stored, since the start",
+    (s) => s.work.writeAmplification ?? 0,
+  );
+  counter("commitlog_written_bytes_total", "Bytes appended to the log", (s) => s.work.commitLogBytes);
   counter("storage_gets_total", "Look-ups in the engine", (s) => s.reads.getCount);
   counter("sstable_reads_total", "Look-ups that went to the tables", (s) => s.reads.tableLookupCount);
-  gauge("range_deletions_active", "Deleted ranges not yet worked off", (s) => s.rangeDeletionCount);
   counter("cache_hits_total", "Look-ups that the cache answered", (s) => s.cache.hits);
   counter("cache_misses_total", "Look-ups that went on to the tables", (s) => s.cache.misses);
   counter("cache_evictions_total", "Entries that made room for others", (s) => s.cache.evictions);

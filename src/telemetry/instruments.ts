@@ -2,7 +2,8 @@
  * Makes the node's Prometheus metrics: every name begins with `pairdb_`, every series carries `node_id`.
  * Times are seconds and sizes bytes, as Prometheus wants them; the code hands in milliseconds.
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
+import { TallyCounter, TallyHistogram } from "./tally.ts";
 
 /** 50 µs to 10 s, in steps of about two and a half. */
 export const durationBucketsSeconds: readonly number[] = [
@@ -30,6 +31,13 @@ export class Instruments {
 
   counter<Label extends string = never>(name: string, help: string, labels: Label[] = []): Counter<Label> {
     return new Counter({ name: `pairdb_${name}`, help, labelNames: labels, registers: [this.registry] });
+  }
+
+  /** A counter whose series are kept as plain numbers, for what happens at every call. */
+  tally(name: string, help: string): TallyCounter {
+    const counter = new TallyCounter(`pairdb_${name}`, help);
+    this.registry.registerMetric(counter.asMetric());
+    return counter;
   }
 
   /** A counter that somebody else keeps, asked for at each scrape; silent where `read` gives undefined. */
@@ -88,31 +96,28 @@ export class Instruments {
   }
 
   /** Observes seconds. */
-  durations(name: string, help: string): Histogram {
+  durations(name: string, help: string): TallyHistogram {
     return this.#histogram(name, help, durationBucketsSeconds);
   }
 
   /** Observes seconds, few of them more than a millisecond. */
-  shortDurations(name: string, help: string): Histogram {
+  shortDurations(name: string, help: string): TallyHistogram {
     return this.#histogram(name, help, shortDurationBucketsSeconds);
   }
 
   /** Observes bytes. */
-  sizes(name: string, help: string): Histogram {
+  sizes(name: string, help: string): TallyHistogram {
     return this.#histogram(name, help, sizeBucketsBytes);
   }
 
   /** Observes small whole numbers. */
-  counts(name: string, help: string): Histogram {
+  counts(name: string, help: string): TallyHistogram {
     return this.#histogram(name, help, countBuckets);
   }
 
-  #histogram(name: string, help: string, buckets: readonly number[]): Histogram {
-    return new Histogram({
-      name: `pairdb_${name}`,
-      help,
-      buckets: [...buckets],
-      registers: [this.registry],
-    });
+  #histogram(name: string, help: string, buckets: readonly number[]): TallyHistogram {
+    const histogram = new TallyHistogram(`pairdb_${name}`, help, buckets);
+    this.registry.registerMetric(histogram.asMetric());
+    return histogram;
   }
 }

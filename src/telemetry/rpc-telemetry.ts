@@ -8,6 +8,7 @@ import type { StorageErrorCode } from "../base/errors.ts";
 import type { FinishedCall, RejectReason, RpcObserver, StatusName } from "../rpc/observer.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
+import type { TallyCell, TallyCounter } from "./tally.ts";
 
 const ownFaults: ReadonlySet<StatusName> = new Set([
   "UNKNOWN",
@@ -20,7 +21,7 @@ const ownFaults: ReadonlySet<StatusName> = new Set([
 
 /** Metrics of one kind of call, by the names that dashboards know. */
 function operation(instruments: Instruments, name: string, withBytes: boolean) {
-  const total = instruments.counter(`storage_${name}_requests_total`, `${name} calls`, ["error"]);
+  const total = instruments.tally(`storage_${name}_requests_total`, `${name} calls`);
   const durations = instruments.durations(
     `storage_${name}_requests_duration_seconds`,
     `Time of ${name} calls`,
@@ -29,13 +30,33 @@ function operation(instruments: Instruments, name: string, withBytes: boolean) {
     ? instruments.sizes(`storage_${name}_requests_bytes`, `Value bytes of ${name} calls`)
     : undefined;
   // Both series exist from the start, so that a rate over them has a beginning.
-  total.inc({ error: "true" }, 0);
-  total.inc({ error: "false" }, 0);
+  const failed = total.cell({ error: "true" });
+  const succeeded = total.cell({ error: "false" });
   return (call: FinishedCall): void => {
-    total.inc({ error: ownFaults.has(call.status) ? "true" : "false" });
+    (ownFaults.has(call.status) ? failed : succeeded).count++;
     durations.observe(call.durationMs / 1000);
     sizes?.observe(call.valueBytes);
   };
+}
+
+/** Calls by method and status; a series begins with its first call. */
+class CallsByStatus {
+  readonly #counter: TallyCounter;
+  readonly #methods = new Map<string, Partial<Record<StatusName, TallyCell>>>();
+
+  constructor(counter: TallyCounter) {
+    this.#counter = counter;
+  }
+
+  count(method: string, status: StatusName): void {
+    let cells = this.#methods.get(method);
+    if (cells === undefined) {
+      cells = {};
+      this.#methods.set(method, cells);
+    }
+    cells[status] ??= this.#counter.cell({ method, status });
+    cells[status].count++;
+  }
 }
 
 export class RpcTelemetry implements RpcObserver {
@@ -53,10 +74,7 @@ export class RpcTelemetry implements RpcObserver {
       Delete: operation(instruments, "delete", false),
       Scan: operation(instruments, "scan", true),
     };
-    this.#requests = instruments.counter("rpc_requests_total", "Calls by method and status", [
-      "method",
-      "status",
-    ]);
+    this.#requests = new CallsByStatus(instruments.tally("rpc_requests_total", "Calls by method and status"));
     this.#rejected = instruments.counter("rpc_rejected_requests_total", "Requests that became no call", [
       "reason",
     ]);
@@ -64,7 +82,7 @@ export class RpcTelemetry implements RpcObserver {
 
   callFinished(call: FinishedCall): void {
     this.#operations[call.method]?.(call);
-    this.#requests.inc({ method: call.method, status: call.status });
+    this.#requests.count(call.method, call.status);
   }
 
   requestRejected(reason: RejectReason): void {

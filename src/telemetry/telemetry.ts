@@ -31,6 +31,8 @@ export class Telemetry {
   readonly #instruments: Instruments;
   readonly #system: SystemTelemetry;
   #node: ObservedNode | undefined;
+  /** One for all gauges of a scrape, so that they fit together. */
+  #scraped: EngineStatus | undefined;
 
   constructor(options: TelemetryOptions) {
     const { nodeId, version, logger } = options;
@@ -41,7 +43,7 @@ export class Telemetry {
     this.nodeObserver = new NodeTelemetry(this.#instruments, logger);
     this.rpcObserver = new RpcTelemetry(this.#instruments, logger);
     this.#system = new SystemTelemetry(this.#instruments, options);
-    registerEngineGauges(this.#instruments, () => this.#node?.engineStatus());
+    registerEngineGauges(this.#instruments, () => this.#scraped);
     this.#instruments
       .gauge("build_info", "Always 1, labelled with the version", undefined, ["version"])
       .set({ version }, 1);
@@ -60,6 +62,7 @@ export class Telemetry {
 
   async metricsText(): Promise<MetricsText> {
     const { registry } = this.#instruments;
+    this.#scraped = this.#node?.engineStatus();
     return { contentType: registry.contentType, body: await registry.metrics() };
   }
 

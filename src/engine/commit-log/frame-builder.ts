@@ -13,7 +13,7 @@ import { copyRange, emptyBytes } from "../../base/bytes.ts";
 import { assert } from "../../base/errors.ts";
 import { writeUint64 } from "../../base/integers.ts";
 import { writeVarint } from "../../base/varint.ts";
-import type { FileNumber, SequenceNumber } from "../internal-key.ts";
+import type { EntryKind, FileNumber, SequenceNumber } from "../internal-key.ts";
 import {
   align,
   encodeFrameHeader,
@@ -23,7 +23,6 @@ import {
   frameHeaderSizeBytes,
   frameKinds,
   framesOffset,
-  type LogEntryKind,
 } from "./format.ts";
 
 const initialCapacityBytes = 64 * 1024;
@@ -72,7 +71,7 @@ export class FrameBuilder {
 
   add(
     sequence: SequenceNumber,
-    kind: LogEntryKind,
+    kind: EntryKind,
     key: Uint8Array,
     keyLength: number,
     value: Uint8Array,

@@ -3,8 +3,14 @@ import { Slice } from "../../base/bytes.ts";
 import { corruption } from "../../base/errors.ts";
 import { readUint64 } from "../../base/integers.ts";
 import { VarintReader } from "../../base/varint.ts";
-import type { FileNumber, SequenceNumber } from "../internal-key.ts";
-import { FrameHeader, isLogEntryKind, type LogEntryKind, logEntryKinds } from "./format.ts";
+import {
+  type EntryKind,
+  entryKinds,
+  type FileNumber,
+  isEntryKind,
+  type SequenceNumber,
+} from "../internal-key.ts";
+import { FrameHeader } from "./format.ts";
 
 /** A group of entries, or a part of a large one. Valid, with its slices, until the next frame is asked for. */
 export interface Frame {
@@ -14,7 +20,7 @@ export interface Frame {
   readonly firstSequence: SequenceNumber;
   readonly entryCount: number;
   readonly commitTimeMs: number;
-  readonly kind: LogEntryKind;
+  readonly kind: EntryKind;
   readonly sequence: SequenceNumber;
   readonly key: Slice;
   readonly value: Slice;
@@ -27,7 +33,7 @@ export class FrameCursor implements Frame {
   readonly header = new FrameHeader();
   readonly key = new Slice();
   readonly value = new Slice();
-  kind: LogEntryKind = logEntryKinds.value;
+  kind: EntryKind = entryKinds.value;
   sequence: SequenceNumber = 0;
   readonly #path: string;
   readonly #lengths = new VarintReader();
@@ -95,7 +101,7 @@ export class FrameCursor implements Frame {
     const valueLength = lengths.read();
     const keyStart = lengths.position;
     const end = keyStart + keyLength + valueLength;
-    if (!isLogEntryKind(kind) || !lengths.ok || end > this.#end) {
+    if (!isEntryKind(kind) || !lengths.ok || end > this.#end) {
       throw corruption(
         this.#path,
         this.offset,

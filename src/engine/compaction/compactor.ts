@@ -16,9 +16,8 @@ import type { EngineEnvironment } from "../environment.ts";
 import type { FileNumber } from "../internal-key.ts";
 import { levelCount, type TableMetadata } from "../manifest/version-edit.ts";
 import type { VersionSet } from "../manifest/version-set.ts";
-import type { FinishedCompaction } from "../observer.ts";
+import type { FinishedCompaction, StartedCompaction } from "../observer.ts";
 import type { EngineOptions } from "../options.ts";
-import { RangeDeletionSet } from "../range-deletion/range-deletion-set.ts";
 import { removeFiles } from "../remove-files.ts";
 import type { JobRunner } from "../workers/protocol.ts";
 import type { WriteStop } from "../write-stop.ts";
@@ -26,7 +25,7 @@ import { JobControl } from "./job-control.ts";
 import { LevelPolicy, totalSizeBytes } from "./level-policy.ts";
 import { ManualCompaction } from "./manual-compaction.ts";
 import { type PickerInput, pickCompaction } from "./picker.ts";
-import { type CompactionPlan, tablesOf } from "./plan.ts";
+import { type CompactionPlan, describePlan, tablesOf } from "./plan.ts";
 import { jobFor, mostOutputCount } from "./plan-job.ts";
 
 export interface CompactorContext {
@@ -41,6 +40,9 @@ interface Request {
   readonly compaction: ManualCompaction;
   readonly done: PromiseWithResolvers<void>;
 }
+
+/** What a job's end tells beyond its beginning. */
+type Outcome = Omit<FinishedCompaction, keyof StartedCompaction | "durationMs">;
 
 const firstPauseMs = 1000;
 const longestPauseMs = 60_000;
@@ -58,6 +60,7 @@ export class Compactor {
   readonly #failures = new Map<FileNumber, number>();
   readonly #requests: Request[] = [];
   readonly #cursors: (Uint8Array | undefined)[] = new Array<undefined>(levelCount).fill(undefined);
+  #lastId = 0;
   #isPaused = false;
   #isStopped = false;
   #idle: PromiseWithResolvers<void> | undefined;
@@ -117,7 +120,7 @@ export class Compactor {
   async compactRange(start?: Uint8Array, end?: Uint8Array): Promise<void> {
     if (this.#isStopped) throw closing();
     this.#context.writeStop.assertWriting();
-    const compaction = new ManualCompaction(this.#pickerInput(), start, end);
+    const compaction = new ManualCompaction(this.#context.versions.state.levels, start, end);
     const done = Promise.withResolvers<void>();
     this.#requests.push({ compaction, done });
     this.schedule();
@@ -162,14 +165,12 @@ export class Compactor {
   }
 
   #pickerInput(): PickerInput {
-    const { levels, rangeDeletions } = this.#context.versions.state;
     return {
-      levels,
+      levels: this.#context.versions.state.levels,
       policy: this.#policy,
       cursors: this.#cursors,
       busy: [...this.#running.keys(), ...this.#resting.keys()],
       expired: this.#expiredTables(),
-      deletions: new RangeDeletionSet(rangeDeletions),
     };
   }
 
@@ -202,12 +203,18 @@ export class Compactor {
     const { environment } = this.#context;
     const { clock, observer } = environment;
     const startedMs = clock.monotonicMs();
+    const durationMs = () => clock.monotonicMs() - startedMs;
+    const started = describePlan(plan, ++this.#lastId);
+    observer.compactionStarted(started);
     try {
-      const finished = await this.#carryOut(plan);
+      const outcome = plan.kind === "move" ? await this.#move(plan) : await this.#merge(plan);
       this.#failures.delete(plan.inputs[0]!.fileNumber);
-      observer.compactionFinished({ ...finished, durationMs: clock.monotonicMs() - startedMs });
+      observer.compactionFinished({ ...started, ...outcome, durationMs: durationMs() });
     } catch (error) {
-      this.#failed(plan, error);
+      if (!this.#isStopped) {
+        observer.compactionFailed(error, started, durationMs());
+        this.#failed(plan, error);
+      }
     }
     this.#running.delete(plan);
     this.#control.runningCount = this.#running.size;
@@ -216,55 +223,45 @@ export class Compactor {
     this.schedule();
   }
 
-  #carryOut(plan: CompactionPlan): Promise<Omit<FinishedCompaction, "durationMs">> {
-    return plan.kind === "merge" ? this.#merge(plan) : this.#moveOrDrop(plan);
-  }
-
-  /** Without reading anything. */
-  async #moveOrDrop(plan: CompactionPlan): Promise<Omit<FinishedCompaction, "durationMs">> {
-    const { kind, level, outputLevel, inputs } = plan;
-    const isMove = kind === "move";
-    await this.#replace(plan, isMove ? inputs.map((table) => ({ ...table, level: outputLevel })) : []);
+  async #move({ level, outputLevel, inputs }: CompactionPlan): Promise<Outcome> {
+    await this.#context.versions.apply({
+      removedTables: inputs.map(({ fileNumber }) => ({ level, fileNumber })),
+      addedTables: inputs.map((table) => ({ ...table, level: outputLevel })),
+    });
     return {
-      level,
-      outputLevel,
-      inputTableCount: inputs.length,
-      outputTableCount: isMove ? inputs.length : 0,
+      outputTableCount: 1,
       readBytes: 0,
+      readEntryCount: 0,
       writtenBytes: 0,
+      writtenEntryCount: 0,
       droppedTombstoneCount: 0,
-      rangeDeletedCount: isMove ? 0 : inputs.reduce((sum, { entryCount }) => sum + entryCount, 0),
     };
   }
 
-  async #merge(plan: CompactionPlan): Promise<Omit<FinishedCompaction, "durationMs">> {
+  async #merge(plan: CompactionPlan): Promise<Outcome> {
     const { environment, options, versions, jobs } = this.#context;
-    const { state } = versions;
-    const numbers = await versions.allocateFileNumbers(mostOutputCount(plan, state.levels, this.#policy));
+    const { levels } = versions.state;
+    const numbers = await versions.allocateFileNumbers(mostOutputCount(plan, levels, this.#policy));
     const nowMs = environment.clock.nowMs();
     const settings = { options, policy: this.#policy, control: this.#control, nowMs };
     try {
-      const result = await jobs.run(jobFor(plan, state, numbers, settings));
+      const result = await jobs.run(jobFor(plan, levels, numbers, settings));
       const added = result.outputs.map((summary, index) => ({
         ...summary,
         fileNumber: numbers[index]!,
         level: plan.outputLevel,
-        // The manifest held all that were logged by then and still needed.
-        deletionsAppliedThrough: state.flushedThroughSequence,
       }));
       await this.#replace(plan, added);
       if (result.clockOrderViolationCount > 0) {
         environment.observer.clockOrderViolated(result.clockOrderViolationCount, plan.outputLevel);
       }
       return {
-        level: plan.level,
-        outputLevel: plan.outputLevel,
-        inputTableCount: tablesOf(plan).length,
         outputTableCount: added.length,
         readBytes: totalSizeBytes(tablesOf(plan)),
+        readEntryCount: result.readEntryCount,
         writtenBytes: totalSizeBytes(added),
+        writtenEntryCount: added.reduce((sum, { entryCount }) => sum + entryCount, 0),
         droppedTombstoneCount: result.droppedTombstoneCount,
-        rangeDeletedCount: result.rangeDeletedCount,
       };
     } catch (error) {
       // Once the manifest has failed, nobody knows whether it names them.
@@ -275,7 +272,7 @@ export class Compactor {
 
   #replace(
     { level, outputLevel, inputs, overlapping }: CompactionPlan,
-    added: readonly TableMetadata[],
+    added: TableMetadata[],
   ): Promise<void> {
     return this.#context.versions.apply({
       removedTables: [
@@ -297,8 +294,6 @@ export class Compactor {
 
   #failed(plan: CompactionPlan, error: unknown): void {
     const { environment, writeStop } = this.#context;
-    if (this.#isStopped) return;
-    environment.observer.compactionFailed(error, plan.level);
     if (error instanceof InvariantViolation) writeStop.stop(error);
     if (writeStop.error !== undefined) return;
     this.#rejectRequestOf(plan, error);

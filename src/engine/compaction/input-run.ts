@@ -58,6 +58,8 @@ export class InputRun {
 class ReadAheadSource implements BlockSource {
   readonly path: string;
   readonly blockCount: number;
+  /** The file is open for as long as its cursor is used. */
+  readonly generation = 0;
   readonly #file: File;
   readonly #index: TableIndex;
   readonly #dataEnd: number;
@@ -89,9 +91,6 @@ class ReadAheadSource implements BlockSource {
     if (problem !== undefined) throw corruption(this.path, start, problem);
     into.open(this.#buffer, from, to - trailerSizeBytes, this.#bufferStart);
   }
-
-  /** The file is open for as long as its cursor is used. */
-  checkOpen(): void {}
 
   #fill(start: number, blockEnd: number): void {
     if (blockEnd - start > this.#buffer.length) this.#buffer = new Uint8Array(blockEnd - start);

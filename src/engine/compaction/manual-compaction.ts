@@ -1,6 +1,6 @@
 /**
  * A compaction that somebody asked for: everything in a range of keys goes, level by level, into the deepest level
- * that holds any of it, and what lies there already is rid of its expired tombstones and of what is range-deleted.
+ * that holds any of it, and what lies there already is rid of its expired tombstones.
  *
  * Each stage is the list of tables that a level held when the stage began, so it ends although new ones arrive.
  */
@@ -14,18 +14,14 @@ export class ManualCompaction {
   readonly #start: Uint8Array | undefined;
   readonly #end: Uint8Array | undefined;
   readonly #target: number;
-  /** Tables to clean that lay in the target level at the beginning. */
+  /** Tables with tombstones that lay in the target level at the beginning. */
   readonly #settled: ReadonlySet<FileNumber>;
   #level = -1;
   #waiting: ReadonlySet<FileNumber> = new Set();
   readonly #running = new Set<CompactionPlan>();
 
   /** The keys in [start, end); an undefined bound is open. */
-  constructor(
-    { levels, deletions }: Pick<PickerInput, "levels" | "deletions">,
-    start: Uint8Array | undefined,
-    end: Uint8Array | undefined,
-  ) {
+  constructor(levels: PickerInput["levels"], start: Uint8Array | undefined, end: Uint8Array | undefined) {
     this.#start = start;
     this.#end = end;
     this.#target = Math.max(
@@ -33,9 +29,7 @@ export class ManualCompaction {
       levels.findLastIndex((tables) => this.#inRange(tables).length > 0),
     );
     this.#settled = numbersOf(
-      this.#inRange(levels[this.#target]!).filter(
-        (table) => table.tombstoneCount > 0 || deletions.touchesTable(table),
-      ),
+      this.#inRange(levels[this.#target]!).filter((table) => table.tombstoneCount > 0),
     );
   }
 
@@ -47,8 +41,8 @@ export class ManualCompaction {
       for (const table of waiting) {
         const plan =
           this.#level === this.#target
-            ? planInPlace(this.#level, table)
-            : planFor(input, this.#level, [table]);
+            ? planInPlace(this.#level, table, "manual")
+            : planFor(input, this.#level, [table], "manual");
         if (!input.busy.some((other) => conflicts(plan, other))) return plan;
       }
       if (waiting.length > 0 || this.#running.size > 0) return undefined;

@@ -1,14 +1,12 @@
 /**
  * Chooses the next compaction: pure, from the tables' metadata to a plan.
  *
- * 1. Tables that range deletions cover whole are dropped before anything else.
- * 2. Levels are taken by their score, the highest first, as long as it is at least 1.
- * 3. In level 0 a job begins with the oldest free table and takes every table that shares keys with those it
+ * 1. Levels are taken by their score, the highest first, as long as it is at least 1.
+ * 2. In level 0 a job begins with the oldest free table and takes every table that shares keys with those it
  *    has; deeper down it takes one table, the next one after the level's cursor, so that all of a level takes
  *    its turn.
- * 4. To that come the tables of the level below that share keys.
- * 5. Where nothing is due by size, a table whose tombstones have all expired is due for their sake, and one that may
- *    hold what range deletions cover.
+ * 3. To that come the tables of the level below that share keys.
+ * 4. Where nothing is due by size, a table whose tombstones have all expired is due for their sake.
  *
  * Invariants:
  * 1. Two plans that share a level share no keys, so each can be applied as if it were alone.
@@ -20,9 +18,9 @@
 import { compareBytes } from "../../base/bytes.ts";
 import type { FileNumber } from "../internal-key.ts";
 import type { TableMetadata } from "../manifest/version-edit.ts";
-import type { RangeDeletionSet } from "../range-deletion/range-deletion-set.ts";
+import type { CompactionTrigger } from "../observer.ts";
 import { type LevelPolicy, lastLevel, totalSizeBytes } from "./level-policy.ts";
-import { type CompactionPlan, conflicts, hullOf, overlappingTables, overlaps, tablesOf } from "./plan.ts";
+import { type CompactionPlan, conflicts, hullOf, overlappingTables, overlaps } from "./plan.ts";
 
 export interface PickerInput {
   /** Ordered as a `Version` is. */
@@ -34,14 +32,10 @@ export interface PickerInput {
   readonly busy: readonly CompactionPlan[];
   /** Tables of which every tombstone has expired. */
   readonly expired: ReadonlySet<FileNumber>;
-  /** Those of the manifest. */
-  readonly deletions: RangeDeletionSet;
 }
 
 /** `undefined`: nothing is due that could start now. */
 export function pickCompaction(input: PickerInput): CompactionPlan | undefined {
-  const drop = pickDrop(input);
-  if (drop !== undefined) return drop;
   const busy = [...input.busy];
   for (const level of dueLevels(input)) {
     const candidates = level === 0 ? level0Plans(input, input.levels[0]!) : levelPlans(input, level);
@@ -50,33 +44,27 @@ export function pickCompaction(input: PickerInput): CompactionPlan | undefined {
       if (level === 0) busy.push(plan);
     }
   }
-  for (const plan of cleaningPlans(input)) if (!busy.some((other) => conflicts(plan, other))) return plan;
+  for (const plan of expiredPlans(input)) if (!busy.some((other) => conflicts(plan, other))) return plan;
   return undefined;
 }
 
 /** The plan that takes these tables of a level one step down, with whatever has to go with them. */
-export function planFor(input: PickerInput, level: number, tables: readonly TableMetadata[]): CompactionPlan {
+export function planFor(
+  input: PickerInput,
+  level: number,
+  tables: readonly TableMetadata[],
+  trigger: CompactionTrigger,
+): CompactionPlan {
   const inputs = level === 0 ? closure(input.levels[0]!, tables) : tables;
   const outputLevel = level + 1;
   const overlapping = overlappingTables(input.levels[outputLevel]!, hullOf(inputs));
   const kind = isMove(input, outputLevel, inputs, overlapping) ? "move" : "merge";
-  return { kind, level, outputLevel, inputs, overlapping };
+  return { kind, trigger, level, outputLevel, inputs, overlapping };
 }
 
 /** A table that is written anew where it is. */
-export function planInPlace(level: number, table: TableMetadata): CompactionPlan {
-  return { kind: "merge", level, outputLevel: level, inputs: [table], overlapping: [] };
-}
-
-/** Of the first level that has any: all tables that are covered whole and that no plan needs to read. */
-function pickDrop({ levels, busy, deletions }: PickerInput): CompactionPlan | undefined {
-  if (deletions.isEmpty) return undefined;
-  const taken = new Set(busy.flatMap(tablesOf));
-  for (const [level, tables] of levels.entries()) {
-    const inputs = tables.filter((table) => deletions.coversTable(table) && !taken.has(table));
-    if (inputs.length > 0) return { kind: "drop", level, outputLevel: level, inputs, overlapping: [] };
-  }
-  return undefined;
+export function planInPlace(level: number, table: TableMetadata, trigger: CompactionTrigger): CompactionPlan {
+  return { kind: "merge", trigger, level, outputLevel: level, inputs: [table], overlapping: [] };
 }
 
 /** Levels with a score of at least 1, the highest score first, the upper level on a tie. */
@@ -104,7 +92,7 @@ function* level0Plans(input: PickerInput, tables: readonly TableMetadata[]): Gen
   const planned = new Set<TableMetadata>();
   for (const table of tables.toReversed()) {
     if (planned.has(table)) continue;
-    const plan = planFor(input, 0, [table]);
+    const plan = planFor(input, 0, [table], "size");
     for (const taken of plan.inputs) planned.add(taken);
     yield plan;
   }
@@ -118,24 +106,24 @@ function* levelPlans(input: PickerInput, level: number): Generator<CompactionPla
     cursor === undefined ? 0 : tables.findIndex(({ smallestKey }) => compareBytes(smallestKey, cursor) > 0);
   const first = Math.max(0, after);
   for (const table of [...tables.slice(first), ...tables.slice(0, first)]) {
-    yield planFor(input, level, [table]);
+    yield planFor(input, level, [table], "size");
   }
 }
 
 /**
  * A table with expired tombstones goes down while anything lies under it; where nothing does, it is written anew
- * without them. What range deletions cover can be left out on any level.
+ * without them.
  */
-function* cleaningPlans(input: PickerInput): Generator<CompactionPlan> {
+function* expiredPlans(input: PickerInput): Generator<CompactionPlan> {
   for (const [level, tables] of input.levels.entries()) {
     for (const table of tables) {
-      const isExpired = input.expired.has(table.fileNumber);
-      if (!isExpired && !input.deletions.touchesTable(table)) continue;
-      const mustGoDown =
-        level === 0 ||
-        (isExpired &&
-          input.levels.slice(level + 1).some((below) => overlappingTables(below, table).length > 0));
-      yield mustGoDown ? planFor(input, level, [table]) : planInPlace(level, table);
+      if (!input.expired.has(table.fileNumber)) continue;
+      const liesOverOthers = input.levels
+        .slice(level + 1)
+        .some((below) => overlappingTables(below, table).length > 0);
+      yield level === 0 || liesOverOthers
+        ? planFor(input, level, [table], "expiry")
+        : planInPlace(level, table, "expiry");
     }
   }
 }
@@ -153,14 +141,14 @@ function closure(tables: readonly TableMetadata[], first: readonly TableMetadata
 
 /** One table with nothing in its way goes down by its name alone, unless it would lie over too much. */
 function isMove(
-  { levels, policy, expired, deletions }: PickerInput,
+  { levels, policy, expired }: PickerInput,
   outputLevel: number,
   inputs: readonly TableMetadata[],
   overlapping: readonly TableMetadata[],
 ): boolean {
   const [table] = inputs;
   if (inputs.length !== 1 || table === undefined || overlapping.length > 0) return false;
-  if (expired.has(table.fileNumber) || deletions.touchesTable(table)) return false;
+  if (expired.has(table.fileNumber)) return false;
   const below = levels[outputLevel + 1] ?? [];
   return totalSizeBytes(overlappingTables(below, table)) <= policy.mostOverlapBytes(outputLevel);
 }

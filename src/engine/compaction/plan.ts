@@ -1,6 +1,8 @@
 /** A `CompactionPlan`: which tables become which, and what it keeps others from doing meanwhile. */
 import { compareBytes } from "../../base/bytes.ts";
 import type { TableMetadata } from "../manifest/version-edit.ts";
+import type { CompactionTrigger, StartedCompaction } from "../observer.ts";
+import { totalSizeBytes } from "./level-policy.ts";
 
 /** Both ends belong to it. */
 export interface KeyRange {
@@ -9,13 +11,11 @@ export interface KeyRange {
 }
 
 export interface CompactionPlan {
-  /**
-   * `move`: the one input goes to the output level as it is. `merge`: all tables are read and written anew. `drop`:
-   * range deletions cover all that is in the inputs, so they go.
-   */
-  readonly kind: "move" | "merge" | "drop";
+  /** `move`: the one input goes to the output level as it is. `merge`: all tables are read and written anew. */
+  readonly kind: "move" | "merge";
+  readonly trigger: CompactionTrigger;
   readonly level: number;
-  /** The level below, or the same one for a table that is only rid of what is deleted in it. */
+  /** The level below, or the same one for a table that is only rid of its tombstones. */
   readonly outputLevel: number;
   /** Of `level`; of level 0 from the newest to the oldest. */
   readonly inputs: readonly TableMetadata[];
@@ -41,6 +41,22 @@ export function overlappingTables<T extends KeyRange>(tables: readonly T[], rang
 
 export function tablesOf({ inputs, overlapping }: CompactionPlan): readonly TableMetadata[] {
   return [...inputs, ...overlapping];
+}
+
+/** The plan as its observer gets to know it. */
+export function describePlan(plan: CompactionPlan, id: number): StartedCompaction {
+  const { kind, trigger, level, outputLevel, inputs, overlapping } = plan;
+  return {
+    id,
+    kind,
+    trigger,
+    level,
+    outputLevel,
+    inputTableCount: inputs.length,
+    inputBytes: totalSizeBytes(inputs),
+    overlappingTableCount: overlapping.length,
+    overlappingBytes: totalSizeBytes(overlapping),
+  };
 }
 
 /** Whether the two must not run at the same time: they share a level and a range of keys. */

@@ -26,13 +26,17 @@ import { ReadStatistics } from "../statistics/read-statistics.ts";
 import { switchCurrent, writeManifest } from "./current.ts";
 import { FileRemover } from "./file-remover.ts";
 import { type ManifestWriter, randomStoreId } from "./manifest-file.ts";
-import { type OpenTablesOptions, openTable, openTables, requireTableFile } from "./open-tables.ts";
 import { requireManifest } from "./read-manifest.ts";
 import { applyEdit, emptyState, type ManifestState } from "./state.ts";
-import { type Table, Version } from "./version.ts";
+import type { Table } from "./table.ts";
+import { requireTableFiles } from "./table-files.ts";
+import { TableReaders, type TableReadersOptions } from "./table-readers.ts";
+import { Version } from "./version.ts";
 import type { VersionEdit } from "./version-edit.ts";
 
-export interface VersionSetOptions extends OpenTablesOptions {
+export interface VersionSetOptions extends TableReadersOptions {
+  /** Called at the start, for each table whose file was found. */
+  readonly tableChecked?: (checkedCount: number, totalCount: number) => void;
   /** A manifest that has grown by this since its snapshot is replaced by a fresh one. */
   readonly rollOverSizeBytes?: number;
   /** Called once: the manifest could not be written, and every `apply` from now on rejects with this error. */
@@ -55,6 +59,7 @@ export class VersionSet {
   readonly #environment: EngineEnvironment;
   readonly #options: VersionSetOptions;
   readonly #remover: FileRemover;
+  readonly #readers: TableReaders;
   #state: ManifestState;
   #current: Version;
   #manifestNumber: FileNumber | undefined;
@@ -74,14 +79,15 @@ export class VersionSet {
     options: VersionSetOptions,
     storeId: Uint8Array,
     state: ManifestState,
-    levels: readonly (readonly Table[])[],
   ) {
     this.#environment = environment;
     this.#options = options;
     this.#remover = new FileRemover(environment.files, options.removalFailed);
+    this.#readers = new TableReaders(options);
     this.#storeIdBytes = storeId;
     this.#state = state;
     this.reads = new ReadStatistics(environment);
+    const levels = state.levels.map((level) => level.map((metadata) => this.#readers.table(metadata)));
     this.#current = new Version(levels, this.reads, (table) => this.#tableUnreferenced(table));
     this.recoveredNextFileNumber = state.nextFileNumber;
     this.#nextNumber = state.nextFileNumber;
@@ -95,8 +101,7 @@ export class VersionSet {
     const { files, random } = environment;
     const leftover = manifestPath(options.directories, 1);
     if (files.status(leftover) !== undefined) await files.remove(leftover);
-    const levels = emptyState.levels.map(() => []);
-    const versionSet = new VersionSet(environment, options, randomStoreId(random), emptyState, levels);
+    const versionSet = new VersionSet(environment, options, randomStoreId(random), emptyState);
     await prepareDirectories(files, options.directories);
     await writeMarker(files, options.directories, versionSet.storeId);
     await versionSet.start();
@@ -104,17 +109,16 @@ export class VersionSet {
   }
 
   /**
-   * Reads CURRENT and the manifest, checks every table's size and opens it. Changes nothing on disk. Rejects with
+   * Reads CURRENT and the manifest, and checks every table's size; none is opened. Changes nothing on disk. Rejects with
    * CORRUPTED_DATA, the file and what to do; INVALID_ARGUMENT where a newer program wrote it.
    */
   static async open(environment: EngineEnvironment, options: VersionSetOptions): Promise<VersionSet> {
     const { files } = environment;
     const { identity, state } = requireManifest(files, options.directories);
     checkMarker(files, options.directories, identity.storeId.toHex());
-    for (const table of state.levels.flat()) requireTableFile(files, options.directories, table);
+    await requireTableFiles(files, options.directories, state, options.tableChecked);
     const usedNumbers = listNumberedFiles(files, options.directories).map(({ number }) => number);
-    const levels = await openTables(state, options);
-    const versionSet = new VersionSet(environment, options, identity.storeId, state, levels);
+    const versionSet = new VersionSet(environment, options, identity.storeId, state);
     versionSet.#manifestNumber = identity.manifestNumber;
     versionSet.#nextNumber = Math.max(state.nextFileNumber, ...usedNumbers.map((number) => number + 1));
     return versionSet;
@@ -150,6 +154,11 @@ export class VersionSet {
   /** Of the manifest in force. */
   get manifestNumber(): FileNumber {
     return this.#manifestNumber!;
+  }
+
+  /** Tables that are open at the moment. */
+  get openTableCount(): number {
+    return this.#readers.openCount;
   }
 
   /** Bytes of tables that only views still hold. */
@@ -214,7 +223,7 @@ export class VersionSet {
       await this.#append(writer, fullEdit);
       this.#install(state, levels);
     } catch (error) {
-      for (const table of opened) table.reader.close();
+      for (const table of opened) table.close();
       throw error;
     }
   }
@@ -237,8 +246,8 @@ export class VersionSet {
   }
 
   /**
-   * The state's tables, opening those that are new; `opened` gets each one at once, for the case of a failure. Many are
-   * opened over many turns, since checking a large one takes milliseconds.
+   * The state's tables, opening those that are new, to see that what was written can be read; `opened` gets each one at
+   * once, for the case of a failure. Many are opened over many turns, since checking a large one takes milliseconds.
    */
   async #levelsOf(state: ManifestState, opened: Table[]): Promise<readonly (readonly Table[])[]> {
     if (state.levels === this.#state.levels) return this.#current.levels;
@@ -246,8 +255,9 @@ export class VersionSet {
     for (const metadata of state.levels.flat()) {
       if (tables.has(metadata.fileNumber)) continue;
       if (opened.length > 0) await nextTurn();
-      const table = openTable(metadata, this.#options);
+      const table = this.#readers.table(metadata);
       opened.push(table);
+      table.reader;
       tables.set(metadata.fileNumber, table);
     }
     return state.levels.map((level) => level.map(({ fileNumber }) => tables.get(fileNumber)!));

@@ -8,29 +8,13 @@
  * 1. Level 0 is ordered by largest sequence number, descending. A reader goes on to the next table while that
  *    table's largest sequence number is above the one it has found, so the newest entry of a key always wins.
  * 2. Lower levels are ordered by key, and no two tables of one share a key.
- * 3. A table lives as long as a version that holds it: the last release closes its reader and hands it on.
+ * 3. A table lives as long as a version that holds it: the last release closes it and hands it on.
  * 4. What is read in a table counts for the level that it lies in, in the newest version that holds it.
  */
 import { compareRanges } from "../../base/bytes.ts";
 import { assert } from "../../base/errors.ts";
-import type { TableReader } from "../sstable/reader.ts";
 import type { ReadStatistics } from "../statistics/read-statistics.ts";
-import type { TableMetadata } from "./version-edit.ts";
-
-/** An open table. Its metadata's `level` is where the table was when it was opened. */
-export class Table {
-  readonly metadata: TableMetadata;
-  readonly reader: TableReader;
-  /** Versions that hold the table. */
-  references = 0;
-  /** The current version does not hold it any more: the file goes with the last reference. */
-  obsolete = false;
-
-  constructor(metadata: TableMetadata, reader: TableReader) {
-    this.metadata = metadata;
-    this.reader = reader;
-  }
-}
+import type { Table } from "./table.ts";
 
 export class Version {
   /** Tables by level, ordered as invariants 1 and 2 say. */
@@ -42,7 +26,7 @@ export class Version {
 
   /**
    * Takes a reference on every table; the caller owns the first reference of the version.
-   * `unreferenced` hears of each table whose last version went; its reader is closed by then.
+   * `unreferenced` hears of each table whose last version went; it is closed by then.
    */
   constructor(
     levels: readonly (readonly Table[])[],
@@ -55,7 +39,7 @@ export class Version {
     for (const [level, tables] of levels.entries()) {
       for (const table of tables) {
         table.references++;
-        table.reader.counters = reads.levels[level]!;
+        table.counters = reads.levels[level]!;
       }
     }
   }
@@ -73,7 +57,7 @@ export class Version {
     for (const tables of this.levels) {
       for (const table of tables) {
         if (--table.references > 0) continue;
-        table.reader.close();
+        table.close();
         this.#unreferenced(table);
       }
     }

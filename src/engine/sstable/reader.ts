@@ -11,7 +11,7 @@
  *    throws once it is unmapped.
  * 3. What is not as it was written throws CORRUPTED_DATA with file and offset; it is never answered.
  */
-import { corruption, type StorageError } from "../../base/errors.ts";
+import { corruption, StorageError } from "../../base/errors.ts";
 import type { FileSystem, MappedFile } from "../../platform/file-system.ts";
 import type { EntryCursor, FoundEntry } from "../internal-key.ts";
 import { TableReadCounters } from "../statistics/read-statistics.ts";
@@ -39,7 +39,8 @@ export class TableReader implements BlockSource {
 
   /**
    * Maps and checks a table; a size other than the expected one is corruption too. A missing file throws the
-   * system's error. `corruptionFound` hears of each damaged data block that somebody meets later.
+   * system's error. `corruptionFound` hears of damage found now, and of each damaged data block that somebody meets
+   * later.
    */
   static open(
     files: FileSystem,
@@ -52,6 +53,7 @@ export class TableReader implements BlockSource {
       return new TableReader(map, expectedSizeBytes ?? map.bytes.length, corruptionFound);
     } catch (error) {
       map.unmap();
+      if (error instanceof StorageError && error.code === "CORRUPTED_DATA") corruptionFound(error);
       throw error;
     }
   }
@@ -81,7 +83,7 @@ export class TableReader implements BlockSource {
 
   /** False: the table certainly does not hold the key. */
   mayContain(key: Uint8Array, keyLength: number): boolean {
-    this.checkOpen();
+    this.#map.bytes;
     if (this.#filter.mayContain(key, 0, keyLength)) return true;
     this.counters.bloomNegatives++;
     return false;
@@ -129,12 +131,14 @@ export class TableReader implements BlockSource {
     return this.#index.blockCount;
   }
 
-  checkOpen(): void {
+  /** The map ends once, for good. */
+  get generation(): number {
     this.#map.bytes;
+    return 0;
   }
 
   findBlock(key: Uint8Array, keyLength: number): number {
-    this.checkOpen();
+    this.#map.bytes;
     return this.#index.findBlock(key, keyLength);
   }
 

@@ -65,6 +65,10 @@ export const configurations: Readonly<Record<string, Configuration>> = {
     workload: { ...common, keyCount: 200, hasRecords: true },
     settings: { options: tinyOptions({ compaction: smallTables, cache: { maxSizeBytes: 32_768 } }) },
   },
+  "one open table": {
+    workload: { ...common, keyCount: 200, hasRecords: true },
+    settings: { options: tinyOptions({ compaction: smallTables, reads: { maxOpenTables: 1 } }) },
+  },
   "synced now and then": {
     workload: common,
     settings: {

@@ -26,6 +26,7 @@ beforeEach(() => {
 function appOf(settings: Parameters<typeof serverSettings>[0] = {}) {
   return createHttpApp({
     settings: serverSettings({ nodeId: "node-1", ...settings }),
+    thinRpc: () => undefined,
     rpc: async () => {
       calls++;
       return { status: 200, header: new Headers(), body: createAsyncIterable([new Uint8Array([123, 125])]) };

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { StorageError } from "../../../src/base/errors.ts";
+import { DurationHistogram } from "../../../src/engine/statistics/histogram.ts";
+import { noWork } from "../../../src/engine/statistics/level-work.ts";
 import type { EngineStatus } from "../../../src/engine/status.ts";
 import type { DiskState } from "../../../src/node/disk-guard.ts";
 import type { Clock } from "../../../src/platform/clock.ts";
@@ -15,7 +17,11 @@ const level = {
   entryCount: 10,
   tombstoneCount: 1,
   reads: { bloomNegatives: 40, bloomFalsePositives: 2, blockReads: 10, scanBlockReads: 3 },
+  work: { ...noWork(), jobCount: 7, incomingBytes: 100, writtenBytes: 250, durationMs: 1500 },
+  writeAmplification: 2.5,
 };
+
+const noDurations = new DurationHistogram().distribution();
 
 const status: EngineStatus = {
   storeId: "store",
@@ -32,7 +38,24 @@ const status: EngineStatus = {
     tablesAskedCount: 100,
     tableLookupDurations: { boundsMs: [0.1, 1], counts: [5, 3, 2], count: 10, sumMs: 8 },
   },
+  work: {
+    userBytes: 1000,
+    flushedBytes: 1100,
+    compactedBytes: 2900,
+    writeAmplification: 4,
+    flushDurations: noDurations,
+    stallCount: 0,
+    stallMs: 0,
+    delayCount: 0,
+    delayMs: 0,
+    commitLogBytes: 1200,
+    commitLogEntryCount: 9,
+    syncDurations: noDurations,
+    runningJobs: [],
+    endedJobs: [],
+  },
   obsoleteTableBytes: 0,
+  openTableCount: 2,
   runningCompactionCount: 0,
   isCompactionPaused: false,
   compactionFailure: undefined,
@@ -45,7 +68,6 @@ const status: EngineStatus = {
     budgetBytes: 131_072,
     windowShare: 0.01,
   },
-  rangeDeletionCount: 3,
   segmentCount: 2,
   commitLogBytes: 2048,
   viewCount: 0,
@@ -167,6 +189,18 @@ describe("metrics", () => {
     fixture.telemetry.engineObserver.tableLookupTimed(0.004);
     expect(await fixture.value("sstable_read_duration_seconds_bucket", 'le="0.000005"')).toBe(1);
     expect(await fixture.value("sstable_read_duration_seconds_bucket", 'le="0.0000025"')).toBe(0);
+  });
+
+  test("what jobs did is counted by the engine, for each level", async () => {
+    const fixture = new Fixture().observe();
+    const ofLevel = (name: string) => fixture.value(`compaction_level_${name}_total`, 'level="1"');
+    expect(await ofLevel("jobs")).toBe(7);
+    expect(await ofLevel("incoming_bytes")).toBe(100);
+    expect(await ofLevel("written_bytes")).toBe(250);
+    expect(await ofLevel("seconds")).toBe(1.5);
+    expect(await fixture.value("storage_user_bytes_total")).toBe(1000);
+    expect(await fixture.value("storage_write_amplification")).toBe(4);
+    expect(await fixture.value("commitlog_written_bytes_total")).toBe(1200);
   });
 
   test("durations start at 50 µs, sizes double ten times from 256 B", async () => {

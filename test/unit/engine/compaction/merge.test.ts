@@ -48,7 +48,6 @@ async function jobOver(
     below: [],
     mostOverlapBytes: 1 << 20,
     older: [],
-    rangeDeletions: [],
     outputPaths,
     tableSizeBytes: 1 << 20,
     table: { ...defaultTableOptions, blockSizeBytes: 128 },

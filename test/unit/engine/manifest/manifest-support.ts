@@ -21,7 +21,6 @@ export function tableMetadata(fileNumber: number, overrides: Partial<TableMetada
     largestKey: key(`t:${String(fileNumber).padStart(4, "0")}z`),
     smallestSequence: fileNumber * 10,
     largestSequence: fileNumber * 10 + 9,
-    deletionsAppliedThrough: 0,
     ...overrides,
   };
 }
@@ -62,6 +61,7 @@ export function testOptions(rollOverSizeBytes?: number): TestSet {
   const options: VersionSetOptions = {
     directories,
     openTable: (_path, metadata) => tables.open(metadata),
+    maxOpenCount: 100,
     failed: (error) => failures.push(error),
     removalFailed: (path) => removalFailures.push(path),
     ...(rollOverSizeBytes !== undefined && { rollOverSizeBytes }),
@@ -78,10 +78,6 @@ export function fullEdit(): VersionEdit {
     sequenceHighWater: Number.MAX_SAFE_INTEGER,
     removedTables: [{ level: 4, fileNumber: 11 }],
     addedTables: [tableMetadata(12), tableMetadata(200, { level: 3, smallestKey: new Uint8Array(0) })],
-    addedRangeDeletions: [
-      { sequence: 2 ** 40, start: key("t:"), end: key("t;") },
-      { sequence: 7, start: new Uint8Array(0), end: undefined },
-    ],
     droppedHolders: ["stream-1"],
     holders: [{ name: "backup ärchiv", segmentNumber: 9 }],
     damageAcknowledged: true,

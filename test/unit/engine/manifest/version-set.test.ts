@@ -88,7 +88,7 @@ describe("a new store", () => {
 });
 
 describe("edits", () => {
-  test("come back after a crash, tables opened", async () => {
+  test("come back after a crash", async () => {
     const { set } = await create();
     await addTables(set, tableMetadata(20), tableMetadata(21, { level: 1 }));
     const { removedTables: _, addedTables: __, ...rest } = fullEdit();
@@ -98,10 +98,9 @@ describe("edits", () => {
       addedTables: [tableMetadata(20, { level: 3 })],
     });
 
-    const { set: reopened, tables } = await open(memory.killClone());
+    const { set: reopened } = await open(memory.killClone());
     expect(reopened.state).toEqual(set.state);
     expect(numbers(reopened)).toEqual([[], [21], [], [20], []]);
-    expect(tables.openNumbers).toEqual([20, 21]);
   });
 
   test("are installed only when they are durable, in the order of the calls", async () => {
@@ -146,15 +145,14 @@ describe("edits", () => {
 
   test("whose table cannot be opened change nothing, and may be tried again", async () => {
     const { set, tables, failures, options } = await create();
-    const refusing = { ...options, openTable: options.openTable };
     writeTableFile(memory, tableMetadata(20));
     writeTableFile(memory, tableMetadata(21));
     let isRefused = true;
     Object.assign(options, {
-      openTable: (path: string, metadata: TableMetadata) => {
+      openTable: (_path: string, metadata: TableMetadata) => {
         if (isRefused && metadata.fileNumber === 21)
           throw Object.assign(new Error("too many"), { code: "ENFILE" });
-        return refusing.openTable(path, metadata);
+        return tables.open(metadata);
       },
     });
     const edit = { addedTables: [tableMetadata(20), tableMetadata(21)] };
@@ -500,27 +498,13 @@ describe("a store that is not whole", () => {
     });
   }
 
-  test("a table that does not open is refused, and the others are closed", async () => {
+  test("opening opens no table, and tells how far it is", async () => {
     const { options, tables } = testOptions();
-    const { StorageError: Failure } = await import("../../../../src/base/errors.ts");
-    const refusing = {
-      ...options,
-      openTable: (path: string, metadata: TableMetadata) => {
-        if (metadata.fileNumber === 20) throw new Failure("CORRUPTED_DATA", "bad footer", { file: path });
-        return tables.open(metadata);
-      },
-    };
-    await expect(VersionSet.open(memoryEnvironment(files), refusing)).rejects.toThrow(
-      /bad footer.*pairdb-node repair/,
-    );
-    expect(tables.openNumbers).toEqual([]);
-  });
-
-  test("opening tells how far it is", async () => {
-    const { options } = testOptions();
     const progress: string[] = [];
-    const tableOpened = (opened: number, total: number) => void progress.push(`${opened}/${total}`);
-    await VersionSet.open(memoryEnvironment(files), { ...options, tableOpened });
+    const tableChecked = (checked: number, total: number) => void progress.push(`${checked}/${total}`);
+    const set = await VersionSet.open(memoryEnvironment(files), { ...options, tableChecked });
     expect(progress).toEqual(["1/2", "2/2"]);
+    expect(tables.opened).toEqual([]);
+    expect(set.openTableCount).toBe(0);
   });
 });

@@ -1,19 +1,20 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { compareBytes } from "../../../../src/base/bytes.ts";
-import { coversKey, Table, Version } from "../../../../src/engine/manifest/version.ts";
+import type { Table } from "../../../../src/engine/manifest/table.ts";
+import { TableReaders } from "../../../../src/engine/manifest/table-readers.ts";
+import { coversKey, Version } from "../../../../src/engine/manifest/version.ts";
 import type { TableMetadata } from "../../../../src/engine/manifest/version-edit.ts";
 import { silentObserver } from "../../../../src/engine/observer.ts";
 import { ReadStatistics } from "../../../../src/engine/statistics/read-statistics.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
-import { FakeTables, key, tableMetadata } from "./manifest-support.ts";
+import { key, tableMetadata, testOptions } from "./manifest-support.ts";
 
-const fakes = new FakeTables();
+const { options, tables: fakes } = testOptions();
+const readers = new TableReaders(options);
 const reads = new ReadStatistics({ clock: new ManualClock(), observer: silentObserver });
-const table = (fileNumber: number, overrides: Partial<TableMetadata> = {}) => {
-  const metadata = tableMetadata(fileNumber, overrides);
-  return new Table(metadata, fakes.open(metadata));
-};
+const table = (fileNumber: number, overrides: Partial<TableMetadata> = {}) =>
+  readers.table(tableMetadata(fileNumber, overrides));
 const atLevel = (level: number, tables: Table[]) => {
   const levels: Table[][] = [[], [], [], [], []];
   levels[level] = tables;
@@ -61,6 +62,7 @@ describe("references", () => {
   test("a table closes with the last version that holds it", () => {
     const shared = table(1);
     const dropped = table(2);
+    for (const { reader } of [shared, dropped]) expect(reader).toBeDefined();
     const gone: number[] = [];
     const unreferenced = ({ metadata }: Table) => gone.push(metadata.fileNumber);
     const first = new Version([[shared, dropped]], reads, unreferenced);

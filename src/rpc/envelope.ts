@@ -1,0 +1,76 @@
+/**
+ * The frame around each message of gRPC and gRPC-Web: { uint8 flags, uint32 length, big-endian, message }.
+ *
+ * A unary request is exactly one such frame. What is not, is refused with the status that gRPC's own servers give it.
+ */
+import { Code, ConnectError } from "@connectrpc/connect";
+import { messageTooLarge } from "./thin.ts";
+
+export const envelopePrefixBytes = 5;
+
+const compressedFlag = 1;
+/** Of the frame with gRPC-Web's trailers, which no request has. */
+const endFlag = 0x80;
+
+/**
+ * The one message of a unary request whose body is `bytes` from `start` to `end`, uncompressed; a view of `bytes`.
+ * Throws what the caller gets.
+ */
+export function unaryMessage(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  maxMessageBytes: number,
+): Uint8Array {
+  const bodyBytes = end - start;
+  if (bodyBytes === 0) throw framingError("protocol error: missing input message for unary method");
+  if (bodyBytes < envelopePrefixBytes) throw incomplete();
+  const flags = bytes[start]!;
+  const messageBytes = readLength(bytes, start + 1);
+  if (messageBytes > maxMessageBytes) throw messageTooLarge(messageBytes, maxMessageBytes);
+  const restBytes = bodyBytes - envelopePrefixBytes;
+  if (restBytes < messageBytes) throw incomplete();
+  if ((flags & compressedFlag) !== 0) {
+    throw framingError("received compressed envelope, but do not know how to decompress");
+  }
+  if ((flags & endFlag) !== 0) throw framingError("unexpected end flag");
+  if (restBytes > messageBytes) {
+    throw framingError("protocol error: received extra input message for unary method");
+  }
+  return bytes.subarray(start + envelopePrefixBytes, end);
+}
+
+/** A frame with this message. */
+export function envelope(flags: number, message: Uint8Array): Uint8Array<ArrayBuffer> {
+  const frame = new Uint8Array(envelopePrefixBytes + message.length);
+  writeEnvelopePrefix(frame, 0, flags, message.length);
+  frame.set(message, envelopePrefixBytes);
+  return frame;
+}
+
+export function writeEnvelopePrefix(
+  target: Uint8Array,
+  start: number,
+  flags: number,
+  messageBytes: number,
+): void {
+  target[start] = flags;
+  target[start + 1] = messageBytes >>> 24;
+  target[start + 2] = messageBytes >>> 16;
+  target[start + 3] = messageBytes >>> 8;
+  target[start + 4] = messageBytes;
+}
+
+function readLength(bytes: Uint8Array, start: number): number {
+  return (
+    ((bytes[start]! << 24) | (bytes[start + 1]! << 16) | (bytes[start + 2]! << 8) | bytes[start + 3]!) >>> 0
+  );
+}
+
+function incomplete(): ConnectError {
+  return framingError("protocol error: incomplete envelope");
+}
+
+function framingError(message: string): ConnectError {
+  return new ConnectError(message, Code.Internal);
+}

@@ -1,0 +1,160 @@
+/**
+ * The thin road: a unary call from its message's bytes to its answer's, with nothing of Connect between.
+ *
+ * What carries the bytes takes off its framing, looks the method up, asks `begin` to pass the gate and `run` to do the
+ * rest. An implementation that answers at once costs no promise. Calls that this road does not understand
+ * (streams, JSON, compression) take the bridge; both roads give the same answers.
+ */
+import { create, type DescMessage, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { Call } from "./call.ts";
+import type { Endpoint, UnaryEndpoint } from "./endpoint.ts";
+import { adoptConnectError } from "./errors.ts";
+import type { Gate } from "./gate.ts";
+
+/** Where a call's answer goes: one of the two, once, at once or later. */
+export interface ThinReply {
+  /** The answer's message, which the reply may keep. */
+  succeed(message: Uint8Array): void;
+  fail(error: ConnectError): void;
+}
+
+export interface ThinRoadOptions {
+  readonly gate: Gate;
+  readonly clock: Clock;
+  /** The largest message that a client may send. */
+  readonly maxMessageBytes: number;
+}
+
+export class ThinRoad {
+  readonly #methods: ReadonlyMap<string, ThinMethod>;
+
+  constructor(endpoints: readonly Endpoint[], options: ThinRoadOptions) {
+    const unaryEndpoints = endpoints.filter((endpoint) => endpoint.kind === "unary");
+    this.#methods = new Map(
+      unaryEndpoints.map((endpoint) => [methodPath(endpoint), new ThinMethod(endpoint, options)]),
+    );
+  }
+
+  /** The unary method at a path like `/storage.StorageNodeService/Read`. */
+  method(path: string): ThinMethod | undefined {
+    return this.#methods.get(path);
+  }
+}
+
+function methodPath({ method }: UnaryEndpoint): string {
+  return `/${method.parent.typeName}/${method.name}`;
+}
+
+export class ThinMethod {
+  readonly #endpoint: UnaryEndpoint;
+  readonly #options: ThinRoadOptions;
+
+  constructor(endpoint: UnaryEndpoint, options: ThinRoadOptions) {
+    this.#endpoint = endpoint;
+    this.#options = options;
+  }
+
+  /** Passes the gate, or throws the refusal as its caller gets it. */
+  begin(): Call {
+    return this.#options.gate.admit(this.#endpoint.method);
+  }
+
+  /**
+   * Runs an admitted call to its end. `timeoutMs` counts from now. The message's bytes may be used until the reply.
+   * `call.end` from outside, when the caller has left, ends it without a reply.
+   */
+  run(call: Call, message: Uint8Array, timeoutMs: number | undefined, reply: ThinReply): void {
+    try {
+      this.#checkSize(message);
+      if (timeoutMs !== undefined && timeoutMs <= 0) throw timedOut();
+      const { method, run } = this.#endpoint;
+      const answer = run(parse(method.input, message), call);
+      if (answer instanceof Promise) this.#runOn(call, answer, timeoutMs, reply);
+      else this.#succeed(call, answer, reply);
+    } catch (error) {
+      failCall(call, error, reply);
+    }
+  }
+
+  #runOn(
+    call: Call,
+    answer: Promise<Awaited<ReturnType<UnaryEndpoint["run"]>>>,
+    timeoutMs: number | undefined,
+    reply: ThinReply,
+  ): void {
+    const deadline =
+      timeoutMs === undefined
+        ? undefined
+        : this.#options.clock.after(timeoutMs, () => call.interrupt(timedOut()));
+    call.wait(answer).then(
+      (value) => this.#finish(call, value, deadline, reply),
+      (error) => {
+        deadline?.cancel();
+        failCall(call, error, reply);
+      },
+    );
+  }
+
+  #finish(
+    call: Call,
+    answer: Awaited<ReturnType<UnaryEndpoint["run"]>>,
+    deadline: Timer | undefined,
+    reply: ThinReply,
+  ): void {
+    deadline?.cancel();
+    try {
+      this.#succeed(call, answer, reply);
+    } catch (error) {
+      failCall(call, error, reply);
+    }
+  }
+
+  #succeed(call: Call, answer: Awaited<ReturnType<UnaryEndpoint["run"]>>, reply: ThinReply): void {
+    if (call.hasEnded) return;
+    const { output } = this.#endpoint.method;
+    const message = toBinary(output, create(output, answer));
+    call.answered();
+    call.end(undefined);
+    reply.succeed(message);
+  }
+
+  #checkSize(message: Uint8Array): void {
+    const { maxMessageBytes } = this.#options;
+    if (message.length <= maxMessageBytes) return;
+    throw messageTooLarge(message.length, maxMessageBytes);
+  }
+}
+
+/** Ends an admitted call with a failure, and answers with it unless the caller has left. */
+export function failCall(call: Call, error: unknown, reply: ThinReply): void {
+  if (call.hasEnded) return;
+  const failure = call.failure(error);
+  call.end(failure);
+  reply.fail(failure);
+}
+
+/** What both roads answer to a message over the limit. */
+export function messageTooLarge(sizeBytes: number, limitBytes: number): ConnectError {
+  return new ConnectError(
+    `message size ${sizeBytes} is larger than configured readMaxBytes ${limitBytes}`,
+    Code.ResourceExhausted,
+  );
+}
+
+/** What a call gets whose deadline has passed. */
+export function timedOut(): ConnectError {
+  return new ConnectError("the operation timed out", Code.DeadlineExceeded);
+}
+
+function parse(schema: DescMessage, message: Uint8Array) {
+  try {
+    return fromBinary(schema, message);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const failure = new ConnectError(`parse binary: ${reason}`, Code.Internal);
+    adoptConnectError(failure);
+    throw failure;
+  }
+}
