@@ -21,19 +21,21 @@ export function engineOverrides(configuration: Configuration): EngineOverrides {
     table: {
       blockSizeBytes: sstable.block_size,
       bloomFalsePositiveRate: sstable.bloom_filter_fp,
+      zstdLevel: sstable.zstd_level,
     },
     compaction: {
       l0TriggerCount: compaction.l0_trigger,
       l1TableSizeBytes: sstable.l1_size,
       l2TableSizeBytes: sstable.l2_size,
       tableSizeMultiplier: sstable.level_multiplier,
+      compression: sstable.compression,
       levelCapacityMultiplier: compaction.level_capacity_multiplier,
       workerCount: compaction.workers,
       throttleBytesPerSecond: compaction.throttle * 1_000_000,
       gcGraceMs: compaction.gc_grace,
       recordFormat: "versioned",
     },
-    cache: { maxSizeBytes: cache.max_size },
+    cache: { maxSizeBytes: cache.max_size, maxDecompressedBytes: cache.max_decompressed_size },
     reads: { maxOpenTables: sstable.max_open_tables },
     views: {
       maxAgeMs: limits.max_view_age,

@@ -87,11 +87,23 @@ export function urlPath() {
 
 /** A list of texts; one text with commas counts as a list, since the environment knows only text. */
 export function textList(what: string) {
-  return kind(`a list of ${what}`, (value) => {
-    const list = typeof value === "string" ? value.split(",").map((item) => item.trim()) : value;
-    if (!Array.isArray(list)) return undefined;
-    const items = list.filter((item): item is string => typeof item === "string" && item !== "");
-    return items.length === list.length || value === "" ? items : undefined;
+  return kind(`a list of ${what}`, parseList);
+}
+
+function parseList(value: unknown): string[] | undefined {
+  const list = typeof value === "string" ? value.split(",").map((item) => item.trim()) : value;
+  if (!Array.isArray(list)) return undefined;
+  const items = list.filter((item): item is string => typeof item === "string" && item !== "");
+  return items.length === list.length || value === "" ? items : undefined;
+}
+
+/** A list of 1 to `most` of a few words, as `oneOf` takes them. */
+export function listOf<T extends string>(words: Readonly<Record<string, T>>, most: number) {
+  return kind(`a list of 1 to ${most} of ${Object.keys(words).join(", ")}`, (value) => {
+    const items = parseList(value)?.map((item) => (Object.hasOwn(words, item) ? words[item] : undefined));
+    if (items === undefined || items.length < 1 || items.length > most) return undefined;
+    const known = items.filter((item) => item !== undefined);
+    return known.length === items.length ? known : undefined;
   });
 }
 

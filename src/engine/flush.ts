@@ -66,7 +66,7 @@ function writeTable(context: FlushContext, path: string): Promise<TableSummary> 
     kind: "flush",
     memtable: memtables.oldestFrozen!.memtable.share(),
     path,
-    options: options.table,
+    options: { ...options.table, compression: options.compaction.compression[0]! },
     createdAtMs: environment.clock.nowMs(),
   });
 }

@@ -3,8 +3,11 @@
  * Sizes are bytes, times milliseconds. `checkOptions` runs once, before anything is opened.
  */
 import { StorageError } from "../base/errors.ts";
+import { zstdLevels } from "../platform/zstd.ts";
 import { maxCacheBytes } from "./cache/budget.ts";
 import type { RecordFormat } from "./compaction/record-rules.ts";
+import { levelCount } from "./manifest/version-edit.ts";
+import { type Compression, compressions } from "./sstable/format.ts";
 
 export type SyncMode = "always" | "interval" | "never";
 export type RecoveryMode = "skip" | "point_in_time" | "strict";
@@ -33,6 +36,7 @@ export interface MemtableOptions {
   readonly maxFrozenCount: number;
 }
 
+/** How one table is written. */
 export interface TableOptions {
   /** A data block is closed when its entries reach this. */
   readonly blockSizeBytes: number;
@@ -40,6 +44,10 @@ export interface TableOptions {
   readonly restartIntervalEntries: number;
   /** Share of absent keys that the bloom filter lets through. */
   readonly bloomFalsePositiveRate: number;
+  /** Of data blocks that it makes an eighth smaller. */
+  readonly compression: Compression;
+  /** 1 is the fastest, 22 the smallest. */
+  readonly zstdLevel: number;
 }
 
 export interface CompactionOptions {
@@ -50,6 +58,8 @@ export interface CompactionOptions {
   readonly l2TableSizeBytes: number;
   /** Table size of each level below 2, as a multiple of the one above. */
   readonly tableSizeMultiplier: number;
+  /** Compression of the tables of each level; the last one given holds for all levels below. */
+  readonly compression: readonly Compression[];
   /** Bytes of each level below 1, as a multiple of the one above. */
   readonly levelCapacityMultiplier: number;
   /** Compactions that may run at the same time, each in a thread of its own. */
@@ -65,6 +75,8 @@ export interface CompactionOptions {
 export interface CacheOptions {
   /** Memory for entries that were read from tables; 0: no cache. */
   readonly maxSizeBytes: number;
+  /** Memory for blocks that look-ups have decompressed; 0: each look-up decompresses its block. */
+  readonly maxDecompressedBytes: number;
 }
 
 export interface ReadOptions {
@@ -97,7 +109,7 @@ export interface EngineOptions {
   readonly tableDirectory: string;
   readonly commitLog: CommitLogOptions;
   readonly memtable: MemtableOptions;
-  readonly table: TableOptions;
+  readonly table: Omit<TableOptions, "compression">;
   readonly compaction: CompactionOptions;
   readonly writeStall: WriteStallOptions;
   readonly cache: CacheOptions;
@@ -112,6 +124,8 @@ export const defaultTableOptions: TableOptions = {
   blockSizeBytes: 4096,
   restartIntervalEntries: 16,
   bloomFalsePositiveRate: 0.01,
+  compression: "none",
+  zstdLevel: 3,
 };
 
 const dayMs = 24 * 3_600_000;
@@ -121,6 +135,7 @@ const defaultCompactionOptions: CompactionOptions = {
   l1TableSizeBytes: 128 * mebibyte,
   l2TableSizeBytes: 256 * mebibyte,
   tableSizeMultiplier: 2,
+  compression: ["none", "none", "zstd"],
   levelCapacityMultiplier: 10,
   workerCount: 2,
   throttleBytesPerSecond: 50_000_000,
@@ -158,7 +173,7 @@ export function engineOptions(dataDirectory: string, overrides: EngineOverrides 
       longestWaitMs: 10_000,
       ...overrides.writeStall,
     },
-    cache: { maxSizeBytes: 0, ...overrides.cache },
+    cache: { maxSizeBytes: 0, maxDecompressedBytes: 16 * mebibyte, ...overrides.cache },
     reads: { maxOpenTables: 4096, ...overrides.reads },
     views: {
       maxAgeMs: 15 * 60_000,
@@ -175,7 +190,7 @@ export interface EngineOverrides {
   readonly tableDirectory?: string;
   readonly commitLog?: Partial<CommitLogOptions>;
   readonly memtable?: Partial<MemtableOptions>;
-  readonly table?: Partial<TableOptions>;
+  readonly table?: Partial<Omit<TableOptions, "compression">>;
   readonly views?: Partial<ViewLimits>;
   readonly compaction?: Partial<CompactionOptions>;
   readonly writeStall?: Partial<WriteStallOptions>;
@@ -198,6 +213,7 @@ function bounds(options: EngineOptions): [string, number, number, number][] {
     ["table.blockSizeBytes", options.table.blockSizeBytes, 64, 2 ** 24],
     ["table.restartIntervalEntries", options.table.restartIntervalEntries, 1, 1024],
     ["table.bloomFalsePositiveRate", options.table.bloomFalsePositiveRate, 0.0001, 0.5],
+    ["table.zstdLevel", options.table.zstdLevel, zstdLevels.least, zstdLevels.most],
     ["views.maxAgeMs", options.views.maxAgeMs, 1, 2 ** 40],
     ["views.maxPinnedMemtableBytes", options.views.maxPinnedMemtableBytes, 0, 2 ** 40],
     ["views.maxPinnedTableShare", options.views.maxPinnedTableShare, 0, 1],
@@ -213,6 +229,7 @@ function bounds(options: EngineOptions): [string, number, number, number][] {
     ["writeStall.l0StopCount", options.writeStall.l0StopCount, 2, 2 ** 20],
     ["writeStall.longestWaitMs", options.writeStall.longestWaitMs, 1, 2 ** 40],
     ["cache.maxSizeBytes", options.cache.maxSizeBytes, 0, maxCacheBytes],
+    ["cache.maxDecompressedBytes", options.cache.maxDecompressedBytes, 0, 2 ** 32],
     ["reads.maxOpenTables", options.reads.maxOpenTables, 1, 60_000],
   ];
 }
@@ -224,6 +241,7 @@ export function checkOptions(options: EngineOptions): void {
       throw new StorageError("INVALID_ARGUMENT", `${path} is ${value}; allowed is ${least} to ${most}`);
     }
   }
+  checkCompression(options.compaction.compression);
   const { l0SlowdownCount, l0StopCount } = options.writeStall;
   if (l0SlowdownCount >= l0StopCount) {
     throw new StorageError(
@@ -238,4 +256,14 @@ export function checkOptions(options: EngineOptions): void {
         `it must not be above memtable.maxSizeBytes (${options.memtable.maxSizeBytes})`,
     );
   }
+}
+
+function checkCompression(compression: readonly string[]): void {
+  const unknown = compression.find((name) => !Object.hasOwn(compressions, name));
+  if (compression.length >= 1 && compression.length <= levelCount && unknown === undefined) return;
+  throw new StorageError(
+    "INVALID_ARGUMENT",
+    `compaction.compression is ${compression.join(", ")}; allowed are 1 to ${levelCount} of ` +
+      Object.keys(compressions).join(" and "),
+  );
 }

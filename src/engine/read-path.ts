@@ -50,7 +50,7 @@ function findInLevels(version: Version, key: Uint8Array, keyLength: number, foun
   return false;
 }
 
-/** `found` holds the best so far: a table's look-up overwrites it only with something newer. */
+/** `found` holds the best so far, of which the next look-up may take the bytes away. */
 function findInLevel0(
   tables: readonly Table[],
   key: Uint8Array,
@@ -58,15 +58,18 @@ function findInLevel0(
   found: FoundEntry,
 ): boolean {
   let best: Table | undefined;
+  let bestSequence = -1;
+  let last: Table | undefined;
   for (let index = 0; index < tables.length; index++) {
     const table = tables[index]!;
-    if (best !== undefined && table.metadata.largestSequence <= found.sequence) break;
+    if (table.metadata.largestSequence <= bestSequence) break;
     if (!coversKey(table, key, keyLength)) continue;
-    const bestSequence = best === undefined ? -1 : found.sequence;
-    if (!table.reader.get(key, keyLength, found)) continue;
-    if (found.sequence > bestSequence) best = table;
-    else best!.reader.get(key, keyLength, found);
+    last = table;
+    if (!table.reader.get(key, keyLength, found) || found.sequence <= bestSequence) continue;
+    best = table;
+    bestSequence = found.sequence;
   }
+  if (best !== last) best?.reader.get(key, keyLength, found);
   return best !== undefined;
 }
 

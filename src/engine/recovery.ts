@@ -30,6 +30,7 @@ import { MemtableSet } from "./memtable-set.ts";
 import type { Damage } from "./observer.ts";
 import type { EngineOptions } from "./options.ts";
 import { Salvage } from "./salvage.ts";
+import { BlockCache } from "./sstable/block-cache.ts";
 import { TableReader } from "./sstable/reader.ts";
 import { removeStrayFiles } from "./stray-files.ts";
 import type { JobRunner } from "./workers/protocol.ts";
@@ -80,10 +81,11 @@ function openVersions(
   writeStop: WriteStop,
 ): Promise<VersionSet> {
   const { files, observer } = environment;
+  const corruptionFound = (error: StorageError) => observer.corruptionFound(error);
+  const blocks = new BlockCache(options.cache.maxDecompressedBytes, options.table.blockSizeBytes);
   const setOptions: VersionSetOptions = {
     directories: options,
-    openTable: (path, { sizeBytes }) =>
-      TableReader.open(files, path, sizeBytes, (error) => observer.corruptionFound(error)),
+    openTable: (path, { sizeBytes }) => TableReader.open(files, path, sizeBytes, corruptionFound, blocks),
     maxOpenCount: options.reads.maxOpenTables,
     tableChecked: (checked, total) =>
       observer.recoveryProgress("tables", Math.floor((100 * checked) / total)),

@@ -47,7 +47,7 @@ export class View {
 
   /**
    * Finds the newest entry of a key (the first `keyLength` bytes) as of `sequence`. `found.value` is valid until the
-   * next `await`. Throws ABORTED once the view has ended, CORRUPTED_DATA where the bytes on disk are damaged.
+   * next call into the engine or the next `await`. Throws ABORTED once the view has ended, CORRUPTED_DATA where the bytes on disk are damaged.
    */
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
     this.#assertOpen();

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Engine } from "../../src/engine/engine.ts";
 import { type FinishedCompaction, silentObserver } from "../../src/engine/observer.ts";
-import { engineOptions } from "../../src/engine/options.ts";
+import { defaultTableOptions, engineOptions } from "../../src/engine/options.ts";
 import { verifyDataDirectory } from "../../src/engine/verify.ts";
 import { WorkerPool } from "../../src/engine/workers/pool.ts";
 import { systemClock } from "../../src/platform/clock.ts";
@@ -91,7 +91,7 @@ test("a job that fails rejects with its error, and the thread takes the next one
     kind: "flush" as const,
     memtable: { buffer: new SharedArrayBuffer(4096) },
     path: `${folder}/missing/000001.sst`,
-    options: engine.options.table,
+    options: defaultTableOptions,
     createdAtMs: 0,
   };
   expect(await pool.run(job).catch((error: unknown) => error)).toMatchObject({ code: "ENOENT" });

@@ -241,7 +241,10 @@ export class Compactor {
   async #merge(plan: CompactionPlan): Promise<Outcome> {
     const { environment, options, versions, jobs } = this.#context;
     const { levels } = versions.state;
-    const numbers = await versions.allocateFileNumbers(mostOutputCount(plan, levels, this.#policy));
+    const inputBytes = this.#largestSizeBytes(plan);
+    const numbers = await versions.allocateFileNumbers(
+      mostOutputCount(plan, inputBytes, levels, this.#policy),
+    );
     const nowMs = environment.clock.nowMs();
     const settings = { options, policy: this.#policy, control: this.#control, nowMs };
     try {
@@ -268,6 +271,16 @@ export class Compactor {
       if (versions.failure === undefined) await this.#removeOutputs(numbers);
       throw error;
     }
+  }
+
+  /** Of the plan's inputs: where outputs are not compressed, they may be much larger than inputs that are. */
+  #largestSizeBytes(plan: CompactionPlan): number {
+    const inputs = new Set(tablesOf(plan).map(({ fileNumber }) => fileNumber));
+    if (this.#policy.compression(plan.outputLevel) !== "none") return totalSizeBytes(tablesOf(plan));
+    return this.#context.versions.current.levels
+      .flat()
+      .filter(({ metadata }) => inputs.has(metadata.fileNumber))
+      .reduce((sum, { reader }) => sum + reader.uncompressedSizeBytes, 0);
   }
 
   #replace(

@@ -10,7 +10,7 @@ import type { EntryCursor } from "../internal-key.ts";
 import { ConcatenatingCursor } from "../iterator/concatenating.ts";
 import type { BlockReader } from "../sstable/block.ts";
 import { type BlockSource, TableCursor } from "../sstable/cursor.ts";
-import { blockProblem, trailerSizeBytes } from "../sstable/format.ts";
+import { blockProblem } from "../sstable/format.ts";
 import type { TableIndex } from "../sstable/index.ts";
 import { TableFile } from "../sstable/table-file.ts";
 
@@ -89,7 +89,7 @@ class ReadAheadSource implements BlockSource {
     const to = end - this.#bufferStart;
     const problem = blockProblem(this.#buffer, from, to);
     if (problem !== undefined) throw corruption(this.path, start, problem);
-    into.open(this.#buffer, from, to - trailerSizeBytes, this.#bufferStart);
+    into.open(this.#buffer, from, to, this.#bufferStart);
   }
 
   #fill(start: number, blockEnd: number): void {

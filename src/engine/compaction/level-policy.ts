@@ -1,5 +1,5 @@
 /**
- * How large tables and levels are meant to be.
+ * How large tables and levels are meant to be, and how tables are compressed.
  *
  * Level 0 is measured by its number of tables, since a look-up may have to ask each of them. Level 1 holds four
  * tables' worth of bytes and every deeper level `levelCapacityMultiplier` times the one above; the last level
@@ -8,6 +8,7 @@
 
 import { levelCount, type TableMetadata } from "../manifest/version-edit.ts";
 import type { CompactionOptions } from "../options.ts";
+import type { Compression } from "../sstable/format.ts";
 
 export const lastLevel = levelCount - 1;
 
@@ -29,6 +30,12 @@ export class LevelPolicy {
     const { l1TableSizeBytes, l2TableSizeBytes, tableSizeMultiplier } = this.#options;
     if (level <= 1) return Math.min(l1TableSizeBytes, largestTableSizeBytes);
     return Math.min(l2TableSizeBytes * tableSizeMultiplier ** (level - 2), largestTableSizeBytes);
+  }
+
+  /** Of the tables that are written for the level. */
+  compression(level: number): Compression {
+    const { compression } = this.#options;
+    return compression[Math.min(level, compression.length - 1)]!;
   }
 
   capacityBytes(level: number): number {

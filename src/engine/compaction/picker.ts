@@ -58,7 +58,7 @@ export function planFor(
   const inputs = level === 0 ? closure(input.levels[0]!, tables) : tables;
   const outputLevel = level + 1;
   const overlapping = overlappingTables(input.levels[outputLevel]!, hullOf(inputs));
-  const kind = isMove(input, outputLevel, inputs, overlapping) ? "move" : "merge";
+  const kind = isMove(input, level, inputs, overlapping) ? "move" : "merge";
   return { kind, trigger, level, outputLevel, inputs, overlapping };
 }
 
@@ -139,16 +139,21 @@ function closure(tables: readonly TableMetadata[], first: readonly TableMetadata
   }
 }
 
-/** One table with nothing in its way goes down by its name alone, unless it would lie over too much. */
+/**
+ * One table with nothing in its way goes down by its name alone, unless it would lie over too much, or tables are
+ * compressed in another way down there: keys that come in order would never be.
+ */
 function isMove(
   { levels, policy, expired }: PickerInput,
-  outputLevel: number,
+  level: number,
   inputs: readonly TableMetadata[],
   overlapping: readonly TableMetadata[],
 ): boolean {
   const [table] = inputs;
   if (inputs.length !== 1 || table === undefined || overlapping.length > 0) return false;
   if (expired.has(table.fileNumber)) return false;
+  const outputLevel = level + 1;
+  if (policy.compression(level) !== policy.compression(outputLevel)) return false;
   const below = levels[outputLevel + 1] ?? [];
   return totalSizeBytes(overlappingTables(below, table)) <= policy.mostOverlapBytes(outputLevel);
 }

@@ -10,16 +10,17 @@ import { type LevelPolicy, totalSizeBytes } from "./level-policy.ts";
 import type { OutsideTable } from "./older-records.ts";
 import { type CompactionPlan, hullOf, overlappingTables, tablesOf } from "./plan.ts";
 
-/** Tables grow a little when blocks or filters are set smaller or finer than before: room for that. */
-const growthAllowance = 1.25;
+/** Tables grow when blocks are set smaller, filters finer or compression weaker than before: room for that. */
+const growthAllowance = 2;
 
-/** More tables than the plan's job can fill. */
+/** More tables than the plan's job can fill with `inputBytes`, as large as they may become in the output level. */
 export function mostOutputCount(
   plan: CompactionPlan,
+  inputBytes: number,
   levels: readonly (readonly TableMetadata[])[],
   policy: LevelPolicy,
 ): number {
-  const bytes = growthAllowance * totalSizeBytes(tablesOf(plan));
+  const bytes = growthAllowance * inputBytes;
   const belowBytes = totalSizeBytes(tablesBelow(plan, levels));
   const { outputLevel } = plan;
   return (
@@ -59,7 +60,7 @@ export function jobFor(
     older: runsWithOlderRecords(plan, levels),
     outputPaths: outputNumbers.map((number) => tablePath(options, number)),
     tableSizeBytes: policy.tableSizeBytes(plan.outputLevel),
-    table: options.table,
+    table: { ...options.table, compression: policy.compression(plan.outputLevel) },
     recordFormat: compaction.recordFormat,
     gcGraceMs: compaction.gcGraceMs,
     nowMs,

@@ -3,6 +3,8 @@
  *
  *     entry … entry   restart offset (uint32) …   number of restarts (uint32)   trailer
  *
+ * All before the trailer is the block's content, which closing the block may compress.
+ *
  * An entry:
  *
  *     varint  length of the prefix shared with the key before
@@ -21,25 +23,32 @@
 import type { Slice } from "../../base/bytes.ts";
 import { GrowableBytes } from "../../base/growable-bytes.ts";
 import type { EntryKind, SequenceNumber } from "../internal-key.ts";
-import { sealBlock, trailerSizeBytes } from "./format.ts";
+import { compressContent } from "./compression.ts";
+import { type Compression, sealBlock, trailerSizeBytes } from "./format.ts";
+
+export interface BlockOptions {
+  readonly restartIntervalEntries: number;
+  readonly compression: Compression;
+  readonly zstdLevel: number;
+}
 
 export class BlockBuilder {
   readonly #output: GrowableBytes;
-  readonly #restartInterval: number;
+  readonly #options: BlockOptions;
   readonly #restarts = new GrowableBytes(1024);
   #start = 0;
   #entryCount = 0;
 
-  constructor(output: GrowableBytes, restartInterval: number) {
+  constructor(output: GrowableBytes, options: BlockOptions) {
     this.#output = output;
-    this.#restartInterval = restartInterval;
+    this.#options = options;
   }
 
   get isEmpty(): boolean {
     return this.#entryCount === 0;
   }
 
-  /** Bytes that closing the block would add to the output: its restart points and trailer. */
+  /** The most that closing the block would add to the output: its restart points and trailer. */
   get closingSizeBytes(): number {
     return this.isEmpty ? 0 : this.#restarts.length + 4 + trailerSizeBytes;
   }
@@ -54,7 +63,7 @@ export class BlockBuilder {
     const output = this.#output;
     if (this.isEmpty) this.#start = output.length;
     let shared = sharedLength;
-    if (this.#entryCount % this.#restartInterval === 0) {
+    if (this.#entryCount % this.#options.restartIntervalEntries === 0) {
       this.#restarts.appendUint32(output.length - this.#start);
       shared = 0;
     }
@@ -68,13 +77,18 @@ export class BlockBuilder {
     this.#entryCount++;
   }
 
-  /** Closes the block; the next `add` begins another. */
-  finish(): void {
+  /** Closes the block and returns how many bytes compression has saved; the next `add` begins another. */
+  finish(): number {
     const output = this.#output;
+    const { compression, zstdLevel } = this.#options;
     output.appendRange(this.#restarts.bytes, 0, this.#restarts.length);
     output.appendUint32(this.#restarts.length / 4);
-    sealBlock(output, this.#start);
+    const uncompressedEnd = output.length;
+    const stored = compressContent(output, this.#start, compression, zstdLevel);
+    const savedBytes = uncompressedEnd - output.length;
+    sealBlock(output, this.#start, stored);
     this.#restarts.clear();
     this.#entryCount = 0;
+    return savedBytes;
   }
 }

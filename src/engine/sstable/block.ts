@@ -1,5 +1,6 @@
 /**
- * Reads a data block where it lies (layout: block-builder.ts), a map or a buffer.
+ * Reads a data block where it lies (layout: block-builder.ts), a map or a buffer; a compressed one in memory of its
+ * own.
  *
  * `find` and `seek` search the restart points, then walk entries without putting keys together: while `matched`
  * bytes of the target equal the key before, and that key sorts before the target,
@@ -11,18 +12,20 @@
  * Invariants:
  * 1. The caller has verified the block's checksum. Lengths are checked all the same before they are followed:
  *    nothing outside the block is ever read, and what does not fit throws CORRUPTED_DATA.
- * 2. Nothing is allocated but for a longer key than any before.
+ * 2. Nothing is allocated but for a longer key, or a longer compressed block, than any before.
  */
 import { compareRanges, copyRange, emptyBytes } from "../../base/bytes.ts";
 import { corruption, type StorageError } from "../../base/errors.ts";
 import { readUint32 } from "../../base/integers.ts";
 import { VarintReader } from "../../base/varint.ts";
 import { type EntryKind, entryKinds, isEntryKind, type SequenceNumber } from "../internal-key.ts";
-import { maxKeySizeBytes } from "./format.ts";
+import { decompressContent, uncompressedLength } from "./compression.ts";
+import { compressions, maxKeySizeBytes, trailerSizeBytes } from "./format.ts";
 
 const sharesTooMuch = "an entry shares more than the key before it has";
 
 export class BlockReader {
+  readonly file: string;
   /** The current entry's key after `next` or `seek`, in the first `keyLength` bytes; `find` leaves it alone. */
   key = new Uint8Array(1536);
   keyLength = 0;
@@ -34,12 +37,16 @@ export class BlockReader {
   sequence: SequenceNumber = 0;
   kind: EntryKind = entryKinds.value;
 
-  /** What `open` was given; positions count from its start. */
+  /** Where the block's content lies; positions count from its start. */
   bytes: Uint8Array = emptyBytes;
-  readonly #file: string;
+  /** Of the content, uncompressed. */
+  contentLength = 0;
   readonly #header = new VarintReader();
-  /** File offset of the first of `bytes`. */
+  /** Room for the content of compressed blocks. */
+  #own: Uint8Array = emptyBytes;
+  /** File offset of the first of `bytes`, or of the whole block where these are its content uncompressed. */
   #base = 0;
+  #wasCompressed = false;
   #start = 0;
   #entriesEnd = 0;
   #restartCount = 0;
@@ -49,15 +56,36 @@ export class BlockReader {
   #nextEntry = 0;
 
   constructor(file: string) {
-    this.#file = file;
+    this.file = file;
   }
 
-  /** To before the first entry of the block whose content is `bytes` from `start` to `end`. */
+  /** To before the first entry of the block that lies from `start` to `end`, where its trailer ends. */
   open(bytes: Uint8Array, start: number, end: number, baseOffset: number): void {
+    const contentEnd = end - trailerSizeBytes;
+    if (bytes[contentEnd] === compressions.none) {
+      this.#wasCompressed = false;
+      this.#openContent(bytes, start, contentEnd, baseOffset);
+      return;
+    }
+    const blockOffset = baseOffset + start;
+    const length = uncompressedLength(this.file, blockOffset, bytes, start, contentEnd);
+    if (length > this.#own.length) this.#own = new Uint8Array(length);
+    decompressContent(this.file, blockOffset, bytes, start, contentEnd, this.#own, 0);
+    this.openUncompressed(this.#own, 0, length, blockOffset);
+  }
+
+  /** The same for the block at `blockOffset` of the file whose content somebody has decompressed. */
+  openUncompressed(bytes: Uint8Array, start: number, end: number, blockOffset: number): void {
+    this.#wasCompressed = true;
+    this.#openContent(bytes, start, end, blockOffset);
+  }
+
+  #openContent(bytes: Uint8Array, start: number, end: number, baseOffset: number): void {
     this.bytes = bytes;
     this.#base = baseOffset;
     this.#start = start;
     const length = end - start;
+    this.contentLength = length;
     const restartCount = length < 4 ? 0 : readUint32(bytes, end - 4);
     this.#restartCount = restartCount;
     this.#entriesEnd = end - 4 - 4 * restartCount;
@@ -83,6 +111,11 @@ export class BlockReader {
   /** Position in `bytes` of the entry that `next` goes to. */
   get nextEntry(): number {
     return this.#nextEntry;
+  }
+
+  /** File offset of a position in `bytes`; of the block, where that was compressed. */
+  offsetOf(position: number): number {
+    return this.#wasCompressed ? this.#base : this.#base + position;
   }
 
   /** To the next entry, with its key put together; false past the last. */
@@ -187,6 +220,6 @@ export class BlockReader {
   }
 
   #corruption(position: number, message: string): StorageError {
-    return corruption(this.#file, this.#base + position, message);
+    return corruption(this.file, this.offsetOf(position), message);
   }
 }

@@ -49,6 +49,10 @@ function* describeProperties(table: TableFile): Generator<string> {
   yield `  entries            ${properties.entryCount}`;
   yield `  tombstones         ${properties.tombstoneCount}`;
   yield `  sequence numbers   ${properties.smallestSequence} to ${properties.largestSequence}`;
+  if (properties.uncompressedDataBytes !== properties.dataSizeBytes) {
+    const ratio = properties.uncompressedDataBytes / properties.dataSizeBytes;
+    yield `  uncompressed data  ${properties.uncompressedDataBytes} bytes: ${ratio.toFixed(2)} times what is stored`;
+  }
   yield `  created            ${new Date(properties.createdAtMs).toISOString()}`;
   yield `  smallest key       ${quoteUtf8(properties.smallestKey, 0, properties.smallestKey.length)}`;
   yield `  largest key        ${quoteUtf8(properties.largestKey, 0, properties.largestKey.length)}`;

@@ -49,12 +49,18 @@ export function checkEntrySize(keyLength: number, valueLength: number): void {
   }
 }
 
-/** On-disk values: never renumber. */
-export const compressions = { none: 0 } as const;
+/** How the content of a data block is stored (`compression.ts`). On-disk values: never renumber. */
+export const compressions = { none: 0, zstd: 1 } as const;
+
+export type Compression = keyof typeof compressions;
 
 /** Ends the block that begins at `start` of `output` with its trailer. */
-export function sealBlock(output: GrowableBytes, start: number): void {
-  output.appendByte(compressions.none);
+export function sealBlock(
+  output: GrowableBytes,
+  start: number,
+  compression: number = compressions.none,
+): void {
+  output.appendByte(compression);
   output.appendUint32(Bun.hash.crc32(output.bytes.subarray(start, output.length)));
 }
 
@@ -65,14 +71,21 @@ export function blockProblem(bytes: Uint8Array, start: number, end: number): str
   const actual = Bun.hash.crc32(bytes.subarray(start, end - 4));
   if (actual !== expected) return `block checksum is ${hex(actual)}, stored is ${hex(expected)}`;
   const compression = bytes[end - trailerSizeBytes]!;
-  if (compression !== compressions.none) return `compression ${compression} is not known to this program`;
+  if (compression > compressions.zstd) return `compression ${compression} is not known to this program`;
   return undefined;
 }
 
-/** The content of a block that fills `block` and stands at `offset` of `file`; throws where it is damaged. */
+/**
+ * The content of a filter, index or properties block, none of which is ever compressed. It fills `block` and stands
+ * at `offset` of `file`; throws where it is damaged.
+ */
 export function blockContent(file: string, offset: number, block: Uint8Array): Uint8Array {
   const problem = blockProblem(block, 0, block.length);
   if (problem !== undefined) throw corruption(file, offset, problem);
+  const compression = block[block.length - trailerSizeBytes]!;
+  if (compression !== compressions.none) {
+    throw corruption(file, offset, `compression ${compression}, which only data blocks have`);
+  }
   return block.subarray(0, block.length - trailerSizeBytes);
 }
 

@@ -10,6 +10,7 @@
  *     48  uint32  length of the smallest key
  *     52  uint32  length of the largest key
  *     56          smallest key, largest key
+ *         uint64  bytes of all data blocks, had none been compressed; left out where none was
  */
 import { corruption } from "../../base/errors.ts";
 import type { GrowableBytes } from "../../base/growable-bytes.ts";
@@ -23,6 +24,8 @@ export interface TableProperties {
   readonly smallestSequence: SequenceNumber;
   readonly largestSequence: SequenceNumber;
   readonly dataSizeBytes: number;
+  /** What the data blocks would take uncompressed. */
+  readonly uncompressedDataBytes: number;
   /** Unix milliseconds. */
   readonly createdAtMs: number;
   readonly smallestKey: Uint8Array;
@@ -30,25 +33,32 @@ export interface TableProperties {
 }
 
 const fixedSizeBytes = 56;
+const uncompressedSizeBytes = 8;
 
 /** Of the whole block, trailer included. */
-export function propertiesSizeBytes(smallestKeyLength: number, largestKeyLength: number): number {
-  return fixedSizeBytes + smallestKeyLength + largestKeyLength + trailerSizeBytes;
+export function propertiesSizeBytes(
+  smallestKeyLength: number,
+  largestKeyLength: number,
+  isCompressed: boolean,
+): number {
+  const optional = isCompressed ? uncompressedSizeBytes : 0;
+  return fixedSizeBytes + smallestKeyLength + largestKeyLength + optional + trailerSizeBytes;
 }
 
 export function appendProperties(output: GrowableBytes, properties: TableProperties): void {
   const start = output.length;
-  const { smallestKey, largestKey } = properties;
+  const { smallestKey, largestKey, dataSizeBytes, uncompressedDataBytes } = properties;
   output.appendUint64(properties.entryCount);
   output.appendUint64(properties.tombstoneCount);
   output.appendUint64(properties.smallestSequence);
   output.appendUint64(properties.largestSequence);
-  output.appendUint64(properties.dataSizeBytes);
+  output.appendUint64(dataSizeBytes);
   output.appendUint64(properties.createdAtMs);
   output.appendUint32(smallestKey.length);
   output.appendUint32(largestKey.length);
   output.appendRange(smallestKey, 0, smallestKey.length);
   output.appendRange(largestKey, 0, largestKey.length);
+  if (uncompressedDataBytes !== dataSizeBytes) output.appendUint64(uncompressedDataBytes);
   sealBlock(output, start);
 }
 
@@ -57,7 +67,8 @@ export function readProperties(file: string, offset: number, content: Uint8Array
   const smallestKeyLength = content.length < fixedSizeBytes ? 0 : readUint32(content, 48);
   const largestKeyLength = content.length < fixedSizeBytes ? 0 : readUint32(content, 52);
   const keysEnd = fixedSizeBytes + smallestKeyLength + largestKeyLength;
-  if (content.length !== keysEnd) {
+  const isCompressed = content.length === keysEnd + uncompressedSizeBytes;
+  if (content.length !== keysEnd && !isCompressed) {
     throw corruption(file, offset, `the properties take ${content.length} bytes instead of ${keysEnd}`);
   }
   const properties = {
@@ -66,9 +77,10 @@ export function readProperties(file: string, offset: number, content: Uint8Array
     smallestSequence: readUint64(content, 16),
     largestSequence: readUint64(content, 24),
     dataSizeBytes: readUint64(content, 32),
+    uncompressedDataBytes: readUint64(content, isCompressed ? keysEnd : 32),
     createdAtMs: readUint64(content, 40),
     smallestKey: content.slice(fixedSizeBytes, fixedSizeBytes + smallestKeyLength),
-    largestKey: content.slice(fixedSizeBytes + smallestKeyLength),
+    largestKey: content.slice(fixedSizeBytes + smallestKeyLength, keysEnd),
   };
   const unsafe = Object.values(properties).some(
     (value) => typeof value === "number" && !Number.isSafeInteger(value),

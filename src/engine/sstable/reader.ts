@@ -2,8 +2,8 @@
  * Reads a table through a map of its file: point look-ups and cursors.
  *
  * Opening verifies footer, filter, index and properties; a data block is verified before its first use, which a
- * bitmap remembers. A look-up goes filter → index → one block, all of them where they lie in the map, and
- * allocates nothing.
+ * bitmap remembers. A look-up goes filter → index → one block, all of them where they lie in the map unless the block
+ * is compressed, and allocates nothing.
  *
  * Invariants:
  * 1. The file never changes under the map: tables are written once.
@@ -16,9 +16,10 @@ import type { FileSystem, MappedFile } from "../../platform/file-system.ts";
 import type { EntryCursor, FoundEntry } from "../internal-key.ts";
 import { TableReadCounters } from "../statistics/read-statistics.ts";
 import { BlockReader } from "./block.ts";
+import { BlockCache } from "./block-cache.ts";
 import { BloomFilter } from "./bloom-filter.ts";
 import { type BlockSource, TableCursor } from "./cursor.ts";
-import { blockContent, blockProblem, readFooter, trailerSizeBytes } from "./format.ts";
+import { blockContent, blockProblem, readFooter } from "./format.ts";
 import { TableIndex } from "./index.ts";
 import { readProperties, type TableProperties } from "./properties.ts";
 
@@ -35,22 +36,28 @@ export class TableReader implements BlockSource {
   readonly #index: TableIndex;
   readonly #verifiedBlocks: Uint8Array;
   readonly #block: BlockReader;
+  readonly #blocks: BlockCache;
+  /** In `#blocks`. */
+  readonly #number: number;
+  /** Some of its data blocks are. */
+  readonly #isCompressed: boolean;
   readonly #corruptionFound: CorruptionListener;
 
   /**
    * Maps and checks a table; a size other than the expected one is corruption too. A missing file throws the
    * system's error. `corruptionFound` hears of damage found now, and of each damaged data block that somebody meets
-   * later.
+   * later. Look-ups decompress into `blocks`.
    */
   static open(
     files: FileSystem,
     path: string,
     expectedSizeBytes?: number,
     corruptionFound: CorruptionListener = () => {},
+    blocks = new BlockCache(0, 0),
   ): TableReader {
     const map = files.map(path);
     try {
-      return new TableReader(map, expectedSizeBytes ?? map.bytes.length, corruptionFound);
+      return new TableReader(map, expectedSizeBytes ?? map.bytes.length, corruptionFound, blocks);
     } catch (error) {
       map.unmap();
       if (error instanceof StorageError && error.code === "CORRUPTED_DATA") corruptionFound(error);
@@ -58,7 +65,12 @@ export class TableReader implements BlockSource {
     }
   }
 
-  private constructor(map: MappedFile, expectedSizeBytes: number, corruptionFound: CorruptionListener) {
+  private constructor(
+    map: MappedFile,
+    expectedSizeBytes: number,
+    corruptionFound: CorruptionListener,
+    blocks: BlockCache,
+  ) {
     const bytes = map.bytes;
     const path = map.path;
     if (bytes.length !== expectedSizeBytes) {
@@ -79,6 +91,9 @@ export class TableReader implements BlockSource {
     this.#verifiedBlocks = new Uint8Array(Math.ceil(this.#index.blockCount / 8));
     this.#block = new BlockReader(path);
     this.#corruptionFound = corruptionFound;
+    this.#blocks = blocks;
+    this.#number = blocks.addTable();
+    this.#isCompressed = this.properties.uncompressedDataBytes !== this.properties.dataSizeBytes;
   }
 
   /** False: the table certainly does not hold the key. */
@@ -89,14 +104,20 @@ export class TableReader implements BlockSource {
     return false;
   }
 
-  /** Looks the key up, tombstones included. `found.value` lies in the map: it holds until `close`. */
+  /**
+   * Looks the key up, tombstones included. `found.value` lies in the map or among the decompressed blocks: it holds
+   * until the next look-up, in this table or another one, or until `close`.
+   */
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
     if (!this.mayContain(key, keyLength)) return false;
     const block = this.#block;
     const blockNumber = this.#index.findBlock(key, keyLength);
     if (!this.#isVerified(blockNumber)) this.#verify(blockNumber);
     this.counters.blockReads++;
-    this.#enter(blockNumber, block);
+    const start = this.#index.blockStart(blockNumber);
+    const end = this.#index.blockEnd(blockNumber);
+    if (this.#isCompressed) this.#blocks.open(this.#number, blockNumber, this.#map.bytes, start, end, block);
+    else block.open(this.#map.bytes, start, end, 0);
     if (!block.find(key, keyLength)) {
       this.counters.bloomFalsePositives++;
       return false;
@@ -127,6 +148,12 @@ export class TableReader implements BlockSource {
     this.#map.unmap();
   }
 
+  /** What the table would measure had no block been compressed. */
+  get uncompressedSizeBytes(): number {
+    const { uncompressedDataBytes, dataSizeBytes } = this.properties;
+    return this.sizeBytes + uncompressedDataBytes - dataSizeBytes;
+  }
+
   get blockCount(): number {
     return this.#index.blockCount;
   }
@@ -146,12 +173,7 @@ export class TableReader implements BlockSource {
   openBlock(block: number, into: BlockReader): void {
     this.#verify(block);
     this.counters.scanBlockReads++;
-    this.#enter(block, into);
-  }
-
-  #enter(block: number, into: BlockReader): void {
-    const end = this.#index.blockEnd(block) - trailerSizeBytes;
-    into.open(this.#map.bytes, this.#index.blockStart(block), end, 0);
+    into.open(this.#map.bytes, this.#index.blockStart(block), this.#index.blockEnd(block), 0);
   }
 
   #isVerified(block: number): boolean {

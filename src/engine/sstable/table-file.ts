@@ -6,7 +6,7 @@ import { corruption } from "../../base/errors.ts";
 import type { File } from "../../platform/file-system.ts";
 import type { BlockReader } from "./block.ts";
 import { BloomFilter } from "./bloom-filter.ts";
-import { blockContent, footerSizeBytes, type PlacedFooter, readFooter } from "./format.ts";
+import { blockContent, blockProblem, footerSizeBytes, type PlacedFooter, readFooter } from "./format.ts";
 import { TableIndex } from "./index.ts";
 import { readProperties, type TableProperties } from "./properties.ts";
 
@@ -47,8 +47,10 @@ export class TableFile {
   /** Reads and verifies a data block, and opens it. */
   openBlock(index: TableIndex, block: number, into: BlockReader): void {
     const start = index.blockStart(block);
-    const content = this.#content(start, index.blockEnd(block));
-    into.open(content, 0, content.length, start);
+    const bytes = this.#read(start, index.blockEnd(block));
+    const problem = blockProblem(bytes, 0, bytes.length);
+    if (problem !== undefined) throw corruption(this.path, start, problem);
+    into.open(bytes, 0, bytes.length, start);
   }
 
   #content(start: number, end: number): Uint8Array {

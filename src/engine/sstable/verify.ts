@@ -11,6 +11,7 @@ import type { Finding } from "../finding.ts";
 import { entryKinds } from "../internal-key.ts";
 import { BlockReader } from "./block.ts";
 import type { BloomFilter } from "./bloom-filter.ts";
+import { trailerSizeBytes } from "./format.ts";
 import type { TableIndex } from "./index.ts";
 import type { TableProperties } from "./properties.ts";
 import { TableFile } from "./table-file.ts";
@@ -37,6 +38,7 @@ class Verification {
   #filter: BloomFilter | undefined;
   #entryCount = 0;
   #tombstoneCount = 0;
+  #uncompressedDataBytes = 0;
   #smallestSequence = Number.MAX_SAFE_INTEGER;
   #largestSequence = 0;
   #smallestKey: Uint8Array | undefined;
@@ -79,6 +81,7 @@ class Verification {
 
   #checkBlock(index: TableIndex, number: number, block: BlockReader): void {
     const offset = index.blockStart(number);
+    this.#uncompressedDataBytes += block.contentLength + trailerSizeBytes;
     let restart = 0;
     for (let position = block.nextEntry; block.next(); position = block.nextEntry) {
       if (position === 0) this.#checkBorder(index, number, block);
@@ -86,7 +89,7 @@ class Verification {
       if (isRestart && block.sharedLength === 0) restart++;
       this.#count(block);
       if (this.#filter?.mayContain(block.key, 0, block.keyLength) === false) {
-        this.#report(offset + position, "the filter does not know the entry's key");
+        this.#report(block.offsetOf(position), "the filter does not know the entry's key");
       }
     }
     if (restart < block.restartCount) {
@@ -127,6 +130,7 @@ class Verification {
       ["smallest sequence number", properties.smallestSequence, this.#smallestSequence],
       ["largest sequence number", properties.largestSequence, this.#largestSequence],
       ["size of the data blocks", properties.dataSizeBytes, table.footer.filterOffset],
+      ["size of the data blocks uncompressed", properties.uncompressedDataBytes, this.#uncompressedDataBytes],
     ];
     for (const [what, stated, actual] of facts) {
       if (stated !== actual) this.#report(offset, `${what}: the properties say ${stated}, it is ${actual}`);

@@ -6,7 +6,8 @@
  *
  * Invariants:
  * 1. Keys ascend strictly, so a table holds at most one entry for a key.
- * 2. `sizeBytes` is exactly what the file would measure if the table were finished now.
+ * 2. `sizeBytes` is at least what the file would measure if the table were finished now, and exactly that but for what
+ *    the open block may still gain by compression.
  * 3. A table is finished or worthless: its footer is written last.
  */
 import { emptyBytes, type Slice } from "../../base/bytes.ts";
@@ -51,6 +52,8 @@ export class TableWriter {
   #largestSequence: SequenceNumber = 0;
   #entryCount = 0;
   #tombstoneCount = 0;
+  /** By compression, in the closed data blocks. */
+  #savedBytes = 0;
   /** Bytes that the file has already. */
   #writtenBytes = 0;
   #finished = false;
@@ -60,11 +63,11 @@ export class TableWriter {
     this.#file = file;
     this.#options = options;
     this.#createdAtMs = createdAtMs;
-    this.#block = new BlockBuilder(this.#output, options.restartIntervalEntries);
+    this.#block = new BlockBuilder(this.#output, options);
     this.#filter = new BloomFilterBuilder(options.bloomFalsePositiveRate);
   }
 
-  /** What the file would measure if the table were finished now. */
+  /** The most that the file would measure if the table were finished now. */
   get sizeBytes(): number {
     if (this.#finished) return this.#writtenBytes;
     return (
@@ -72,7 +75,7 @@ export class TableWriter {
       this.#block.closingSizeBytes +
       this.#filter.sizeBytes +
       this.#index.sizeBytes +
-      propertiesSizeBytes(this.#smallestKey.length, this.#lastKey.length) +
+      propertiesSizeBytes(this.#smallestKey.length, this.#lastKey.length, this.#maySave) +
       footerSizeBytes
     );
   }
@@ -104,16 +107,27 @@ export class TableWriter {
     this.#finished = true;
     const output = this.#output;
     const filterOffset = this.#offset;
+    const uncompressedDataBytes = filterOffset + this.#savedBytes;
     this.#filter.appendTo(output);
     const indexOffset = this.#offset;
     this.#index.appendTo(output);
     const propertiesOffset = this.#offset;
-    appendProperties(output, { ...summary, dataSizeBytes: filterOffset, createdAtMs: this.#createdAtMs });
+    appendProperties(output, {
+      ...summary,
+      dataSizeBytes: filterOffset,
+      uncompressedDataBytes,
+      createdAtMs: this.#createdAtMs,
+    });
     appendFooter(output, { filterOffset, indexOffset, propertiesOffset });
     this.#flush();
     assert(this.#writtenBytes === summary.sizeBytes, "a table's size differs from what was announced");
     await this.#file.sync();
     return summary;
+  }
+
+  /** Whether a data block is compressed, or may be when it is closed. */
+  get #maySave(): boolean {
+    return this.#savedBytes > 0 || (!this.#block.isEmpty && this.#options.compression !== "none");
   }
 
   /** File offset of the next byte of output. */
@@ -159,7 +173,7 @@ export class TableWriter {
   }
 
   #closeBlock(): void {
-    this.#block.finish();
+    this.#savedBytes += this.#block.finish();
     this.#index.endBlock(this.#offset);
     if (this.#output.length >= chunkSizeBytes) this.#flush();
   }

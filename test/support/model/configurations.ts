@@ -61,6 +61,16 @@ export const configurations: Readonly<Record<string, Configuration>> = {
       options: tinyOptions({ commitLog: { sync: "interval", syncIntervalMs: 5 } }),
     },
   },
+  "every level compressed": {
+    workload: { ...common, keyCount: 200, hasRecords: true },
+    settings: {
+      options: tinyOptions({
+        table: { blockSizeBytes: 128, zstdLevel: 1 },
+        compaction: { ...smallTables, compression: ["zstd"] },
+        cache: { maxDecompressedBytes: 2048 },
+      }),
+    },
+  },
   "a cache": {
     workload: { ...common, keyCount: 200, hasRecords: true },
     settings: { options: tinyOptions({ compaction: smallTables, cache: { maxSizeBytes: 32_768 } }) },
@@ -107,6 +117,13 @@ export const agreeingOptions: Readonly<Record<string, Configuration["settings"]>
   "an entry a block, every key whole, bloom filters that hardly filter": {
     options: tinyOptions({
       table: { blockSizeBytes: 64, restartIntervalEntries: 1, bloomFalsePositiveRate: 0.5 },
+    }),
+  },
+  "every level compressed as small as it goes, and no block kept": {
+    options: tinyOptions({
+      table: { zstdLevel: 22 },
+      compaction: { ...smallTables, compression: ["zstd"] },
+      cache: { maxDecompressedBytes: 0 },
     }),
   },
   "a block a table, one key whole, bloom filters that miss nothing": {

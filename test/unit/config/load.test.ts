@@ -110,11 +110,13 @@ describe("precedence", () => {
       PAIRDB_SERVER_READ_TIMEOUT: "1m30s",
       PAIRDB_SERVER_ALLOWED_HOSTS: "a.example, b.example",
       PAIRDB_SERVER_NODE_ID: "007",
+      PAIRDB_SSTABLE_COMPRESSION: "zstd",
       PAIRDB_LOGGING_LEVEL: "",
     };
     const { configuration } = load({ environment });
     expect(configuration.commit_log.sync).toBe("interval");
     expect(configuration.sstable.bloom_filter_fp).toBe(0.05);
+    expect(configuration.sstable.compression).toEqual(["zstd"]);
     expect(configuration.server).toMatchObject({
       read_timeout: 90_000,
       allowed_hosts: ["a.example", "b.example"],

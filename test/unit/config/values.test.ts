@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { closest } from "../../../src/config/suggest.ts";
-import { formatDuration, parseDuration, text, textList } from "../../../src/config/values.ts";
+import { formatDuration, listOf, parseDuration, text, textList } from "../../../src/config/values.ts";
 
 describe("durations", () => {
   test.each([
@@ -45,6 +45,19 @@ describe("text", () => {
     expect(kind.parse(["a", "b"])).toEqual(["a", "b"]);
     expect(kind.parse("a, b")).toEqual(["a", "b"]);
     for (const value of ["a,,b", ["a", ""], 3, null]) expect(kind.safeParse(value).success).toBe(false);
+  });
+});
+
+describe("lists of words", () => {
+  const kind = listOf({ none: "none", zstd: "zstd" }, 3);
+
+  test("take the words alone, and not too many", () => {
+    expect(kind.parse(["none", "zstd"])).toEqual(["none", "zstd"]);
+    expect(kind.parse("none,none, zstd")).toEqual(["none", "none", "zstd"]);
+    expect(kind.parse("zstd")).toEqual(["zstd"]);
+    for (const value of ["", [], "lz4", "none,lz4", ["toString"], "none,none,none,none", 3, null]) {
+      expect(kind.safeParse(value).success).toBe(false);
+    }
   });
 });
 

@@ -21,6 +21,7 @@ const policy = new LevelPolicy(
       l2TableSizeBytes: tableBytes,
       tableSizeMultiplier: 1,
       levelCapacityMultiplier: 2,
+      compression: ["none", "none", "none", "zstd"],
     },
   }).compaction,
 );
@@ -103,6 +104,14 @@ const scripts: Record<string, [script: string, expected: string]> = {
   "a table does not move over too much of the level after": [
     "L1 1:a-z*5\nL3 2:a-m*6 3:n-z*6",
     "merge L1 1 to L2",
+  ],
+  "a table does not move to where tables are compressed in another way": [
+    "L2 1:a-b*30\nL3 2:c-d",
+    "merge L2 1 to L3",
+  ],
+  "a table moves to where tables are compressed in the same way": [
+    "L3 1:a-b*30\nL4 2:c-d",
+    "move L3 1 to L4",
   ],
   "a level past its capacity gives one table": [
     "L1 1:a-b*2 2:c-d*2 3:e-f*2\nL2 4:a-z",

@@ -3,9 +3,10 @@ import fc from "fast-check";
 import { compareBytes, Slice } from "../../../../src/base/bytes.ts";
 import { StorageError } from "../../../../src/base/errors.ts";
 import { GrowableBytes } from "../../../../src/base/growable-bytes.ts";
+import { defaultTableOptions } from "../../../../src/engine/options.ts";
 import { BlockReader } from "../../../../src/engine/sstable/block.ts";
 import { BlockBuilder } from "../../../../src/engine/sstable/block-builder.ts";
-import { trailerSizeBytes } from "../../../../src/engine/sstable/format.ts";
+import { compressions, sealBlock, trailerSizeBytes } from "../../../../src/engine/sstable/format.ts";
 import { type Entry, entry, sortedUnique, tombstone, utf8 } from "./table-support.ts";
 
 function sharedLength(a: Uint8Array, b: Uint8Array): number {
@@ -14,10 +15,14 @@ function sharedLength(a: Uint8Array, b: Uint8Array): number {
   return shared;
 }
 
+function newBuilder(output: GrowableBytes, restartIntervalEntries: number): BlockBuilder {
+  return new BlockBuilder(output, { ...defaultTableOptions, restartIntervalEntries });
+}
+
 /** A block's content, without its trailer. */
 function blockOf(entries: readonly Entry[], restartInterval: number): Uint8Array {
   const output = new GrowableBytes(16);
-  const builder = new BlockBuilder(output, restartInterval);
+  const builder = newBuilder(output, restartInterval);
   let before: Uint8Array = new Uint8Array(0);
   for (const { key, sequence, kind, value } of entries) {
     builder.add(new Slice(key), sharedLength(before, key), sequence, kind, new Slice(value));
@@ -27,12 +32,13 @@ function blockOf(entries: readonly Entry[], restartInterval: number): Uint8Array
   return output.bytes.slice(0, output.length - trailerSizeBytes);
 }
 
-/** Opened amid other bytes, as in a map. */
+/** Opened amid other bytes, as in a map; with a trailer of which only the compression counts here. */
 function opened(content: Uint8Array, start = 7): BlockReader {
   const around = new Uint8Array(content.length + start + 9).fill(0xee);
   around.set(content, start);
+  around[start + content.length] = compressions.none;
   const block = new BlockReader("000001.sst");
-  block.open(around, start, start + content.length, 1000);
+  block.open(around, start, start + content.length + trailerSizeBytes, 1000);
   return block;
 }
 
@@ -49,6 +55,19 @@ function rest(block: BlockReader): Entry[] {
   const entries: Entry[] = [];
   while (block.next()) entries.push(current(block));
   return entries;
+}
+
+/** The same block compressed, at file offset 1007. */
+function openedCompressed(content: Uint8Array): BlockReader {
+  const output = new GrowableBytes(16);
+  output.appendRange(new Uint8Array(7), 0, 7);
+  output.appendUint32(content.length);
+  const frame = Bun.zstdCompressSync(content);
+  output.appendRange(frame, 0, frame.length);
+  sealBlock(output, 7, compressions.zstd);
+  const block = new BlockReader("000001.sst");
+  block.open(output.bytes, 7, output.length, 1000);
+  return block;
 }
 
 /** Few letters, so that keys share prefixes and are prefixes of each other. */
@@ -68,7 +87,9 @@ describe("a block against a sorted list", () => {
   test("next goes through all entries", () => {
     fc.assert(
       fc.property(anyEntries, restartInterval, (entries, interval) => {
-        expect(rest(opened(blockOf(entries, interval)))).toEqual(entries);
+        const content = blockOf(entries, interval);
+        expect(rest(opened(content))).toEqual(entries);
+        expect(rest(openedCompressed(content))).toEqual(entries);
       }),
     );
   });
@@ -91,9 +112,35 @@ describe("a block against a sorted list", () => {
   });
 });
 
+test("a reader goes from compressed blocks to others and back", () => {
+  const entries = [entry("aa", "x".repeat(300)), entry("b", "two")];
+  const few = blockOf([entry("c", "d")], 2);
+  const output = new GrowableBytes(16);
+  const builder = new BlockBuilder(output, { ...defaultTableOptions, compression: "zstd" });
+  let before: Uint8Array = new Uint8Array(0);
+  for (const { key, sequence, kind, value } of entries) {
+    builder.add(new Slice(key), sharedLength(before, key), sequence, kind, new Slice(value));
+    before = key;
+  }
+  const uncompressedSize = output.length + builder.closingSizeBytes;
+  expect(builder.finish()).toBe(uncompressedSize - output.length);
+  const end = output.length;
+  output.appendRange(few, 0, few.length);
+  sealBlock(output, end);
+  const block = new BlockReader("000001.sst");
+  for (let round = 0; round < 2; round++) {
+    block.open(output.bytes, 0, end, 0);
+    expect(block.contentLength).toBe(uncompressedSize - trailerSizeBytes);
+    expect(rest(block)).toEqual(entries);
+    block.open(output.bytes, end, output.length, 0);
+    expect(block.offsetOf(end)).toBe(end);
+    expect(rest(block)).toEqual([entry("c", "d")]);
+  }
+});
+
 test("the builder says what closing will add", () => {
   const output = new GrowableBytes(16);
-  const builder = new BlockBuilder(output, 2);
+  const builder = newBuilder(output, 2);
   expect([builder.isEmpty, builder.closingSizeBytes, builder.entriesSizeBytes]).toEqual([true, 0, 0]);
   for (const letter of "abc") builder.add(new Slice(utf8(letter)), 0, 1, 1, new Slice(utf8("v")));
   expect(builder.entriesSizeBytes).toBe(output.length);
@@ -160,6 +207,12 @@ describe("refuses, with the offset in the file", () => {
   const find = (content: Uint8Array) => () => opened(content).find(utf8("z"), 1);
   const walk = (content: Uint8Array) => () => rest(opened(content));
   const a = [0, 1, 0, 1, 1, 97];
+
+  test("which is the block's, where that was compressed", () => {
+    const block = openedCompressed(withRestart(...a, 1, 1, 9, 1, 1, 98));
+    expect(() => rest(block)).toThrow(refusal(0, "malformed"));
+    expect(() => openedCompressed(Uint8Array.from([1, 0]))).toThrow(refusal(0, "restart points"));
+  });
 
   test("a first entry that shares", () => {
     const content = withRestart(1, 1, 0, 1, 1, 97);

@@ -1,6 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { describeTable } from "../../../../src/engine/sstable/describe.ts";
-import { contentOf, entry, filesOf, tableOf, tablePath, tombstone } from "./table-support.ts";
+import {
+  contentOf,
+  entry,
+  filesOf,
+  numberedEntries,
+  tableOf,
+  tablePath,
+  tombstone,
+} from "./table-support.ts";
 
 const entries = [
   entry("t:apple", "red", 7),
@@ -42,6 +50,15 @@ describe("describeTable", () => {
       '  "t:line\\nbreak"  #9  tombstone, 0 bytes',
       "  0xff01  #300  value, 4 bytes",
     ]);
+  });
+
+  test("says what compression has saved", async () => {
+    const { files, table } = await tableOf(numberedEntries(200), { compression: "zstd" });
+    const { uncompressedDataBytes, dataSizeBytes } = table.properties;
+    const ratio = (uncompressedDataBytes / dataSizeBytes).toFixed(2);
+    expect([...describeTable(files, tablePath)]).toContain(
+      `  uncompressed data  ${uncompressedDataBytes} bytes: ${ratio} times what is stored`,
+    );
   });
 
   test("shows what comes before the damage", async () => {

@@ -5,9 +5,11 @@ import {
   appendFooter,
   blockContent,
   blockProblem,
+  compressions,
   type Footer,
   footerSizeBytes,
   readFooter,
+  sealBlock,
 } from "../../../../src/engine/sstable/format.ts";
 import { appendProperties, readProperties } from "../../../../src/engine/sstable/properties.ts";
 import { sealed, utf8 } from "./table-support.ts";
@@ -41,9 +43,18 @@ describe("a block's trailer", () => {
 
   test("refuses a compression of a later program", () => {
     const block = sealed(utf8("content"));
-    block[block.length - 5] = 1;
+    block[block.length - 5] = 2;
     writeUint32(block, block.length - 4, Bun.hash.crc32(block.subarray(0, block.length - 4)));
-    expect(() => blockContent(file, 5, block)).toThrow(corrupted(5, "compression 1"));
+    expect(() => blockContent(file, 5, block)).toThrow(corrupted(5, "compression 2"));
+  });
+
+  test("takes a compressed block, but not for a filter, an index or properties", () => {
+    const output = new GrowableBytes(16);
+    output.appendRange(utf8("content"), 0, 7);
+    sealBlock(output, 0, compressions.zstd);
+    const block = output.bytes.slice(0, output.length);
+    expect(blockProblem(block, 0, block.length)).toBeUndefined();
+    expect(() => blockContent(file, 5, block)).toThrow(corrupted(5, "which only data blocks have"));
   });
 });
 
@@ -113,18 +124,25 @@ describe("properties", () => {
     smallestSequence: 7,
     largestSequence: Number.MAX_SAFE_INTEGER,
     dataSizeBytes: 2 ** 32 - 1,
+    uncompressedDataBytes: 2 ** 32 - 1,
     createdAtMs: 1_700_000_000_000,
     smallestKey: utf8("a"),
     largestKey: utf8("zebra"),
   };
-  const content = () => {
+  const content = (uncompressedDataBytes = properties.uncompressedDataBytes) => {
     const output = new GrowableBytes(16);
-    appendProperties(output, properties);
+    appendProperties(output, { ...properties, uncompressedDataBytes });
     return blockContent(file, 9, output.bytes.slice(0, output.length)).slice();
   };
 
   test("are read back", () => {
     expect(readProperties(file, 9, content())).toEqual(properties);
+  });
+
+  test("take eight bytes more where blocks are compressed", () => {
+    const compressed = content(2 ** 40);
+    expect(compressed.length).toBe(content().length + 8);
+    expect(readProperties(file, 9, compressed)).toEqual({ ...properties, uncompressedDataBytes: 2 ** 40 });
   });
 
   test("are refused where lengths do not fit or a number is too large", () => {

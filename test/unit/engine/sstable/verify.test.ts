@@ -45,6 +45,8 @@ test("nothing is wrong with whole tables of many shapes", async () => {
   for (const count of [1, 2, 100, 5000]) {
     const { files } = await tableOf(numberedEntries(count), { blockSizeBytes: 300 });
     expect(verifyTable(files, tablePath)).toEqual([]);
+    const compressed = await tableOf(numberedEntries(count), { blockSizeBytes: 300, compression: "zstd" });
+    expect(verifyTable(compressed.files, tablePath)).toEqual([]);
   }
 });
 
@@ -62,6 +64,7 @@ describe("what a right checksum hides", () => {
       "smallest sequence number: the properties say 4, it is 5",
       "largest sequence number: the properties say 9, it is 8",
       `size of the data blocks: the properties say 1, it is ${footer.filterOffset}`,
+      `size of the data blocks uncompressed: the properties say 1, it is ${footer.filterOffset}`,
       "smallest key: the properties name another one",
       "largest key: the properties name another one",
     ]);

@@ -9,6 +9,7 @@ import { keepNone } from "../../../../src/platform/crash.ts";
 import { FaultFileSystem } from "../../../../src/platform/fault.ts";
 import type { File } from "../../../../src/platform/file-system.ts";
 import { MemoryFileSystem } from "../../../../src/platform/memory.ts";
+import { seededRandom } from "../../../../src/platform/random.ts";
 import {
   allEntries,
   contentOf,
@@ -56,6 +57,46 @@ test("the size is known exactly at any moment", async () => {
     expect((await writer.finish()).sizeBytes).toBe(announced);
     expect(writer.sizeBytes).toBe(announced);
   }
+});
+
+describe("with compression", () => {
+  const entries = numberedEntries(200, (i) => "x".repeat(i % 50));
+
+  test("a table is smaller, and says by how much", async () => {
+    const plain = await tableOf(entries, { blockSizeBytes: 256 });
+    const { summary, table } = await tableOf(entries, { blockSizeBytes: 256, compression: "zstd" });
+    expect(allEntries(table)).toEqual(entries);
+    const { dataSizeBytes, uncompressedDataBytes } = table.properties;
+    expect(uncompressedDataBytes).toBe(plain.table.properties.dataSizeBytes);
+    expect(dataSizeBytes).toBeLessThan(0.75 * uncompressedDataBytes);
+    expect(plain.summary.sizeBytes - summary.sizeBytes).toBe(uncompressedDataBytes - dataSizeBytes - 8);
+  });
+
+  test("a table of blocks that do not shrink by an eighth is the same as without", async () => {
+    const random = seededRandom(1);
+    const noise = entries.map(({ key }, i) =>
+      entry(
+        key,
+        new Uint8Array(100).map(() => random.uint32()),
+        i,
+      ),
+    );
+    const plain = await tableOf(noise, { blockSizeBytes: 256 });
+    const { files } = await tableOf(noise, { blockSizeBytes: 256, compression: "zstd" });
+    expect(contentOf(files)).toEqual(contentOf(plain.files));
+  });
+
+  test("the size is never announced too small, and exactly but for the open block", async () => {
+    for (let count = 1; count <= 40; count++) {
+      const { writer, add } = newWriter({ blockSizeBytes: 256, compression: "zstd" });
+      for (const { key, value } of entries.slice(0, count)) add(key, value);
+      const announced = writer.sizeBytes;
+      const { sizeBytes } = await writer.finish();
+      expect(sizeBytes).toBeLessThanOrEqual(announced);
+      expect(announced - sizeBytes).toBeLessThan(400);
+      expect(writer.sizeBytes).toBe(sizeBytes);
+    }
+  });
 });
 
 describe("blocks", () => {
