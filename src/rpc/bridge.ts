@@ -5,6 +5,7 @@
  * Every call passes the gate before its body is read. Connect aborts a call's signal exactly once, when its last
  * byte is handed over, when it failed, or when its deadline passed or its caller left; there the call ends.
  */
+import type { Registry } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -18,7 +19,7 @@ import type { UniversalServerRequest, UniversalServerResponse } from "@connectrp
 import { compressionGzip } from "@connectrpc/connect-node";
 import type { Clock } from "../platform/clock.ts";
 import type { Call } from "./call.ts";
-import type { Endpoint, StreamEndpoint, UnaryEndpoint } from "./endpoint.ts";
+import type { Answer, Endpoint, ExchangeEndpoint, UnaryEndpoint } from "./endpoint.ts";
 import type { Gate } from "./gate.ts";
 import { withReadTimeout } from "./read-timeout.ts";
 import { createFallback } from "./unknown-method.ts";
@@ -34,6 +35,8 @@ export interface BridgeOptions {
   /** From a request's first byte to its last. */
   readonly readTimeoutMs: number;
   readonly compressReplies: boolean;
+  /** Types that JSON can show where one stands inside an Any. */
+  readonly registry: Registry;
 }
 
 /** Replies shorter than this are not worth the processor time. */
@@ -46,6 +49,7 @@ export function createBridge(endpoints: readonly Endpoint[], options: BridgeOpti
     acceptCompression: [compressionGzip],
     compressMinBytes: options.compressReplies ? compressMinBytes : Number.MAX_SAFE_INTEGER,
     readMaxBytes: options.maxMessageBytes,
+    jsonOptions: { registry: options.registry },
     requestGate: (context) => enter(options.gate, context),
   };
   const router = createConnectRouter(routerOptions);
@@ -61,7 +65,12 @@ export function createBridge(endpoints: readonly Endpoint[], options: BridgeOpti
 
 /** Lets a request in before its body is read, or throws the refusal. */
 function enter(gate: Gate, context: HandlerContext): void {
-  const call = gate.admit(context.method);
+  const { requestHeader } = context;
+  const call = gate.admit(context.method, {
+    header: (name) => requestHeader.get(name),
+    headers: () => requestHeader,
+    timeoutMs: context.timeoutMs(),
+  });
   context.values.set(callKey, call);
   const { signal } = context;
   if (signal.aborted) call.end(signal.reason);
@@ -70,7 +79,10 @@ function enter(gate: Gate, context: HandlerContext): void {
 
 function register(router: ConnectRouter, endpoint: Endpoint): void {
   if (endpoint.kind === "unary") router.rpc(endpoint.method, unaryHandler(endpoint));
-  else router.rpc(endpoint.method, streamHandler(endpoint));
+  else if (endpoint.kind === "stream") router.rpc(endpoint.method, streamHandler(endpoint));
+  else if (endpoint.method.methodKind === "bidi_streaming") {
+    router.rpc(endpoint.method, streamHandler(endpoint));
+  } else router.rpc(endpoint.method, clientStreamHandler(endpoint));
 }
 
 function unaryHandler({ run }: UnaryEndpoint) {
@@ -82,20 +94,49 @@ function unaryHandler({ run }: UnaryEndpoint) {
       return response;
     } catch (error) {
       throw call.failure(error);
+    } finally {
+      tellHeaders(call, context);
+      tellTrailers(call, context);
     }
   };
 }
 
-function streamHandler({ run }: StreamEndpoint) {
-  return async function* (request: Parameters<typeof run>[0], context: HandlerContext) {
+/** Of whatever gives many answers; `request` is one message, or the iterable of them. */
+function streamHandler<I>({ run }: { run(request: I, call: Call): AsyncGenerator<Answer, void, void> }) {
+  return async function* (request: I, context: HandlerContext) {
     const call = callOf(context);
     try {
-      yield* call.each(run(request, call));
+      for await (const answer of call.each(run(request, call))) {
+        tellHeaders(call, context);
+        yield answer;
+      }
       call.answered();
     } catch (error) {
       throw call.failure(error);
+    } finally {
+      tellHeaders(call, context);
+      tellTrailers(call, context);
     }
   };
+}
+
+function clientStreamHandler({ run }: ExchangeEndpoint) {
+  const answers = streamHandler({ run });
+  return async (requests: Parameters<typeof run>[0], context: HandlerContext) => {
+    const [answer] = await Array.fromAsync(answers(requests, context));
+    if (answer === undefined) throw new ConnectError("the call had no answer", Code.Internal);
+    return answer;
+  };
+}
+
+function tellHeaders(call: Call, context: HandlerContext): void {
+  if (!call.hasResponseMetadata) return;
+  for (const [name, value] of call.responseHeaders) context.responseHeader.set(name, value);
+}
+
+function tellTrailers(call: Call, context: HandlerContext): void {
+  if (!call.hasResponseMetadata) return;
+  for (const [name, value] of call.responseTrailers) context.responseTrailer.set(name, value);
 }
 
 /** Without a call nothing runs. */

@@ -9,19 +9,30 @@
  * 2. Nothing waits in an ended call, and the source of its stream is released.
  */
 import { Code, ConnectError } from "@connectrpc/connect";
-import { adoptConnectError, isWithheld, statusName, storageCodeOf, toConnectError } from "./errors.ts";
+import { isWithheld, statusName, storageCodeOf, toConnectError } from "./errors.ts";
 import type { RpcObserver, StatusName } from "./observer.ts";
 
 /** What the gate gives to each call; owned by the gate. */
 export interface CallEnvironment {
   readonly observer: RpcObserver;
+  adoptError(error: ConnectError): void;
   monotonicMs(): number;
   newRequestId(): string;
   /** The call has ended and is out of the way. */
   left(call: Call): void;
 }
 
+/** What a road knows of a request when it asks for admission. */
+export interface CallRequest {
+  /** The value of a header, in lower case; several of one name are joined by ", ". */
+  header(name: string): string | null;
+  headers(): Headers;
+  /** How long the caller waits, counted from the admission. */
+  readonly timeoutMs: number | undefined;
+}
+
 export class Call {
+  readonly request: CallRequest;
   /** The method's name without its service. */
   readonly method: string;
   readonly isStream: boolean;
@@ -32,11 +43,15 @@ export class Call {
   #requestId: string | undefined;
   #isAnswered = false;
   #hasEnded = false;
+  #failure: ConnectError | undefined;
   #interruption: ConnectError | undefined;
   #stopWaiting: ((reason: ConnectError) => void) | undefined;
   #releaseSource: (() => void) | undefined;
+  #responseHeaders: Headers | undefined;
+  #responseTrailers: Headers | undefined;
 
-  constructor(method: string, isStream: boolean, environment: CallEnvironment) {
+  constructor(method: string, isStream: boolean, request: CallRequest, environment: CallEnvironment) {
+    this.request = request;
     this.method = method;
     this.isStream = isStream;
     this.#environment = environment;
@@ -47,6 +62,23 @@ export class Call {
   get requestId(): string {
     this.#requestId ??= this.#environment.newRequestId();
     return this.#requestId;
+  }
+
+  /** Headers to send besides the protocol's own; of a stream, as they are at its first item. */
+  get responseHeaders(): Headers {
+    this.#responseHeaders ??= new Headers();
+    return this.#responseHeaders;
+  }
+
+  /** What to send besides after the last byte. */
+  get responseTrailers(): Headers {
+    this.#responseTrailers ??= new Headers();
+    return this.#responseTrailers;
+  }
+
+  /** Whether the implementation has asked for either; most have not, and roads then make neither. */
+  get hasResponseMetadata(): boolean {
+    return this.#responseHeaders !== undefined || this.#responseTrailers !== undefined;
   }
 
   /** Whether `end` was called: nobody waits for an answer any more. */
@@ -82,12 +114,13 @@ export class Call {
     this.#isAnswered = true;
   }
 
-  /** The failure as its caller gets it; what the caller may not see is reported. */
+  /** The implementation's failure as its caller gets it; what the caller may not see is reported. */
   failure(error: unknown): ConnectError {
     if (isWithheld(error)) {
       this.#environment.observer.callFailed(this.method, this.requestId, error, storageCodeOf(error));
     }
-    return toConnectError(error, this.requestId);
+    this.#failure = toConnectError(error, this.requestId);
+    return this.#failure;
   }
 
   /** Ends every wait in the call, now and later. */
@@ -114,7 +147,7 @@ export class Call {
 
   #statusAt(reason: unknown): StatusName {
     if (!(reason instanceof ConnectError)) return this.#isAnswered ? "OK" : "CANCELLED";
-    adoptConnectError(reason);
+    if (reason !== this.#failure) this.#environment.adoptError(reason);
     return statusName(reason.code);
   }
 }

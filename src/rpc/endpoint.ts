@@ -1,12 +1,17 @@
 /** A method together with its implementation: what every road runs, whatever the protocol. */
 import type {
   DescMessage,
+  DescMethodBiDiStreaming,
+  DescMethodClientStreaming,
   DescMethodServerStreaming,
   DescMethodUnary,
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
 import type { Call } from "./call.ts";
+
+/** Fields of an answer's message. */
+export type Answer = MessageInitShape<DescMessage>;
 
 export type UnaryRun<I extends DescMessage, O extends DescMessage> = (
   request: MessageShape<I>,
@@ -30,7 +35,20 @@ export interface StreamEndpoint<I extends DescMessage = DescMessage, O extends D
   readonly run: StreamRun<I, O>;
 }
 
-export type Endpoint = UnaryEndpoint | StreamEndpoint;
+/** Requests come as a stream; each answer may be given before the next request. */
+export type ExchangeRun<I extends DescMessage, O extends DescMessage> = (
+  requests: AsyncIterable<MessageShape<I>>,
+  call: Call,
+) => AsyncGenerator<MessageInitShape<O>, void, void>;
+
+export interface ExchangeEndpoint<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage> {
+  readonly kind: "exchange";
+  readonly method: DescMethodBiDiStreaming<I, O> | DescMethodClientStreaming<I, O>;
+  /** Of a client stream: gives exactly one answer. */
+  readonly run: ExchangeRun<I, O>;
+}
+
+export type Endpoint = UnaryEndpoint | StreamEndpoint | ExchangeEndpoint;
 
 export function unary<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
@@ -44,4 +62,11 @@ export function serverStream<I extends DescMessage, O extends DescMessage>(
   run: StreamRun<I, O>,
 ): StreamEndpoint<I, O> {
   return { kind: "stream", method, run };
+}
+
+export function exchange<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodBiDiStreaming<I, O> | DescMethodClientStreaming<I, O>,
+  run: ExchangeRun<I, O>,
+): ExchangeEndpoint<I, O> {
+  return { kind: "exchange", method, run };
 }

@@ -1,7 +1,7 @@
 /**
  * The frame around each message of gRPC and gRPC-Web: { uint8 flags, uint32 length, big-endian, message }.
  *
- * A unary request is exactly one such frame. What is not, is refused with the status that gRPC's own servers give it.
+ * A unary request is exactly one such frame. What is not, is refused as Connect refuses it, so that both roads agree.
  */
 import { Code, ConnectError } from "@connectrpc/connect";
 import { messageTooLarge } from "./thin.ts";
@@ -23,7 +23,8 @@ export function unaryMessage(
   maxMessageBytes: number,
 ): Uint8Array {
   const bodyBytes = end - start;
-  if (bodyBytes === 0) throw framingError("protocol error: missing input message for unary method");
+  if (bodyBytes === 0)
+    throw new ConnectError("protocol error: missing input message for unary method", Code.Unimplemented);
   if (bodyBytes < envelopePrefixBytes) throw incomplete();
   const flags = bytes[start]!;
   const messageBytes = readLength(bytes, start + 1);
@@ -31,11 +32,14 @@ export function unaryMessage(
   const restBytes = bodyBytes - envelopePrefixBytes;
   if (restBytes < messageBytes) throw incomplete();
   if ((flags & compressedFlag) !== 0) {
-    throw framingError("received compressed envelope, but do not know how to decompress");
+    throw new ConnectError("received compressed envelope, but do not know how to decompress", Code.Internal);
   }
-  if ((flags & endFlag) !== 0) throw framingError("unexpected end flag");
+  if ((flags & endFlag) !== 0) throw new ConnectError("unexpected end flag", Code.InvalidArgument);
   if (restBytes > messageBytes) {
-    throw framingError("protocol error: received extra input message for unary method");
+    throw new ConnectError(
+      "protocol error: received extra input message for unary method",
+      Code.Unimplemented,
+    );
   }
   return bytes.subarray(start + envelopePrefixBytes, end);
 }
@@ -68,9 +72,5 @@ function readLength(bytes: Uint8Array, start: number): number {
 }
 
 function incomplete(): ConnectError {
-  return framingError("protocol error: incomplete envelope");
-}
-
-function framingError(message: string): ConnectError {
-  return new ConnectError(message, Code.Internal);
+  return new ConnectError("protocol error: incomplete envelope", Code.InvalidArgument);
 }

@@ -5,10 +5,14 @@
  * (files, offsets, causes) stays in its log: a client gets a text that names no path, and the id of its call, by
  * which the log line is found. Deadlines and cancellations are gRPC's own and carry no detail.
  */
+import { createRegistry } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { StorageError, type StorageErrorCode, storageErrorCodes } from "../base/errors.ts";
 import { type ErrorCode, ErrorDetailsSchema } from "../gen/storage/storage_node_pb.ts";
 import type { StatusName } from "./observer.ts";
+
+/** The types of details, so that errors in JSON show what they hold. */
+export const errorRegistry = createRegistry(ErrorDetailsSchema);
 
 interface Translation {
   readonly status: Code;

@@ -11,14 +11,16 @@ import type { ConnectError } from "@connectrpc/connect";
 import { StorageError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
-import { Call, type CallEnvironment } from "./call.ts";
-import { toConnectError } from "./errors.ts";
+import { Call, type CallEnvironment, type CallRequest } from "./call.ts";
+import { adoptConnectError, toConnectError } from "./errors.ts";
 import type { RpcObserver } from "./observer.ts";
 
 export interface GateOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: RpcObserver;
+  /** Makes what a protocol's own code raised an error of the service; in place. The node's own way by default. */
+  readonly adoptError?: (error: ConnectError) => void;
 }
 
 interface Waiter {
@@ -38,6 +40,7 @@ export class Gate {
     this.observer = options.observer;
     this.#environment = {
       observer: options.observer,
+      adoptError: options.adoptError ?? adoptConnectError,
       monotonicMs: () => options.clock.monotonicMs(),
       newRequestId: () => hex32(options.random) + hex32(options.random),
       left: (call) => this.#leave(call),
@@ -55,12 +58,12 @@ export class Gate {
   }
 
   /** Throws the refusal as its caller gets it. */
-  admit(method: DescMethod): Call {
+  admit(method: DescMethod, request: CallRequest): Call {
     if (this.#refusal !== undefined) {
       this.observer.requestRejected("not_serving");
       throw toConnectError(this.#refusal, "");
     }
-    const call = new Call(method.name, method.methodKind !== "unary", this.#environment);
+    const call = new Call(method.name, method.methodKind !== "unary", request, this.#environment);
     this.#inFlight.add(call);
     if (!call.isStream) this.#unaryCount++;
     return call;

@@ -2,11 +2,13 @@
  * The thin road over fetch's Request and Response: unary calls by Connect and gRPC-Web with protobuf, uncompressed and
  * of a length that was announced. Everything else takes the bridge, which answers the same.
  */
+import type { Registry } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import {
   codeToHttpStatus,
   errorToJsonBytes,
   parseTimeout as parseConnectTimeout,
+  trailerMux,
 } from "@connectrpc/connect/protocol-connect";
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
 import { setTrailerStatus, trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
@@ -14,7 +16,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Call } from "./call.ts";
 import { envelope, envelopePrefixBytes, unaryMessage } from "./envelope.ts";
 import { bodyTooSlow } from "./read-timeout.ts";
-import { failCall, type ThinMethod, type ThinRoad, timedOut } from "./thin.ts";
+import { refuseCall, type ThinMethod, type ThinReply, type ThinRoad, timedOut } from "./thin.ts";
 
 export interface ThinFetchOptions {
   readonly road: ThinRoad;
@@ -24,6 +26,8 @@ export interface ThinFetchOptions {
   readonly readTimeoutMs: number;
   /** Then the bridge answers those who accept compression. */
   readonly compressReplies: boolean;
+  /** Types that JSON can show where one stands inside an Any. */
+  readonly registry: Registry;
 }
 
 /** How one of the two protocols carries a unary call. */
@@ -33,13 +37,9 @@ interface UnaryProtocol {
   readonly parseTimeout: typeof parseGrpcTimeout;
   readonly prefixBytes: number;
   message(body: Uint8Array, maxMessageBytes: number): Uint8Array;
-  success(message: Uint8Array): Response;
-  failure(error: ConnectError): Response;
+  success(message: Uint8Array, call: Call): Response;
+  failure(error: ConnectError, call: Call | undefined, registry: Registry): Response;
 }
-
-const connectHeaders = { "content-type": "application/proto" };
-const connectErrorHeaders = { "content-type": "application/json" };
-const grpcWebHeaders = { "content-type": "application/grpc-web+proto" };
 
 const connect: UnaryProtocol = {
   encodingHeader: "content-encoding",
@@ -47,15 +47,24 @@ const connect: UnaryProtocol = {
   parseTimeout: parseConnectTimeout,
   prefixBytes: 0,
   message: (body) => body,
-  success: (message) => new Response(message as Uint8Array<ArrayBuffer>, { headers: connectHeaders }),
-  failure: (error) =>
-    new Response(errorToJsonBytes(error, undefined) as Uint8Array<ArrayBuffer>, {
+  success: (message, call) =>
+    new Response(message as Uint8Array<ArrayBuffer>, { headers: connectHeaders("application/proto", call) }),
+  failure: (error, call, registry) =>
+    new Response(errorToJsonBytes(error, { registry }) as Uint8Array<ArrayBuffer>, {
       status: codeToHttpStatus(error.code),
-      headers: connectErrorHeaders,
+      headers: connectHeaders("application/json", call),
     }),
 };
 
-const grpcWebSuccess = envelope(trailerFlag, trailerSerialize(setTrailerStatus(new Headers(), undefined)));
+/** Connect sends a unary call's trailers as headers of another name. */
+function connectHeaders(contentType: string, call: Call | undefined): Headers | Record<string, string> {
+  if (call === undefined || !call.hasResponseMetadata) return { "content-type": contentType };
+  const headers = trailerMux(call.responseHeaders, call.responseTrailers);
+  headers.set("content-type", contentType);
+  return headers;
+}
+
+const grpcWebContentType = "application/grpc-web+proto";
 
 const grpcWeb: UnaryProtocol = {
   encodingHeader: "grpc-encoding",
@@ -63,13 +72,31 @@ const grpcWeb: UnaryProtocol = {
   parseTimeout: parseGrpcTimeout,
   prefixBytes: envelopePrefixBytes,
   message: (body, maxMessageBytes) => unaryMessage(body, 0, body.length, maxMessageBytes),
-  success: (message) =>
-    new Response(Buffer.concat([envelope(0, message), grpcWebSuccess]), { headers: grpcWebHeaders }),
-  failure: (error) =>
-    new Response(envelope(trailerFlag, trailerSerialize(setTrailerStatus(new Headers(), error))), {
-      headers: grpcWebHeaders,
+  success: (message, call) =>
+    new Response(Buffer.concat([envelope(0, message), grpcWebTrailers(undefined, call)]), {
+      headers: grpcWebHeaders(call),
     }),
+  failure: (error, call) => new Response(grpcWebTrailers(error, call), { headers: grpcWebHeaders(call) }),
 };
+
+function grpcWebHeaders(call: Call | undefined): Headers | Record<string, string> {
+  if (call === undefined || !call.hasResponseMetadata) return { "content-type": grpcWebContentType };
+  const headers = new Headers(call.responseHeaders);
+  headers.set("content-type", grpcWebContentType);
+  return headers;
+}
+
+const plainSuccess = trailersEnvelope(setTrailerStatus(new Headers(), undefined));
+
+function grpcWebTrailers(error: ConnectError | undefined, call: Call | undefined): Uint8Array<ArrayBuffer> {
+  const hasMetadata = call?.hasResponseMetadata ?? false;
+  if (error === undefined && !hasMetadata) return plainSuccess;
+  return trailersEnvelope(setTrailerStatus(new Headers(hasMetadata ? call!.responseTrailers : {}), error));
+}
+
+function trailersEnvelope(trailers: Headers): Uint8Array<ArrayBuffer> {
+  return envelope(trailerFlag, trailerSerialize(trailers));
+}
 
 const protocols: Readonly<Record<string, UnaryProtocol | undefined>> = {
   "application/proto": connect,
@@ -102,37 +129,45 @@ async function answer(
   method: ThinMethod,
   protocol: UnaryProtocol,
 ): Promise<Response> {
+  const { headers } = request;
+  const timeout = protocol.parseTimeout(headers.get(protocol.timeoutHeader), Number.MAX_SAFE_INTEGER);
+  const { timeoutMs } = timeout;
   let call: Call;
   try {
-    call = method.begin();
+    call = method.begin({ header: (name) => headers.get(name), headers: () => headers, timeoutMs });
   } catch (refusal) {
-    return protocol.failure(refusal as ConnectError);
+    return protocol.failure(refusal as ConnectError, undefined, options.registry);
   }
   const startedMs = options.clock.monotonicMs();
-  const timeout = protocol.parseTimeout(request.headers.get(protocol.timeoutHeader), Number.MAX_SAFE_INTEGER);
   let message: Uint8Array;
   try {
     if (timeout.error !== undefined) throw timeout.error;
-    const body = await readBody(options, request, timeout.timeoutMs);
+    const body = await readBody(options, request, timeoutMs);
     if (body === undefined) return abandoned(call);
     message = protocol.message(body, options.maxMessageBytes);
   } catch (error) {
-    return new Promise((resolve) => failCall(call, error, reply(protocol, resolve)));
+    return new Promise((resolve) =>
+      refuseCall(call, error as ConnectError, reply(options, protocol, call, resolve)),
+    );
   }
-  const { timeoutMs } = timeout;
   const remainingMs =
     timeoutMs === undefined ? undefined : timeoutMs - (options.clock.monotonicMs() - startedMs);
   return new Promise((resolve) => {
-    method.run(call, message, remainingMs, reply(protocol, resolve));
+    method.run(call, message, remainingMs, reply(options, protocol, call, resolve));
     if (call.hasEnded) return;
     request.signal.addEventListener("abort", () => resolve(abandoned(call)), { once: true });
   });
 }
 
-function reply(protocol: UnaryProtocol, resolve: (response: Response) => void) {
+function reply(
+  { registry }: ThinFetchOptions,
+  protocol: UnaryProtocol,
+  call: Call,
+  resolve: (response: Response) => void,
+): ThinReply {
   return {
-    succeed: (message: Uint8Array) => resolve(protocol.success(message)),
-    fail: (error: ConnectError) => resolve(protocol.failure(error)),
+    succeed: (message) => resolve(protocol.success(message, call)),
+    fail: (error) => resolve(protocol.failure(error, call, registry)),
   };
 }
 

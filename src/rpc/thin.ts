@@ -5,12 +5,11 @@
  * rest. An implementation that answers at once costs no promise. Calls that this road does not understand
  * (streams, JSON, compression) take the bridge; both roads give the same answers.
  */
-import { create, type DescMessage, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock, Timer } from "../platform/clock.ts";
-import type { Call } from "./call.ts";
-import type { Endpoint, UnaryEndpoint } from "./endpoint.ts";
-import { adoptConnectError } from "./errors.ts";
+import type { Call, CallRequest } from "./call.ts";
+import type { Answer, Endpoint, UnaryEndpoint } from "./endpoint.ts";
 import type { Gate } from "./gate.ts";
 
 /** Where a call's answer goes: one of the two, once, at once or later. */
@@ -57,8 +56,8 @@ export class ThinMethod {
   }
 
   /** Passes the gate, or throws the refusal as its caller gets it. */
-  begin(): Call {
-    return this.#options.gate.admit(this.#endpoint.method);
+  begin(request: CallRequest): Call {
+    return this.#options.gate.admit(this.#endpoint.method, request);
   }
 
   /**
@@ -66,11 +65,18 @@ export class ThinMethod {
    * `call.end` from outside, when the caller has left, ends it without a reply.
    */
   run(call: Call, message: Uint8Array, timeoutMs: number | undefined, reply: ThinReply): void {
+    const { method, run } = this.#endpoint;
+    let request: MessageShape<DescMessage>;
     try {
       this.#checkSize(message);
+      request = parse(method.input, message);
       if (timeoutMs !== undefined && timeoutMs <= 0) throw timedOut();
-      const { method, run } = this.#endpoint;
-      const answer = run(parse(method.input, message), call);
+    } catch (refusal) {
+      refuseCall(call, refusal as ConnectError, reply);
+      return;
+    }
+    try {
+      const answer = run(request, call);
       if (answer instanceof Promise) this.#runOn(call, answer, timeoutMs, reply);
       else this.#succeed(call, answer, reply);
     } catch (error) {
@@ -78,12 +84,7 @@ export class ThinMethod {
     }
   }
 
-  #runOn(
-    call: Call,
-    answer: Promise<Awaited<ReturnType<UnaryEndpoint["run"]>>>,
-    timeoutMs: number | undefined,
-    reply: ThinReply,
-  ): void {
+  #runOn(call: Call, answer: Promise<Answer>, timeoutMs: number | undefined, reply: ThinReply): void {
     const deadline =
       timeoutMs === undefined
         ? undefined
@@ -97,12 +98,7 @@ export class ThinMethod {
     );
   }
 
-  #finish(
-    call: Call,
-    answer: Awaited<ReturnType<UnaryEndpoint["run"]>>,
-    deadline: Timer | undefined,
-    reply: ThinReply,
-  ): void {
+  #finish(call: Call, answer: Answer, deadline: Timer | undefined, reply: ThinReply): void {
     deadline?.cancel();
     try {
       this.#succeed(call, answer, reply);
@@ -111,7 +107,7 @@ export class ThinMethod {
     }
   }
 
-  #succeed(call: Call, answer: Awaited<ReturnType<UnaryEndpoint["run"]>>, reply: ThinReply): void {
+  #succeed(call: Call, answer: Answer, reply: ThinReply): void {
     if (call.hasEnded) return;
     const { output } = this.#endpoint.method;
     const message = toBinary(output, create(output, answer));
@@ -127,12 +123,16 @@ export class ThinMethod {
   }
 }
 
-/** Ends an admitted call with a failure, and answers with it unless the caller has left. */
-export function failCall(call: Call, error: unknown, reply: ThinReply): void {
+/** Ends an admitted call with its implementation's failure, and answers with it unless the caller has left. */
+function failCall(call: Call, error: unknown, reply: ThinReply): void {
+  if (!call.hasEnded) refuseCall(call, call.failure(error), reply);
+}
+
+/** Ends an admitted call whose request is no good before its implementation has run. */
+export function refuseCall(call: Call, refusal: ConnectError, reply: ThinReply): void {
   if (call.hasEnded) return;
-  const failure = call.failure(error);
-  call.end(failure);
-  reply.fail(failure);
+  call.end(refusal);
+  reply.fail(refusal);
 }
 
 /** What both roads answer to a message over the limit. */
@@ -148,13 +148,11 @@ export function timedOut(): ConnectError {
   return new ConnectError("the operation timed out", Code.DeadlineExceeded);
 }
 
-function parse(schema: DescMessage, message: Uint8Array) {
+function parse(schema: DescMessage, message: Uint8Array): MessageShape<DescMessage> {
   try {
     return fromBinary(schema, message);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    const failure = new ConnectError(`parse binary: ${reason}`, Code.Internal);
-    adoptConnectError(failure);
-    throw failure;
+    throw new ConnectError(`parse binary: ${reason}`, Code.Internal);
   }
 }

@@ -21,8 +21,10 @@ export function createFallback(
   router.rpc(healthCheck, () => ({}));
   router.rpc(scan, async function* () {});
   const [unary, stream] = router.handlers;
-  return (request) => {
+  return async (request) => {
     const isStream = request.header.get("content-type")?.startsWith("application/connect+") ?? false;
-    return (isStream ? stream! : unary!)(request);
+    const response = await (isStream ? stream! : unary!)(request);
+    // Connect's own servers have no resource there, so its unary callers get that status with the same body.
+    return response.status === 501 ? { ...response, status: 404 } : response;
   };
 }

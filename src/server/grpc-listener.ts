@@ -14,26 +14,24 @@ import type { AddressInfo } from "node:net";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { getRequestListener } from "@hono/node-server";
-import type { Hono } from "hono";
 import { StorageError } from "../base/errors.ts";
-import type { RpcHandler } from "../rpc/bridge.ts";
 import { isGrpc } from "../rpc/content-types.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
+import type { Edge } from "./edge.ts";
 import { type Listener, listenFailure } from "./listener.ts";
 import type { ServerSettings } from "./settings.ts";
 
 export interface GrpcListenerOptions {
   readonly settings: ServerSettings;
-  readonly rpc: RpcHandler;
-  readonly app: Hono;
+  readonly edge: Edge;
   readonly observer: RpcObserver;
 }
 
 /** Rejects with UNAVAILABLE when the address cannot be had. */
 export async function listenGrpc(options: GrpcListenerOptions): Promise<Listener> {
-  const { settings, app, observer } = options;
+  const { settings, edge, observer } = options;
   // Its own Request and Response would replace the global ones, which `Bun.serve` needs.
-  const handleHttp = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const handleHttp = getRequestListener(edge.app.fetch, { overrideGlobalObjects: false });
   const settingsFrame = { maxConcurrentStreams: settings.maxConcurrentStreams };
   const server = createServer({ settings: settingsFrame }, (request, response) => {
     // A stream that its peer resets is an end, not a failure; who handles it learns by its close.
@@ -97,7 +95,7 @@ function stopUploadAfterAnswer(stream: ServerHttp2Stream): void {
 }
 
 async function answer(
-  { rpc, observer }: GrpcListenerOptions,
+  { edge, observer }: GrpcListenerOptions,
   request: Http2ServerRequest,
   response: Http2ServerResponse,
 ): Promise<void> {
@@ -109,7 +107,7 @@ async function answer(
     return;
   }
   try {
-    await universalResponseToNodeResponse(withPlainMessage(await rpc(universal)), response);
+    await universalResponseToNodeResponse(withPlainMessage(await edge.rpc(universal)), response);
   } catch (error) {
     // Whoever left does not wait for an answer.
     if (stream.closed || stream.destroyed) return;

@@ -14,20 +14,15 @@ import { StorageError } from "../base/errors.ts";
 import type { StorageNode } from "../node/storage-node.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
-import { createBridge } from "../rpc/bridge.ts";
-import { toConnectError } from "../rpc/errors.ts";
+import { errorRegistry, toConnectError } from "../rpc/errors.ts";
 import { Gate } from "../rpc/gate.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
 import { storageEndpoints } from "../rpc/storage-service.ts";
-import { ThinRoad } from "../rpc/thin.ts";
-import { createThinFetch } from "../rpc/thin-fetch.ts";
 import type { HealthSource, MetricsText } from "../telemetry/health-types.ts";
+import { createEdge, type Edge } from "./edge.ts";
 import { listenGrpc } from "./grpc-listener.ts";
-import { allowedHosts } from "./host-policy.ts";
-import { createHttpApp } from "./http-app.ts";
 import { listenHttp } from "./http-listener.ts";
 import type { Listener } from "./listener.ts";
-import { rpcShortcut } from "./rpc-shortcut.ts";
 import type { ServerSettings } from "./settings.ts";
 
 /** A store that has recovered. */
@@ -101,13 +96,13 @@ export class NodeServer {
 
   async #start(): Promise<boolean> {
     const { settings, openStore, onServing } = this.#options;
-    const { rpc, app, handleHttp } = this.#createEdge();
-    this.#http = listenHttp(handleHttp, settings.httpHost, settings.httpPort);
+    const edge = this.#createEdge();
+    this.#http = listenHttp(edge.handleHttp, settings.httpHost, settings.httpPort);
     try {
       this.#store = await openStore();
       if (this.#stopping !== undefined) return false;
       this.#gate.open();
-      this.#grpc = await listenGrpc({ settings, rpc, app, observer: this.#options.observer });
+      this.#grpc = await listenGrpc({ settings, edge, observer: this.#options.observer });
     } catch (error) {
       await this.#closeAll();
       throw error;
@@ -117,23 +112,19 @@ export class NodeServer {
     return true;
   }
 
-  #createEdge() {
-    const { settings, clock, observer, health, metricsText } = this.#options;
-    const { maxMessageBytes, maxResponseBytes, readTimeoutMs, compressReplies } = settings;
+  #createEdge(): Edge {
+    const { settings, health } = this.#options;
     const endpoints = storageEndpoints({
       node: () => this.#openNode(),
       health: () => health.health(),
-      maxResponseBytes,
+      maxResponseBytes: settings.maxResponseBytes,
     });
-    const gate = this.#gate;
-    const rpc = createBridge(endpoints, { gate, clock, maxMessageBytes, readTimeoutMs, compressReplies });
-    const road = new ThinRoad(endpoints, { gate, clock, maxMessageBytes });
-    const thinRpc = createThinFetch({ road, clock, maxMessageBytes, readTimeoutMs, compressReplies });
-    const grpcPort = () => this.#grpc?.port;
-    const app = createHttpApp({ settings, rpc, thinRpc, health, metricsText, observer, grpcPort });
-    const shortcut = rpcShortcut(allowedHosts(settings), thinRpc);
-    const handleHttp = (request: Request) => shortcut(request) ?? app.fetch(request);
-    return { rpc, app, handleHttp };
+    return createEdge(endpoints, {
+      ...this.#options,
+      gate: this.#gate,
+      registry: errorRegistry,
+      grpcPort: () => this.#grpc?.port,
+    });
   }
 
   #openNode(): StorageNode {

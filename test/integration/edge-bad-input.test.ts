@@ -211,7 +211,7 @@ describe("Connect over HTTP", () => {
 
   test("an unknown method is unimplemented, for unary and for streaming callers", async () => {
     const unary = await post(`${service}/Nothing`, "{}", "application/json");
-    expect([unary.status, await unary.json()]).toMatchObject([501, { code: "unimplemented" }]);
+    expect([unary.status, await unary.json()]).toMatchObject([404, { code: "unimplemented" }]);
     const stream = await post(`${service}/Nothing`, envelope(new Uint8Array(0)), "application/connect+json");
     const end = new Uint8Array(await stream.arrayBuffer());
     expect([stream.status, end[0]]).toEqual([200, 2]);

@@ -7,6 +7,7 @@ import { StorageNodeService } from "../../../src/gen/storage/storage_node_pb.ts"
 import { seededRandom } from "../../../src/platform/random.ts";
 import { createBridge, type RpcHandler } from "../../../src/rpc/bridge.ts";
 import { type Endpoint, serverStream, unary } from "../../../src/rpc/endpoint.ts";
+import { errorRegistry } from "../../../src/rpc/errors.ts";
 import { Gate } from "../../../src/rpc/gate.ts";
 import { type FinishedCall, silentRpcObserver } from "../../../src/rpc/observer.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -33,6 +34,7 @@ function bridgeOver(endpoints: Endpoint[]) {
     maxMessageBytes: 1 << 20,
     readTimeoutMs: 1000,
     compressReplies: false,
+    registry: errorRegistry,
   });
   return { gate, finished, rejected, bridge };
 }

@@ -29,11 +29,11 @@ test("a message comes out of its frame, wherever the frame stands", () => {
 test("what is not one plain message is refused", () => {
   const missing = "protocol error: missing input message for unary method";
   const incomplete = "protocol error: incomplete envelope";
-  expect(refusal([])).toEqual([Code.Internal, missing]);
-  expect(refusal([0, 0, 0, 0])).toEqual([Code.Internal, incomplete]);
-  expect(refusal([0, 0, 0, 0, 2, 9])).toEqual([Code.Internal, incomplete]);
+  expect(refusal([])).toEqual([Code.Unimplemented, missing]);
+  expect(refusal([0, 0, 0, 0])).toEqual([Code.InvalidArgument, incomplete]);
+  expect(refusal([0, 0, 0, 0, 2, 9])).toEqual([Code.InvalidArgument, incomplete]);
   expect(refusal([1, 0, 0, 0, 1, 9])[1]).toStartWith("received compressed envelope");
-  expect(refusal([0x80, 0, 0, 0, 0])).toEqual([Code.Internal, "unexpected end flag"]);
+  expect(refusal([0x80, 0, 0, 0, 0])).toEqual([Code.InvalidArgument, "unexpected end flag"]);
   expect(refusal([0, 0, 0, 0, 0, 0, 0, 0, 0, 0])[1]).toContain("extra input message");
   expect(refusal([0, 0, 0, 3, 233])).toEqual([
     Code.ResourceExhausted,

@@ -102,6 +102,14 @@ describe("adoptConnectError", () => {
     ],
     ["parse binary: premature EOF", Code.Internal, Code.InvalidArgument, 1000],
     ["cannot decode message from JSON", Code.InvalidArgument, Code.InvalidArgument, 1000],
+    ["protocol error: incomplete envelope", Code.InvalidArgument, Code.Internal, 2000],
+    ["protocol error: missing input message for unary method", Code.Unimplemented, Code.Internal, 2000],
+    [
+      "protocol error: received extra input message for unary method",
+      Code.Unimplemented,
+      Code.Internal,
+      2000,
+    ],
     ["serialize binary: cannot encode", Code.Internal, Code.Internal, 2000],
   ])("%s", (message, code, status, number) => {
     const error = new ConnectError(message, code);

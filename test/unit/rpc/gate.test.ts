@@ -11,6 +11,8 @@ import { failureOf } from "../../support/rpc-clients.ts";
 
 const { read, scan } = StorageNodeService.method;
 
+const request = { header: () => null, headers: () => new Headers(), timeoutMs: undefined };
+
 function testGate() {
   const clock = new ManualClock();
   const finished: FinishedCall[] = [];
@@ -46,18 +48,18 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 describe("Gate", () => {
   test("is closed until it is opened, and again once it is closed", () => {
     const { gate, rejected } = testGate();
-    expect(() => gate.admit(read)).toThrow("the node is starting");
+    expect(() => gate.admit(read, request)).toThrow("the node is starting");
     gate.open();
-    gate.admit(read).end(undefined);
+    gate.admit(read, request).end(undefined);
     gate.close(new StorageError("UNAVAILABLE", "draining", { details: { reason: "NODE_DRAINING" } }));
-    expect(() => gate.admit(read)).toThrow("draining");
+    expect(() => gate.admit(read, request)).toThrow("draining");
     expect(rejected).toEqual(["not_serving", "not_serving"]);
   });
 
   test("tells when calls are through, unary ones and all", async () => {
     const { gate } = openGate();
     await gate.whenIdle();
-    const [unary, stream] = [gate.admit(read), gate.admit(scan)];
+    const [unary, stream] = [gate.admit(read, request), gate.admit(scan, request)];
     const unaryIdle = gate.whenUnaryIdle();
     const idle = gate.whenIdle();
     expect(await isSettled(unaryIdle)).toBe(false);
@@ -72,7 +74,7 @@ describe("Gate", () => {
   test("interrupts streams alone, or all", async () => {
     const { gate } = openGate();
     const never = new Promise<never>(() => undefined);
-    const [unary, stream] = [gate.admit(read), gate.admit(scan)];
+    const [unary, stream] = [gate.admit(read, request), gate.admit(scan, request)];
     const waits = [unary.wait(never), stream.wait(never)];
     gate.interruptStreams(stopping);
     expect(await failureOf(waits[1]!)).toBe(stopping);
@@ -85,7 +87,7 @@ describe("Gate", () => {
 describe("Call", () => {
   test("is reported once, with its time and the bytes of its values", () => {
     const { gate, clock, finished } = openGate();
-    const call = gate.admit(read);
+    const call = gate.admit(read, request);
     call.valueBytes += 5;
     clock.advance(3);
     call.answered();
@@ -111,7 +113,7 @@ describe("Call", () => {
     ["leaving after it is none", true, new DOMException("gone", "AbortError"), "OK"],
   ] as const)("%s", (_, isAnswered, reason, status) => {
     const { gate, finished } = openGate();
-    const call = gate.admit(read);
+    const call = gate.admit(read, request);
     if (isAnswered) call.answered();
     call.end(reason);
     expect(finished.map((each) => each.status)).toEqual([status]);
@@ -119,14 +121,14 @@ describe("Call", () => {
 
   test("has one id, and others have others", () => {
     const { gate } = openGate();
-    const [a, b] = [gate.admit(read), gate.admit(read)];
+    const [a, b] = [gate.admit(read, request), gate.admit(read, request)];
     expect(a.requestId).toMatch(/^[0-9a-f]{16}$/);
     expect(a.requestId).toBe(a.requestId);
     expect(b.requestId).not.toBe(a.requestId);
   });
 
   test("gives back what it waited for, and throws what that threw", async () => {
-    const call = openGate().gate.admit(read);
+    const call = openGate().gate.admit(read, request);
     expect(await call.wait(1)).toBe(1);
     expect(await call.wait(Promise.resolve(2))).toBe(2);
     const thrown = new StorageError("INVALID_KEY", "m");
@@ -135,11 +137,11 @@ describe("Call", () => {
 
   test("waits for nothing once it was interrupted or has ended, and the first interruption counts", async () => {
     const { gate } = openGate();
-    const interrupted = gate.admit(read);
+    const interrupted = gate.admit(read, request);
     interrupted.interrupt(stopping);
     interrupted.interrupt(new ConnectError("later", Code.Canceled));
     expect(await failureOf(interrupted.wait(Promise.resolve(1)))).toBe(stopping);
-    const ended = gate.admit(read);
+    const ended = gate.admit(read, request);
     const waiting = ended.wait(new Promise(() => undefined));
     ended.end(new DOMException("gone", "AbortError"));
     expect(ConnectError.from(await failureOf(waiting)).code).toBe(Code.Canceled);
@@ -147,7 +149,7 @@ describe("Call", () => {
 
   test("reports a failure that its caller may not see, and no other", () => {
     const { gate, failed } = openGate();
-    const call = gate.admit(read);
+    const call = gate.admit(read, request);
     call.failure(new StorageError("INVALID_KEY", "m"));
     expect(failed).toEqual([]);
     const thrown = new StorageError("SSTABLE_FAILED", "m");
@@ -177,7 +179,7 @@ describe("Call.each", () => {
   }
 
   test("passes items on and ends with its source", async () => {
-    const call = openGate().gate.admit(scan);
+    const call = openGate().gate.admit(scan, request);
     async function* two() {
       yield 1;
       yield 2;
@@ -186,7 +188,7 @@ describe("Call.each", () => {
   });
 
   test("throws the interruption at the next item", async () => {
-    const call = openGate().gate.admit(scan);
+    const call = openGate().gate.admit(scan, request);
     const { items, taken } = await take(call, counting().source, 2);
     expect(taken).toEqual([1, 2]);
     call.interrupt(stopping);
@@ -194,7 +196,7 @@ describe("Call.each", () => {
   });
 
   test("the source is released when the call ends, though nobody asks for another item", async () => {
-    const call = openGate().gate.admit(scan);
+    const call = openGate().gate.admit(scan, request);
     const { state, source } = counting();
     await take(call, source, 1);
     expect(state.isReleased).toBe(false);

@@ -16,6 +16,7 @@ import { seededRandom } from "../../../src/platform/random.ts";
 import { createBridge } from "../../../src/rpc/bridge.ts";
 import { type Endpoint, unary } from "../../../src/rpc/endpoint.ts";
 import { envelope } from "../../../src/rpc/envelope.ts";
+import { errorRegistry } from "../../../src/rpc/errors.ts";
 import { Gate } from "../../../src/rpc/gate.ts";
 import { type FinishedCall, silentRpcObserver } from "../../../src/rpc/observer.ts";
 import { ThinRoad } from "../../../src/rpc/thin.ts";
@@ -34,7 +35,9 @@ function endpoints(repairBegun: () => void): Endpoint[] {
     if (key === "bug") throw new TypeError("a bug");
   };
   return [
-    unary(method.read, ({ tenantId, key }) => {
+    unary(method.read, ({ tenantId, key }, call) => {
+      if (key.length % 3 === 0) call.responseHeaders.set("x-length", String(key.length));
+      if (key.length % 2 === 0) call.responseTrailers.set("x-echo", call.request.header("x-word") ?? "none");
       failFor(key);
       return { success: true, value: new TextEncoder().encode(`${tenantId}/${key}`), siblingCount: 1 };
     }),
@@ -69,6 +72,7 @@ function roads() {
     maxMessageBytes,
     readTimeoutMs,
     compressReplies,
+    registry: errorRegistry,
   });
   const gate = gateOf("bridge");
   const rpc = createBridge(endpoints(repair.resolve), {
@@ -77,6 +81,7 @@ function roads() {
     maxMessageBytes,
     readTimeoutMs,
     compressReplies,
+    registry: errorRegistry,
   });
   const bridge = async (request: Request) =>
     universalServerResponseToFetch(await rpc(universalServerRequestFromFetch(request, {})));
@@ -144,6 +149,7 @@ const anyConnect = fc.record({
   body: anyMessage.map(bytes),
   headers: anyTimeout.map((timeout) => ({
     "content-type": "application/proto",
+    "x-word": "echo",
     ...(timeout === undefined ? {} : { "connect-timeout-ms": timeout }),
   })),
 });
