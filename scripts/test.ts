@@ -2,7 +2,7 @@
  * The one test runner: `bun scripts/test.ts [unit|model|integration|race|all …] [--coverage] [--junit FILE]`.
  *
  * Runs the files of the suites in one process per CPU, and closes with `N passed, N failed`. Arguments that are
- * paths choose single files instead of a suite. `--coverage` enforces the bound of scripts/coverage.ts.
+ * paths choose files, or folders of them, instead of a suite. `--coverage` enforces the bound of scripts/coverage.ts.
  * With CI=true a skipped test fails the run.
  */
 import { mkdirSync, rmSync } from "node:fs";
@@ -23,7 +23,7 @@ const suites: Record<string, string[]> = {
 const testTimeoutMs = 120_000;
 
 function filesOf(selection: string): string[] {
-  const patterns = suites[selection] ?? [selection];
+  const patterns = suites[selection] ?? [selection, `${selection}/**/*.test.ts`];
   return patterns.flatMap((pattern) => [...new Bun.Glob(pattern).scanSync(root)]);
 }
 
