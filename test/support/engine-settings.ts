@@ -11,6 +11,7 @@ export const tinyOverrides = {
     l2TableSizeBytes: 2048,
     tableSizeMultiplier: 1,
     levelCapacityMultiplier: 2,
+    compression: ["none"],
   },
   writeStall: { longestWaitMs: 3_600_000 },
 } satisfies EngineOverrides;

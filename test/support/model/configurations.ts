@@ -28,7 +28,9 @@ export const configurations: Readonly<Record<string, Configuration>> = {
   },
   "many levels, expiring tombstones": {
     workload: { ...common, keyCount: 500, hasRecords: true },
-    settings: { options: tinyOptions({ compaction: smallTables }) },
+    settings: {
+      options: tinyOptions({ compaction: { ...smallTables, compression: ["none", "none", "zstd"] } }),
+    },
   },
   "slow compactions beside each other": {
     workload: { ...common, keyCount: 200, hasRecords: true },
@@ -62,7 +64,7 @@ export const configurations: Readonly<Record<string, Configuration>> = {
     },
   },
   "every level compressed": {
-    workload: { ...common, keyCount: 200, hasRecords: true },
+    workload: { ...common, keyCount: 500, hasRecords: true },
     settings: {
       options: tinyOptions({
         table: { blockSizeBytes: 128, zstdLevel: 1 },
