@@ -1,5 +1,6 @@
 /** The configuration in the engine's terms. */
 import type { EngineOverrides } from "../engine/options.ts";
+import { separator } from "../node/keys.ts";
 import type { Configuration } from "./resolve.ts";
 
 export function engineOverrides(configuration: Configuration): EngineOverrides {
@@ -35,7 +36,11 @@ export function engineOverrides(configuration: Configuration): EngineOverrides {
       gcGraceMs: compaction.gc_grace,
       recordFormat: "versioned",
     },
-    cache: { maxSizeBytes: cache.max_size, maxDecompressedBytes: cache.max_decompressed_size },
+    cache: {
+      maxSizeBytes: cache.max_size,
+      maxDecompressedBytes: cache.max_decompressed_size,
+      partitionDelimiter: separator,
+    },
     reads: { maxOpenTables: sstable.max_open_tables },
     views: {
       maxAgeMs: limits.max_view_age,

@@ -91,7 +91,7 @@ export class Engine {
     this.#versions = versions;
     this.#memtables = memtables;
     this.#log = log;
-    this.#cache = new EntryCache(options.cache.maxSizeBytes);
+    this.#cache = new EntryCache(options.cache.maxSizeBytes, options.cache.partitionDelimiter);
     this.#retention = new LogRetention(environment, options, versions, log);
     this.#views = new ViewRegistry(options.views, environment.clock, environment.observer, memtables, {
       get obsoleteTableBytes() {

@@ -75,6 +75,8 @@ export interface CompactionOptions {
 export interface CacheOptions {
   /** Memory for entries that were read from tables; 0: no cache. */
   readonly maxSizeBytes: number;
+  /** A byte: what keys begin with up to it is counted apart. */
+  readonly partitionDelimiter?: number;
   /** Memory for blocks that look-ups have decompressed; 0: each look-up decompresses its block. */
   readonly maxDecompressedBytes: number;
 }
@@ -229,6 +231,7 @@ function bounds(options: EngineOptions): [string, number, number, number][] {
     ["writeStall.l0StopCount", options.writeStall.l0StopCount, 2, 2 ** 20],
     ["writeStall.longestWaitMs", options.writeStall.longestWaitMs, 1, 2 ** 40],
     ["cache.maxSizeBytes", options.cache.maxSizeBytes, 0, maxCacheBytes],
+    ["cache.partitionDelimiter", options.cache.partitionDelimiter ?? 0, 0, 255],
     ["cache.maxDecompressedBytes", options.cache.maxDecompressedBytes, 0, 2 ** 32],
     ["reads.maxOpenTables", options.reads.maxOpenTables, 1, 60_000],
   ];

@@ -9,7 +9,8 @@ import { assert, StorageError } from "../base/errors.ts";
 import { readUtf8, utf8Length, writeUtf8 } from "../base/utf8.ts";
 import { maxKeyBytes, maxTenantIdBytes } from "./validation.ts";
 
-const separator = 0x3a;
+/** Between the tenant's id and the key. */
+export const separator = 0x3a;
 
 /** A buffer that holds one engine key at a time, so that a look-up creates nothing. */
 export class EngineKeyBuffer {

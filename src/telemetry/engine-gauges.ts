@@ -37,6 +37,14 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   counter("cache_hits_total", "Look-ups that the cache answered", (s) => s.cache.hits);
   counter("cache_misses_total", "Look-ups that went on to the tables", (s) => s.cache.misses);
   counter("cache_evictions_total", "Entries that made room for others", (s) => s.cache.evictions);
+  counter("cache_insertions_total", "Entries stored in the cache", (s) => s.cache.insertions);
+  counter("cache_admissions_total", "Entries that took the place of another", (s) => s.cache.admissions);
+  counter(
+    "cache_rejections_total",
+    "Entries that were asked for too seldom to take the place of another",
+    (s) => s.cache.rejections,
+  );
+  gauge("cache_budget_bytes", "Memory that the cache may take now", (s) => s.cache.budgetBytes);
   gauge("cache_size_bytes", "Memory that the cache takes", (s) => s.cache.sizeBytes);
   gauge("cache_entries_total", "Entries in the cache", (s) => s.cache.entryCount);
   gauge("commitlog_segments_total", "Segments of the commit log", (s) => s.segmentCount);

@@ -15,17 +15,31 @@ import type { EntryKind, FoundEntry, SequenceNumber } from "../internal-key.ts";
 import { KeyHash } from "../sstable/bloom-filter.ts";
 import { type CacheBudget, divideBudget, segmentSizeBytes } from "./budget.ts";
 import { DroppedRanges } from "./dropped-ranges.ts";
-import { entryWord, headerBytes, keyLengthOf, kindOf, packAttributes, regions } from "./entry.ts";
+import {
+  entryWord,
+  headerBytes,
+  keyLengthOf,
+  kindOf,
+  packAttributes,
+  partitionOf,
+  regions,
+} from "./entry.ts";
 import { GhostTable } from "./ghosts.ts";
 import { HashIndex } from "./hash-index.ts";
 import { relinkNeighbours } from "./lru-list.ts";
-import { EvictionPolicy, type PolicyMemory } from "./policy.ts";
+import { CachePartitions, type PartitionStatus } from "./partitions.ts";
+import { type ContestCounters, EvictionPolicy, type PolicyMemory } from "./policy.ts";
 import { FrequencySketch } from "./sketch.ts";
 import { type Address, noAddress, Slab } from "./slab.ts";
 
 export interface CacheStatus {
   readonly hits: number;
   readonly misses: number;
+  /** Entries stored. */
+  readonly insertions: number;
+  /** Entries that were asked for often enough to take the place of another, and those that were not. */
+  readonly admissions: number;
+  readonly rejections: number;
   /** Entries that made room for others; not those that were removed or dropped. */
   readonly evictions: number;
   readonly entryCount: number;
@@ -34,6 +48,8 @@ export interface CacheStatus {
   readonly budgetBytes: number;
   /** Share of the entries' bytes that goes to recent ones, whatever their frequency. */
   readonly windowShare: number;
+  /** A bounded number of them, then all others together. */
+  readonly partitions: readonly PartitionStatus[];
 }
 
 /** What there is while the budget is large enough for a cache. */
@@ -42,23 +58,27 @@ interface Parts {
   readonly index: HashIndex;
   readonly policy: EvictionPolicy;
   memory: PolicyMemory;
+  readonly partitions: CachePartitions;
 }
 
 export class EntryCache {
   readonly #segmentBytes: number;
   readonly #hash = new KeyHash();
   readonly #dropped = new DroppedRanges();
+  readonly #partitions: CachePartitions;
+  readonly #contests: ContestCounters = { admissions: 0, rejections: 0 };
   #budgetBytes: number;
   #parts: Parts | undefined;
-  #hits = 0;
-  #misses = 0;
+  #insertions = 0;
   #evictions = 0;
 
   /**
    * `largestBudgetBytes` is the budget to begin with, up to 16 GiB; memory is taken as the cache fills. Below
    * 32 KiB it holds nothing. Entries larger than about a thousandth of it, and all above 64 KiB, are not cached.
+   * Keys are counted apart by what they begin with up to `partitionDelimiter`, a byte.
    */
-  constructor(largestBudgetBytes: number) {
+  constructor(largestBudgetBytes: number, partitionDelimiter?: number) {
+    this.#partitions = new CachePartitions(partitionDelimiter);
     this.#segmentBytes = segmentSizeBytes(largestBudgetBytes);
     this.#budgetBytes = largestBudgetBytes;
     this.#parts = this.#createParts();
@@ -67,13 +87,16 @@ export class EntryCache {
   get status(): CacheStatus {
     const parts = this.#parts;
     return {
-      hits: this.#hits,
-      misses: this.#misses,
+      hits: this.#partitions.hits,
+      misses: this.#partitions.misses,
+      insertions: this.#insertions,
+      ...this.#contests,
       evictions: this.#evictions,
       entryCount: parts?.index.entryCount ?? 0,
       sizeBytes: parts === undefined ? 0 : memoryOf(parts),
       budgetBytes: this.#budgetBytes,
       windowShare: parts?.policy.windowShare ?? 0,
+      partitions: this.#partitions.status(),
     };
   }
 
@@ -86,12 +109,11 @@ export class EntryCache {
     parts.policy.recordRequest(hash, parts.index.entryCount);
     const address = this.#findLiving(parts, hash, key, keyLength);
     if (address === noAddress) {
-      this.#misses++;
+      this.#partitions.missed(key, keyLength);
       return false;
     }
-    this.#hits++;
     parts.policy.recordUse(address);
-    readEntry(parts.slab, address, found);
+    this.#partitions.hit(readEntry(parts.slab, address, found));
     return true;
   }
 
@@ -110,11 +132,15 @@ export class EntryCache {
     if (sizeBytes > parts.slab.maxEntryBytes) return;
     const address = this.#allocate(parts, sizeBytes);
     if (address === noAddress) return;
-    this.#writeHeader(parts.slab, address, hash, keyLength, sequence, kind);
+    const partition = this.#partitions.numberFor(key, keyLength);
+    const attributes = packAttributes(partition, keyLength, kind, regions.window);
+    this.#writeHeader(parts.slab, address, hash, attributes, sequence);
     const bytes = parts.slab.bytesAt(address);
     const keyStart = parts.slab.byteOffset(address) + headerBytes;
     copyRange(key, 0, keyLength, bytes, keyStart);
     copyRange(value.bytes, value.start, value.length, bytes, keyStart + keyLength);
+    this.#partitions.added(partition, sizeBytes);
+    this.#insertions++;
     parts.index.add(address);
     parts.policy.add(address, parts.index.entryCount);
     this.#evictOverdue(parts);
@@ -160,8 +186,10 @@ export class EntryCache {
   }
 
   #createParts(): Parts | undefined {
+    this.#partitions.cleared();
     const budget = divideBudget(this.#budgetBytes, this.#segmentBytes);
-    return budget === undefined ? undefined : createParts(budget, this.#segmentBytes);
+    if (budget === undefined) return undefined;
+    return createParts(budget, this.#segmentBytes, this.#partitions, this.#contests);
   }
 
   /** The entry of a key, unless it was in a range that was dropped; then it is forgotten now. */
@@ -204,27 +232,31 @@ export class EntryCache {
     slab: Slab,
     address: Address,
     hash: number,
-    keyLength: number,
+    attributes: number,
     sequence: SequenceNumber,
-    kind: EntryKind,
   ): void {
     slab.setWord(address, entryWord.hash, hash);
-    slab.setWord(address, entryWord.attributes, packAttributes(keyLength, kind, regions.window));
+    slab.setWord(address, entryWord.attributes, attributes);
     slab.setWord(address, entryWord.sequenceHigh, Math.floor(sequence / 2 ** 32));
     slab.setWord(address, entryWord.sequenceLow, sequence);
     slab.setWord(address, entryWord.generation, this.#dropped.generation);
   }
 }
 
-function createParts(budget: CacheBudget, segmentBytes: number): Parts {
+function createParts(
+  budget: CacheBudget,
+  segmentBytes: number,
+  partitions: CachePartitions,
+  contests: ContestCounters,
+): Parts {
   const slab = new Slab(segmentBytes, budget.segmentLimit, (from, to) => {
     relinkNeighbours(slab, to);
     index.move(from, to);
   });
   const index = new HashIndex(slab, budget.indexBytes);
   const memory = createMemory(budget);
-  const policy = new EvictionPolicy(slab, memory, budget.capacityBytes);
-  return { slab, index, policy, memory };
+  const policy = new EvictionPolicy(slab, memory, budget.capacityBytes, contests);
+  return { slab, index, policy, memory, partitions };
 }
 
 function createMemory({ sketchBytes, ghostBytes }: CacheBudget): PolicyMemory {
@@ -237,12 +269,16 @@ function memoryOf(parts: Parts): number {
 }
 
 function discard(parts: Parts, address: Address): void {
+  const { slab } = parts;
+  const partition = partitionOf(slab.wordAt(address, entryWord.attributes));
+  parts.partitions.removed(partition, slab.wordAt(address, entryWord.sizeBytes));
   parts.policy.remove(address);
   parts.index.remove(address);
   parts.slab.free(address);
 }
 
-function readEntry(slab: Slab, address: Address, found: FoundEntry): void {
+/** Gives the entry's partition. */
+function readEntry(slab: Slab, address: Address, found: FoundEntry): number {
   const attributes = slab.wordAt(address, entryWord.attributes);
   const keyLength = keyLengthOf(attributes);
   const sizeBytes = slab.wordAt(address, entryWord.sizeBytes);
@@ -252,4 +288,5 @@ function readEntry(slab: Slab, address: Address, found: FoundEntry): void {
     slab.wordAt(address, entryWord.sequenceHigh) * 2 ** 32 +
     (slab.wordAt(address, entryWord.sequenceLow) >>> 0);
   found.kind = kindOf(attributes) as EntryKind;
+  return partitionOf(attributes);
 }

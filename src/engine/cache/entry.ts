@@ -7,7 +7,7 @@
  *      2     and the next older
  *      3   next entry in its bucket of the index
  *      4   hash of the key
- *      5   key length << 4 | kind << 2 | region
+ *      5   partition << 24 | key length << 4 | kind << 2 | region
  *      6   sequence number, high
  *      7     and low
  *      8   number of ranges dropped before the entry was stored or last checked
@@ -40,15 +40,27 @@ export type Region = (typeof regions)[keyof typeof regions];
 
 const regionBits = 2;
 const kindBits = 2;
+const keyLengthBits = 20;
+export const partitionBits = 8;
+const keyLengthMask = (1 << keyLengthBits) - 1;
 const regionMask = (1 << regionBits) - 1;
 const kindMask = (1 << kindBits) - 1;
 
-export function packAttributes(keyLength: number, kind: number, region: Region): number {
-  return (keyLength << (regionBits + kindBits)) | (kind << regionBits) | region;
+export function packAttributes(partition: number, keyLength: number, kind: number, region: Region): number {
+  return (
+    (partition << (regionBits + kindBits + keyLengthBits)) |
+    (keyLength << (regionBits + kindBits)) |
+    (kind << regionBits) |
+    region
+  );
+}
+
+export function partitionOf(attributes: number): number {
+  return attributes >>> (regionBits + kindBits + keyLengthBits);
 }
 
 export function keyLengthOf(attributes: number): number {
-  return attributes >>> (regionBits + kindBits);
+  return (attributes >>> (regionBits + kindBits)) & keyLengthMask;
 }
 
 export function kindOf(attributes: number): number {

@@ -41,18 +41,26 @@ export interface PolicyMemory {
   readonly ghosts: GhostTable;
 }
 
+/** How contests ended for the entry of the window. */
+export interface ContestCounters {
+  admissions: number;
+  rejections: number;
+}
+
 export class EvictionPolicy {
   readonly #slab: Slab;
   readonly #window: LruList;
   readonly #probation: LruList;
   readonly #protected: LruList;
+  readonly #contests: ContestCounters;
   #memory: PolicyMemory;
   #capacityBytes: number;
   #windowShare = smallestWindowShare;
   #windowLimitBytes = 0;
   #protectedLimitBytes = 0;
 
-  constructor(slab: Slab, memory: PolicyMemory, capacityBytes: number) {
+  constructor(slab: Slab, memory: PolicyMemory, capacityBytes: number, contests: ContestCounters) {
+    this.#contests = contests;
     this.#slab = slab;
     this.#window = new LruList(slab, regions.window);
     this.#probation = new LruList(slab, regions.probation);
@@ -111,8 +119,10 @@ export class EvictionPolicy {
     if (this.#window.sizeBytes > this.#windowLimitBytes) {
       if (this.#frequency(candidate) <= this.#frequency(victim)) {
         this.#memory.ghosts.add(this.#hashOf(candidate), ghostSides.window);
+        this.#contests.rejections++;
         return candidate;
       }
+      this.#contests.admissions++;
       this.#window.remove(candidate);
       this.#probation.addNewest(candidate);
     }

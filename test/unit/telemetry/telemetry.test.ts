@@ -62,11 +62,15 @@ const status: EngineStatus = {
   cache: {
     hits: 70,
     misses: 30,
+    insertions: 50,
+    admissions: 12,
+    rejections: 3,
     evictions: 4,
     entryCount: 26,
     sizeBytes: 65_536,
     budgetBytes: 131_072,
     windowShare: 0.01,
+    partitions: [],
   },
   segmentCount: 2,
   commitLogBytes: 2048,
@@ -174,6 +178,10 @@ describe("metrics", () => {
     expect(await fixture.value("cache_hits_total")).toBe(75);
     expect(await fixture.value("cache_misses_total")).toBe(30);
     expect(await fixture.value("cache_entries_total")).toBe(26);
+    expect(await fixture.value("cache_insertions_total")).toBe(50);
+    expect(await fixture.value("cache_admissions_total")).toBe(12);
+    expect(await fixture.value("cache_rejections_total")).toBe(3);
+    expect(await fixture.value("cache_budget_bytes")).toBe(131_072);
   });
 
   test("reads are counted by the engine, in all and by level, and a sample of them is timed", async () => {
