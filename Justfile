@@ -44,6 +44,10 @@ test-chaos:
 model *ARGUMENTS:
     bun scripts/model.ts {{ARGUMENTS}}
 
+# Damages every byte of every file of a store, and prints how many were found: takes many minutes.
+corruption:
+    CORRUPTION_STRIDE=1 bun test --timeout=0 ./test/model/corruption.test.ts
+
 # A node under h2load (Debian's nghttp2-client): every call counted, clean files afterwards.
 test-load:
     LOAD_CALLS=30000 bun scripts/test.ts test/load/load.test.ts

@@ -106,6 +106,13 @@ export class StoreHistory {
     return state;
   }
 
+  /** Everything that the key has ever held. */
+  statesOf(key: string): string[] {
+    return this.#entries
+      .filter((entry) => entry.key === key)
+      .map(({ kind, sequence, value }) => describe(kind, sequence, value));
+  }
+
   /** Whether a crash may leave exactly the entries up to `sequence`: no batch in halves. */
   isBatchEnd(sequence: number): boolean {
     if (sequence === 0) return true;

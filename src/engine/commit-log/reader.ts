@@ -4,7 +4,7 @@
  * Damage is a torn tail, the unacknowledged end that a crash left behind, unless it is known to have been durable
  * once: a later frame of the segment says so by its `syncedThrough` (an end mark always does), or a later segment
  * of the same run of the node was written into, since that happens only after the segment before it was synced.
- * A torn tail ends its segment.
+ * Nor can a crash leave a file that is shorter than what was written into it. A torn tail ends its segment.
  *
  * Corruption, then:
  * - `skip` copies the bytes aside and goes on after them;
@@ -12,8 +12,8 @@
  * - `strict` throws.
  *
  * Records can also be gone without a trace of bad bytes, with a segment that was removed or cut. That shows in
- * the end mark before it, which names it, and in the sequence numbers, which have no gaps but where a segment's
- * header says that a run of the node begins.
+ * the end mark before it, which names it once its space is secured; in its size, since space follows all frames;
+ * and in the sequence numbers, which have no gaps but where a segment's header says that a run of the node begins.
  */
 import { corruption } from "../../base/errors.ts";
 import type { FileSystem } from "../../platform/file-system.ts";
@@ -21,7 +21,7 @@ import { segmentPath } from "../data-directory.ts";
 import type { FileNumber, SequenceNumber } from "../internal-key.ts";
 import type { Damage, TornTail } from "../observer.ts";
 import type { RecoveryMode } from "../options.ts";
-import { headerSizeBytes } from "./format.ts";
+import { framesOffset, headerSizeBytes } from "./format.ts";
 import type { Frame } from "./frame-cursor.ts";
 import { SegmentReader } from "./segment-reader.ts";
 
@@ -70,6 +70,8 @@ class Reading implements SegmentsReading {
   /** The sequence number that must come next; `undefined` after damage that hides it. */
   #expected: SequenceNumber | undefined;
   #isAtStart = true;
+  /** The segment that the last end mark named; 0 before there was one, and where a run ends. */
+  #promised: FileNumber = 0;
   /** `point_in_time` has met corruption. */
   #isStopped = false;
   #totalBytes = 0;
@@ -102,7 +104,8 @@ class Reading implements SegmentsReading {
     let isEndExplained = false;
     for (let item = segment.next(); item !== "end"; item = segment.next()) {
       if (item === "damage") {
-        if (!segment.damageWasSynced && !this.#isSuperseded(index)) return this.#cutTail(segment);
+        const wasDurable = segment.damageWasSynced || this.#isSuperseded(index) || segment.isCutShort;
+        if (!wasDurable) return this.#cutTail(segment);
         this.#loseRange(segment);
       } else if (this.#follows(segment) && this.#count(segment) && item === "frame") {
         yield segment.frame;
@@ -111,14 +114,23 @@ class Reading implements SegmentsReading {
       if (item === "end mark") return this.#checkEnd(segment);
       isEndExplained = item === "damage";
     }
-    if (!isEndExplained && this.#isSuperseded(index)) this.#loseEnd(segment);
+    if (isEndExplained) return;
+    if (this.#isSuperseded(index)) {
+      this.#loseEnd(segment, "the segment's end is missing, though a later one follows");
+    } else if (this.#hadSpace(segment) && segment.isCutShort) {
+      this.#loseEnd(segment, "the file was cut off here, and records may have gone with its end");
+    }
+  }
+
+  /** Whether space was secured in the segment once, as far as what was read tells; a crash may cut its creation short. */
+  #hadSpace(segment: SegmentReader): boolean {
+    return segment.offset > framesOffset || segment.number === this.#promised;
   }
 
   /** Checks the header; false where the segment holds nothing that can be read. */
   #enter(segment: SegmentReader): boolean {
     const { header, damagedHeaderOffsets } = segment;
-    // A crash cut its creation short.
-    if (damagedHeaderOffsets.length > 0 && !segment.isUsed) return false;
+    if (damagedHeaderOffsets.length > 0 && !segment.isUsed && !this.#hadSpace(segment)) return false;
     if (header === undefined || header.number !== segment.number) {
       const what =
         header === undefined ? "both headers are damaged" : `this is segment ${header.number}, renamed`;
@@ -186,8 +198,8 @@ class Reading implements SegmentsReading {
     this.#expectAfterDamage(sequenceAfterDamage);
   }
 
-  #loseEnd(segment: SegmentReader): void {
-    this.#corrupt(segment, segment.offset, 0, "the segment's end is missing, though a later one follows");
+  #loseEnd(segment: SegmentReader, what: string): void {
+    this.#corrupt(segment, segment.offset, 0, what);
     this.#expectAfterDamage(undefined);
   }
 
@@ -200,6 +212,7 @@ class Reading implements SegmentsReading {
   /** The end mark names the segment that follows, so that it is missed even when it was the last one. */
   #checkEnd(segment: SegmentReader): void {
     const { nextSegment } = segment.frame;
+    this.#promised = nextSegment;
     if (nextSegment > 0 && this.#source.files.status(this.#path(nextSegment)) === undefined) {
       this.#corrupt(segment, segment.offset, 0, `segment ${nextSegment} followed this one and is missing`);
       this.#expectAfterDamage(undefined);
@@ -216,7 +229,9 @@ class Reading implements SegmentsReading {
       return;
     }
     this.#isStopped = true;
-    this.#report(segment, offset, segment.sizeBytes - offset, `${what}; reading stops here`);
+    // Nothing is left behind the place where a cut file should go on.
+    const restBytes = Math.max(0, segment.sizeBytes - offset);
+    this.#report(segment, offset, restBytes, `${what}; reading stops here`);
     while (segment.next() !== "end") this.#noteHighest(segment);
   }
 

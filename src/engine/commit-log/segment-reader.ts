@@ -13,6 +13,7 @@ import {
   align,
   decodeFrameHeader,
   decodeSegmentHeader,
+  endMarkSizeBytes,
   FrameHeader,
   frameAlignmentBytes,
   frameHeaderSizeBytes,
@@ -79,6 +80,17 @@ export class SegmentReader {
   /** Whether anything was ever written after the headers. */
   get isUsed(): boolean {
     return this.contentEnd(framesOffset) > framesOffset;
+  }
+
+  /**
+   * Whether the file ends too early for what lies at `offset`, where nothing good does: within a frame whose header
+   * says that it was longer, or within the space that is secured for an end mark behind all frames. No crash leaves
+   * that, since frames are written into space that is on the disk already.
+   */
+  get isCutShort(): boolean {
+    if (this.sizeBytes < this.offset + endMarkSizeBytes) return true;
+    const header = new FrameHeader();
+    return this.#readFrameHeader(this.offset, header) && header.endOffset > this.sizeBytes;
   }
 
   /** Goes to the next item. A segment without a readable header has none that it could tell. */

@@ -92,13 +92,25 @@ function strictError(files: MemoryFileSystem): StorageError {
   throw new Error("nothing was found in mode strict");
 }
 
-describe("the last segment, cut at any byte", () => {
+const contentEnd = (bytes: Uint8Array) => bytes.findLastIndex((byte) => byte !== 0) + 1;
+
+/** The file as it is where only the first `length` bytes of what was written came to the disk. */
+function tornAfter(bytes: Uint8Array, length: number): Uint8Array {
+  // Where a frame can be, its space was there before it.
+  const torn = new Uint8Array(length > framesOffset ? bytes.length : length);
+  torn.set(bytes.subarray(0, length));
+  return torn;
+}
+
+describe("the last segment, torn at any byte", () => {
   test("gives exactly the records that are whole, and the log goes on after it", async () => {
     const { files, keys, ends } = await unclosedLog(7);
-    const whole = readWhole(files, path(1)).subarray(0, ends.at(-1)!.offset);
+    const written = readWhole(files, path(1));
+    const whole = written.subarray(0, ends.at(-1)!.offset);
     for (let length = whole.length; length >= 0; length -= length > framesOffset ? 1 : 509) {
-      writeWhole(files, path(1), whole.subarray(0, length));
-      const lastWhole = ends.findLast(({ offset }) => offset <= length) ?? {
+      writeWhole(files, path(1), tornAfter(written, length));
+      // Zeros that did not come to the disk are there all the same.
+      const lastWhole = ends.findLast(({ offset }) => contentEnd(written.subarray(0, offset)) <= length) ?? {
         offset: framesOffset,
         keyCount: 0,
       };
@@ -106,12 +118,31 @@ describe("the last segment, cut at any byte", () => {
       expect(keysOf(read)).toEqual(keys.slice(0, lastWhole.keyCount));
       expect(read.damage).toEqual([]);
       // Zeros at the end could be preallocated space as well.
-      const tornBytes = whole.subarray(0, length).findLastIndex((byte) => byte !== 0) + 1 - lastWhole.offset;
+      const tornBytes = contentEnd(whole.subarray(0, length)) - lastWhole.offset;
       const tail = { file: path(1), offset: lastWhole.offset, lengthBytes: tornBytes };
       expect(read.tails).toEqual(tornBytes > 0 ? [tail] : []);
       if (length % 8 === 0 || length < framesOffset) await checkNextRun(files, keysOf(read));
     }
   });
+});
+
+test("the last segment, cut off at any byte behind its headers, is corruption", async () => {
+  const { files, keys, ends } = await unclosedLog(7);
+  const written = readWhole(files, path(1));
+  const endOffset = ends.at(-1)!.offset;
+  for (let length = endOffset + endMarkSizeBytes - 1; length > framesOffset; length--) {
+    writeWhole(files, path(1), written.subarray(0, length));
+    const read = readBack(files, { mode: "skip" });
+    const { keyCount, offset } = ends.findLast((end) => end.offset <= length) ?? {
+      keyCount: 0,
+      offset: framesOffset,
+    };
+    expect(keysOf(read)).toEqual(keys.slice(0, keyCount));
+    expect([read.tails, read.damage]).toMatchObject([[], [{ file: path(1), offset }]]);
+    expect(strictError(files)).toMatchObject({ code: "CORRUPTED_DATA", file: path(1), offset });
+  }
+  writeWhole(files, path(1), written.subarray(0, endOffset + endMarkSizeBytes));
+  expect(keysOf(readBack(files))).toEqual(keys);
 });
 
 /** A new run over segment 1, in a copy. */
@@ -293,6 +324,18 @@ describe("several segments", () => {
     }
     await files.remove(path(2));
     expect(readBack(files, { mode: "skip" }).damage[0]!.message).toContain("segment 2 followed");
+  });
+
+  test("the last one is missed as well where only its beginning is left", async () => {
+    const files = await threeSegments();
+    const bytes = readWhole(files, path(3));
+    for (const length of [0, 100, 4096, framesOffset, framesOffset + endMarkSizeBytes - 1]) {
+      writeWhole(files, path(3), bytes.subarray(0, length));
+      const read = readBack(files, { mode: "skip" });
+      expect(keysOf(read)).toEqual(["a1", "a2", "b1", "b2"]);
+      expect(read.damage.map(({ file }) => file)).toContain(path(3));
+      expect(read.tails).toEqual([]);
+    }
   });
 
   test("a leap of the sequence numbers is none where a run of the node begins", async () => {
