@@ -94,9 +94,19 @@ export class FaultFileSystem implements FileSystem {
     this.#inner.link(from, to);
   }
 
+  async copy(from: string, to: string): Promise<void> {
+    this.check("copy", to);
+    await this.#inner.copy(from, to);
+  }
+
   async remove(path: string): Promise<void> {
     this.check("remove", path);
     await this.#inner.remove(path);
+  }
+
+  async removeDirectory(path: string): Promise<void> {
+    this.check("remove", path);
+    await this.#inner.removeDirectory(path);
   }
 
   async syncDirectory(path: string): Promise<void> {

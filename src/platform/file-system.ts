@@ -5,7 +5,7 @@
  * `fault` (fails chosen operations of another one). One contract suite runs on all of them.
  *
  * The rule for who waits: reads, writes and directory look-ups touch the page cache and return at once;
- * whatever waits for the disk (syncs, zero-filling, removal) returns a promise and runs off the calling thread.
+ * whatever waits for the disk (syncs, zero-filling, copies, removal) returns a promise and runs off the calling thread.
  *
  * Errors are the system's: an `Error` whose `code` is the errno name ("ENOENT", "ENOSPC", "EIO", …).
  */
@@ -66,12 +66,18 @@ export interface FileSystem {
   list(directory: string): string[];
   /** Creates the directory and its parents; not durable before `syncDirectory` of the parent. */
   makeDirectory(path: string): void;
-  /** Replaces `to` atomically; durable after `syncDirectory` of both parents. */
+  /**
+   * Replaces `to` atomically, a directory only where it is empty; durable after `syncDirectory` of both parents.
+   */
   rename(from: string, to: string): void;
-  /** A second name for the same file. */
+  /** A second name for the same file. Throws EXDEV where `to` is on another file system, EPERM where it has none. */
   link(from: string, to: string): void;
+  /** Copies a file's bytes to a new one, and syncs them. What fails may leave a part of it. */
+  copy(from: string, to: string): Promise<void>;
   /** Removes a file; durable after `syncDirectory` of its parent. */
   remove(path: string): Promise<void>;
+  /** Removes an empty directory; durable after `syncDirectory` of its parent. */
+  removeDirectory(path: string): Promise<void>;
   /** Makes creations, renames and removals in the directory durable. */
   syncDirectory(path: string): Promise<void>;
   /**

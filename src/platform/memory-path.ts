@@ -44,6 +44,11 @@ export function requireDirectory(root: MemoryDirectory, path: string, action: st
   return node;
 }
 
+export function requireEmpty(root: MemoryDirectory, path: string): void {
+  const { size } = requireDirectory(root, path, "remove").entries;
+  if (size > 0) throw new SystemError("ENOTEMPTY", "remove", path);
+}
+
 /** The directory and name that a path stands for, taken or not. */
 export function requirePlace(
   root: MemoryDirectory,

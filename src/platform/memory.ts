@@ -6,6 +6,7 @@
  * promise resolves, in a microtask, so that a run is the same every time; a copy that is taken in between counts
  * their bytes as unsynced.
  */
+import { copyByHandles } from "./copy-file.ts";
 import type { CrashPolicy } from "./crash.ts";
 import type {
   DirectoryLock,
@@ -23,6 +24,7 @@ import {
   ancestorsOf,
   findNode,
   requireDirectory,
+  requireEmpty,
   requireFile,
   requireNode,
   requirePlace,
@@ -141,11 +143,11 @@ export class MemoryFileSystem implements FileSystem {
     const target = requirePlace(this.#root, to, "rename");
     const node = requireNode(this.#root, from, "rename");
     const replaced = target.directory.entries.get(target.name);
+    const isDirectory = node instanceof MemoryDirectory;
     if (replaced instanceof MemoryDirectory) {
-      throw new SystemError(node instanceof MemoryDirectory ? "ENOTEMPTY" : "EISDIR", "rename to", to);
-    }
-    if (replaced !== undefined && node instanceof MemoryDirectory)
-      throw new SystemError("ENOTDIR", "rename to", to);
+      if (!isDirectory) throw new SystemError("EISDIR", "rename to", to);
+      if (replaced.entries.size > 0) throw new SystemError("ENOTEMPTY", "rename to", to);
+    } else if (replaced !== undefined && isDirectory) throw new SystemError("ENOTDIR", "rename to", to);
     this.#begin("rename", to);
     if (node !== replaced) change({ ...source, node: undefined }, { ...target, node });
   }
@@ -159,11 +161,24 @@ export class MemoryFileSystem implements FileSystem {
     change({ ...target, node });
   }
 
+  copy(from: string, to: string): Promise<void> {
+    return copyByHandles(this, from, to);
+  }
+
   async remove(path: string): Promise<void> {
     requireFile(this.#root, path, "remove");
     this.#begin("remove", path);
     await this.#later(() => {
       requireFile(this.#root, path, "remove");
+      change({ ...requirePlace(this.#root, path, "remove"), node: undefined });
+    });
+  }
+
+  async removeDirectory(path: string): Promise<void> {
+    requireEmpty(this.#root, path);
+    this.#begin("remove", path);
+    await this.#later(() => {
+      requireEmpty(this.#root, path);
       change({ ...requirePlace(this.#root, path, "remove"), node: undefined });
     });
   }

@@ -15,12 +15,21 @@ export type MutationKind =
   | "lock";
 
 /** All operations that can fail: `fault` numbers these. */
-export type OperationKind = MutationKind | "open" | "read" | "size" | "map" | "status" | "list" | "usage";
+export type OperationKind =
+  | MutationKind
+  | "open"
+  | "read"
+  | "size"
+  | "map"
+  | "copy"
+  | "status"
+  | "list"
+  | "usage";
 
 export interface Operation<Kind extends OperationKind = OperationKind> {
   /** Place in the run, from 0. */
   readonly index: number;
   readonly kind: Kind;
-  /** The file or directory; for `rename` and `link` the new name. */
+  /** The file or directory; for `rename`, `link` and `copy` the new name. */
   readonly path: string;
 }

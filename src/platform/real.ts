@@ -72,8 +72,22 @@ class RealFileSystem implements FileSystem {
     fs.linkSync(from, to);
   }
 
+  async copy(from: string, to: string): Promise<void> {
+    await offThread((done) => fs.copyFile(from, to, fs.constants.COPYFILE_EXCL, done));
+    const file = this.open(to, "write");
+    try {
+      await file.sync();
+    } finally {
+      file.close();
+    }
+  }
+
   remove(path: string): Promise<void> {
     return offThread((done) => fs.unlink(path, done));
+  }
+
+  removeDirectory(path: string): Promise<void> {
+    return offThread((done) => fs.rmdir(path, done));
   }
 
   async syncDirectory(path: string): Promise<void> {

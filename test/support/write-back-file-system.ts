@@ -5,6 +5,8 @@
  * written stays in this process until it is synced, and only then goes to the file system below. Names pass through
  * at once. One file is one cached file, under all names that it was given here.
  */
+
+import { copyByHandles } from "../../src/platform/copy-file.ts";
 import type {
   DirectoryLock,
   File,
@@ -69,9 +71,17 @@ export class WriteBackFileSystem implements FileSystem {
     this.#cached.set(to, this.#load(from));
   }
 
+  copy(from: string, to: string): Promise<void> {
+    return copyByHandles(this, from, to);
+  }
+
   async remove(path: string): Promise<void> {
     await this.#inner.remove(path);
     this.#cached.delete(path);
+  }
+
+  removeDirectory(path: string): Promise<void> {
+    return this.#inner.removeDirectory(path);
   }
 
   syncDirectory(path: string): Promise<void> {

@@ -272,6 +272,16 @@ function sectorOf(bytes: Uint8Array, start: number, end: number): [number, numbe
   return runsOf(padded);
 }
 
+test("a copy is on the disk when it resolves, and before that in part", async () => {
+  const files = new MemoryFileSystem();
+  await durableFile(files, 2 * page);
+  const copied = files.copy("/a", "/b");
+  expect(runsAfter(files, keepPages(1), "/b")).toEqual([[1, page]]);
+  await copied;
+  await files.syncDirectory("/");
+  expect(runsAfter(files, keepNone, "/b")).toEqual([[1, 2 * page]]);
+});
+
 describe("names after a crash", () => {
   const listAfter = (files: MemoryFileSystem, policy: CrashPolicy, directory = "/"): string[] =>
     files.crashClone(policy).list(directory);

@@ -25,7 +25,10 @@ async function script(files: FaultFileSystem): Promise<void> {
   files.list("/d");
   files.rename("/d/a", "/d/b");
   files.link("/d/b", "/d/c");
+  await files.copy("/d/c", "/d/d");
   await files.remove("/d/b");
+  files.makeDirectory("/d/e");
+  await files.removeDirectory("/d/e");
   await files.syncDirectory("/d");
   files.lock("/d/LOCK")?.release();
   files.usage("/d");
@@ -46,7 +49,10 @@ const scriptKinds = [
   "list /d",
   "rename /d/b",
   "link /d/c",
+  "copy /d/d",
   "remove /d/b",
+  "make-directory /d/e",
+  "remove /d/e",
   "sync-directory /d",
   "lock /d/LOCK",
   "usage /d",

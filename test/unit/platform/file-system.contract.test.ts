@@ -283,6 +283,15 @@ describe.each(implementations)("file system: %s", (_, create) => {
       expect(files.status(`${root}/one`)).toBeUndefined();
     });
 
+    test("rename puts a directory in the place of an empty one", () => {
+      files.makeDirectory(`${root}/one`);
+      write("one/a", "inside");
+      files.makeDirectory(`${root}/empty`);
+      files.rename(`${root}/one`, `${root}/empty`);
+      expect(files.list(root)).toEqual(["empty"]);
+      expect(read("empty/a")).toBe("inside");
+    });
+
     test("rename refuses what cannot be", () => {
       write("a", "");
       files.makeDirectory(`${root}/full/inner`);
@@ -290,6 +299,8 @@ describe.each(implementations)("file system: %s", (_, create) => {
       expect(errnoThrownBy(() => files.rename(`${root}/a`, `${root}/none/b`))).toBe("ENOENT");
       expect(errnoThrownBy(() => files.rename(`${root}/a`, `${root}/full`))).toBe("EISDIR");
       expect(errnoThrownBy(() => files.rename(`${root}/full/inner`, `${root}/a`))).toBe("ENOTDIR");
+      files.makeDirectory(`${root}/full/other`);
+      expect(errnoThrownBy(() => files.rename(`${root}/full/other`, `${root}/full`))).toBe("ENOTEMPTY");
       expect(files.list(root)).toEqual(["a", "full"]);
     });
 
@@ -310,6 +321,36 @@ describe.each(implementations)("file system: %s", (_, create) => {
       expect(errnoThrownBy(() => files.link(`${root}/a`, `${root}/b`))).toBe("EEXIST");
       expect(errnoThrownBy(() => files.link(`${root}/none`, `${root}/c`))).toBe("ENOENT");
       expect(errnoThrownBy(() => files.link(root, `${root}/c`))).toBe("EPERM");
+    });
+
+    test("a copy is a file of its own", async () => {
+      write("a", "first ".repeat(300_000));
+      await files.copy(`${root}/a`, `${root}/b`);
+      expect(read("b")).toBe("first ".repeat(300_000));
+      write("a", "other");
+      expect(read("b")).toStartWith("first first");
+      write("empty", "");
+      await files.copy(`${root}/empty`, `${root}/c`);
+      expect(files.status(`${root}/c`)?.sizeBytes).toBe(0);
+    });
+
+    test("copy refuses what cannot be", async () => {
+      write("a", "a");
+      write("b", "b");
+      expect(await errnoRejectedBy(() => files.copy(`${root}/a`, `${root}/b`))).toBe("EEXIST");
+      expect(await errnoRejectedBy(() => files.copy(`${root}/none`, `${root}/c`))).toBe("ENOENT");
+      expect(read("b")).toBe("b");
+    });
+
+    test("removeDirectory takes an empty directory, and nothing else", async () => {
+      files.makeDirectory(`${root}/full/inner`);
+      write("a", "");
+      expect(await errnoRejectedBy(() => files.removeDirectory(`${root}/full`))).toBe("ENOTEMPTY");
+      expect(await errnoRejectedBy(() => files.removeDirectory(`${root}/a`))).toBe("ENOTDIR");
+      expect(await errnoRejectedBy(() => files.removeDirectory(`${root}/none`))).toBe("ENOENT");
+      await files.removeDirectory(`${root}/full/inner`);
+      await files.removeDirectory(`${root}/full`);
+      expect(files.list(root)).toEqual(["a"]);
     });
 
     test("a removed file is gone for new readers, not for those who have it open", async () => {
