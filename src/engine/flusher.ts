@@ -10,11 +10,19 @@
 import { InvariantViolation, StorageError } from "../base/errors.ts";
 import type { CommitLogWriter } from "./commit-log/writer.ts";
 import { type FlushContext, flushOldestFrozen } from "./flush.ts";
+import type { SequenceNumber } from "./internal-key.ts";
 import type { LogRetention } from "./log-retention.ts";
 import type { WriteStop } from "./write-stop.ts";
 
 const firstPauseMs = 100;
 const longestPauseMs = 5_000;
+
+/** Who waits for the flush of entries up to a sequence number. */
+interface Waiting {
+  readonly sequence: SequenceNumber;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
 
 export class Flusher {
   readonly #context: FlushContext;
@@ -25,7 +33,7 @@ export class Flusher {
   #running: Promise<void> | undefined;
   #stopped = false;
   #endPause: () => void = () => {};
-  #waiting: PromiseWithResolvers<void> | undefined;
+  #waiting: Waiting[] = [];
   #failure: unknown;
 
   /** `tried` is called after each flush, whether it succeeded or failed. */
@@ -59,15 +67,17 @@ export class Flusher {
   }
 
   /**
-   * Resolves when no frozen memtable is left; rejects at the first failure, though flushing goes on in the
-   * background. Does not wait for the end of a pause.
+   * Resolves when the frozen entries up to `sequence` are in tables, whatever is frozen after them; rejects at the
+   * first failure, though flushing goes on in the background. Does not wait for the end of a pause.
    */
-  whenIdle(): Promise<void> {
-    if (!this.#hasWork) return Promise.resolve();
+  whenFlushed(sequence: SequenceNumber): Promise<void> {
+    if (this.#isFlushed(sequence)) return Promise.resolve();
+    if (!this.#hasWork) return Promise.reject(this.#writeStop.error ?? closing());
     this.start();
     this.#endPause();
-    this.#waiting ??= Promise.withResolvers();
-    return this.#waiting.promise;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ sequence, resolve, reject });
+    return promise;
   }
 
   /** Ends after the flush under way; resolves when nothing runs. */
@@ -92,9 +102,7 @@ export class Flusher {
         pauseMs = Math.min(2 * pauseMs, longestPauseMs);
       }
     }
-    if (this.#context.memtables.frozenCount === 0) this.#waiting?.resolve();
-    else this.#waiting?.reject(this.#writeStop.error ?? closing());
-    this.#waiting = undefined;
+    this.#rejectWaiting(this.#writeStop.error ?? closing());
   }
 
   async #flushOldest(): Promise<void> {
@@ -103,6 +111,8 @@ export class Flusher {
     if (this.#stopped) return;
     await flushOldestFrozen(this.#context);
     this.#failure = undefined;
+    for (const { sequence, resolve } of this.#waiting) if (this.#isFlushed(sequence)) resolve();
+    this.#waiting = this.#waiting.filter(({ sequence }) => !this.#isFlushed(sequence));
     this.#tried();
     await this.#retention.removeObsolete();
   }
@@ -110,10 +120,17 @@ export class Flusher {
   #fail(error: unknown): void {
     if (error instanceof InvariantViolation) this.#writeStop.stop(error);
     this.#failure = error;
-    this.#waiting?.reject(error);
-    this.#waiting = undefined;
+    this.#rejectWaiting(error);
     this.#tried();
     if (this.#hasWork) this.#context.environment.observer.flushFailed(error);
+  }
+
+  #isFlushed(sequence: SequenceNumber): boolean {
+    return sequence <= this.#context.versions.state.flushedThroughSequence;
+  }
+
+  #rejectWaiting(error: unknown): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
   #pause(durationMs: number): Promise<void> {
