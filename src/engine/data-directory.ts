@@ -6,6 +6,7 @@
  *     data/MANIFEST-000005     version edits
  *     data/commitlog/000007.log, data/sstables/000012.sst     (both directories can be elsewhere)
  *     data/commitlog/STORE     the store that the log belongs to
+ *     copy.unfinished-checkpoint/                              a checkpoint, until it is whole
  *     data/lost/               files set aside: nothing names them, or they were found damaged
  *
  * Numbers come from one counter and have at least six digits.
@@ -161,9 +162,16 @@ export function takeLock(files: FileSystem, directories: DataDirectories): Direc
   );
 }
 
+/**
+ * A checkpoint is built in a directory with this at the end of its name, and loses it when it is whole. What an
+ * interrupted one left is told by its name, and never taken for a store.
+ */
+export const unfinishedSuffix = ".unfinished-checkpoint";
+
 /** Looks only: `new` when nothing is stored here, `existing` when it is a store; throws for anything else. */
 export function recognise(files: FileSystem, directories: DataDirectories): "new" | "existing" {
   const { dataDirectory, commitLogDirectory, tableDirectory } = directories;
+  if (dataDirectory.endsWith(unfinishedSuffix)) throw unfinished(dataDirectory);
   const names = listOrEmpty(files, dataDirectory);
   if (names.includes(basename(currentPath(directories)))) return "existing";
   const inner = [commitLogDirectory, tableDirectory, lostDirectory(directories)];
@@ -196,6 +204,14 @@ function isCreationLeftover(name: string): boolean {
   return creationLeftovers.includes(name);
 }
 
+function unfinished(directory: string): StorageError {
+  return new StorageError(
+    "INVALID_ARGUMENT",
+    `${directory} is what a checkpoint that was interrupted has left, and not whole: remove it. Nothing was changed.`,
+    { file: directory },
+  );
+}
+
 /** Names the file that keeps a directory without CURRENT from counting as new. */
 function refusal(directories: DataDirectories, directory: string, name: string): StorageError {
   if (parseFileName(name) !== undefined) {
@@ -225,7 +241,7 @@ export async function prepareDirectories(files: FileSystem, directories: DataDir
   }
 }
 
-/** Creates the directory where it is missing, parents included, each one durably. */
+/** Creates the directory where it is missing, parents included, each one durably; what exists is taken for durable. */
 export async function makeDurableDirectory(files: FileSystem, path: string): Promise<void> {
   const status = files.status(path);
   if (status?.isDirectory === true) return;
@@ -233,7 +249,13 @@ export async function makeDurableDirectory(files: FileSystem, path: string): Pro
   const parent = dirname(path);
   if (parent !== path) await makeDurableDirectory(files, parent);
   explainDenied(parent, () => files.makeDirectory(path));
-  await files.syncDirectory(parent);
+  try {
+    await files.syncDirectory(parent);
+  } catch (error) {
+    // Or the next attempt would take it for durable.
+    await files.removeDirectory(path).catch(() => {});
+    throw error;
+  }
 }
 
 /** Names in the directory; none where it is missing. */

@@ -20,6 +20,7 @@ import { StorageError } from "../base/errors.ts";
 import type { DirectoryLock } from "../platform/file-system.ts";
 import { type ApproximateSize, approximateSize } from "./approximate-size.ts";
 import { EntryCache } from "./cache/cache.ts";
+import { type Checkpoint, CheckpointWriter } from "./checkpoint.ts";
 import type { BatchEntry, CommitLogWriter } from "./commit-log/writer.ts";
 import { Compactor } from "./compaction/compactor.ts";
 import type { EngineEnvironment } from "./environment.ts";
@@ -27,8 +28,7 @@ import { Flusher } from "./flusher.ts";
 import type { EntryKind, FileNumber, FoundEntry, SequenceNumber } from "./internal-key.ts";
 import { LogRetention } from "./log-retention.ts";
 import type { VersionSet } from "./manifest/version-set.ts";
-import { maxEntryBytes } from "./memtable/skip-list.ts";
-import type { MemtableSet } from "./memtable-set.ts";
+import { type MemtableSet, mostArenaBytes } from "./memtable-set.ts";
 import { checkOptions, type EngineOptions } from "./options.ts";
 import { findInMemtables, findInTables } from "./read-path.ts";
 import { type RecoveredStore, recover } from "./recovery.ts";
@@ -50,12 +50,6 @@ export interface StoredEntry {
   readonly durable: Promise<void>;
 }
 
-/** Arena bytes that suffice for entries whose keys and values have so many bytes in all. */
-function mostArenaBytes(entryBytes: number, entryCount: number): number {
-  const wordPaddingBytes = 3;
-  return entryBytes + entryCount * (maxEntryBytes(0, 0) + wordPaddingBytes);
-}
-
 export class Engine {
   readonly options: EngineOptions;
   readonly #jobs: JobRunner;
@@ -69,6 +63,7 @@ export class Engine {
   readonly #flusher: Flusher;
   readonly #compactor: Compactor;
   readonly #views: ViewRegistry;
+  readonly #checkpoints: CheckpointWriter;
   readonly #stall: WriteStall;
   readonly #writeStop: WriteStop;
   #closing: Promise<void> | undefined;
@@ -93,12 +88,7 @@ export class Engine {
     this.#log = log;
     this.#cache = new EntryCache(options.cache.maxSizeBytes, options.cache.partitionDelimiter);
     this.#retention = new LogRetention(environment, options, versions, log);
-    this.#views = new ViewRegistry(options.views, environment.clock, environment.observer, memtables, {
-      get obsoleteTableBytes() {
-        return versions.obsoleteTableBytes;
-      },
-      fileSystemBytes: () => environment.files.usage(options.tableDirectory).totalBytes,
-    });
+    this.#views = new ViewRegistry(environment, options, memtables, versions);
     this.#flusher = new Flusher(
       { environment, options, memtables, versions, jobs },
       log,
@@ -111,6 +101,9 @@ export class Engine {
     );
     this.#compactor = new Compactor({ environment, options, versions, jobs, writeStop }, () =>
       this.#tablesChanged(),
+    );
+    this.#checkpoints = new CheckpointWriter(environment, options, versions, this.#views, () =>
+      this.#flushAll(),
     );
     this.#stall = new WriteStall(
       environment,
@@ -259,6 +252,16 @@ export class Engine {
     return this.#views.open(this.#versions.current, this.#log.syncedSequence);
   }
 
+  /**
+   * Copies the store into a directory that is empty or absent, while reads and writes go on: as of one moment, with all
+   * that was written before the call, durable on return. The copy is tables, linked where the file system allows that,
+   * and opens as a store of its own with the default directories. Rejects, leaving nothing there: INVALID_ARGUMENT for
+   * another target, DISK_FULL, ABORTED past the limits of views, COMMIT_LOG_FAILED once writing has ended, INTERNAL.
+   */
+  checkpoint(directory: string): Promise<Checkpoint> {
+    return this.#checkpoints.write(directory);
+  }
+
   /** Writes the active memtable to a table. Rejects at the first failure, though flushing is tried again. */
   async flush(): Promise<void> {
     this.#assertOpen();
@@ -323,7 +326,7 @@ export class Engine {
 
   async #close(): Promise<void> {
     try {
-      await this.#compactor.stop();
+      await Promise.all([this.#compactor.stop(), this.#checkpoints.stop()]);
       // What cannot be flushed stays in the commit log, so a failure only makes the next start longer.
       await this.#flushAll().catch(() => {});
       this.#stall.end();
@@ -350,8 +353,9 @@ export class Engine {
 
   async #flushAll(): Promise<void> {
     this.#writeStop.assertWriting();
+    const { largestSequence } = this.#memtables;
     if (this.#memtables.active.entryCount > 0) this.#freeze();
-    await this.#flusher.whenIdle();
+    await this.#flusher.whenFlushed(largestSequence);
   }
 
   #assertOpen(): void {

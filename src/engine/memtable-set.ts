@@ -9,6 +9,7 @@ import { assert } from "../base/errors.ts";
 import type { Random } from "../platform/random.ts";
 import type { FileNumber, SequenceNumber } from "./internal-key.ts";
 import { Memtable } from "./memtable/memtable.ts";
+import { maxEntryBytes } from "./memtable/skip-list.ts";
 import type { MemtableOptions } from "./options.ts";
 
 /** A memtable with the commit-log segment where its entries begin. */
@@ -143,4 +144,10 @@ export class MemtableSet {
     tracked.memtable.reset();
     this.#spare = tracked.memtable;
   }
+}
+
+/** Arena bytes that suffice for entries whose keys and values have so many bytes in all. */
+export function mostArenaBytes(entryBytes: number, entryCount: number): number {
+  const wordPaddingBytes = 3;
+  return entryBytes + entryCount * (maxEntryBytes(0, 0) + wordPaddingBytes);
 }

@@ -11,13 +11,14 @@
  *    something else.
  */
 import { StorageError } from "../base/errors.ts";
-import type { Clock, Timer } from "../platform/clock.ts";
+import type { Timer } from "../platform/clock.ts";
+import type { EngineEnvironment } from "./environment.ts";
 import type { EntryCursor, FoundEntry, SequenceNumber } from "./internal-key.ts";
 import { RangeCursor } from "./iterator/range.ts";
 import type { Version } from "./manifest/version.ts";
+import type { VersionSet } from "./manifest/version-set.ts";
 import type { MemtableSet, TrackedMemtable } from "./memtable-set.ts";
-import type { EngineObserver } from "./observer.ts";
-import type { ViewLimits } from "./options.ts";
+import type { EngineOptions } from "./options.ts";
 import { findInMemtables, findInTables, mergedCursor } from "./read-path.ts";
 
 export class View {
@@ -50,7 +51,7 @@ export class View {
    * next call into the engine or the next `await`. Throws ABORTED once the view has ended, CORRUPTED_DATA where the bytes on disk are damaged.
    */
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
-    this.#assertOpen();
+    this.assertOpen();
     return (
       findInMemtables(this.#memtables, key, keyLength, this.sequence, found) ||
       findInTables(this.#version, key, keyLength, found)
@@ -62,9 +63,9 @@ export class View {
    * valid until its next move or the next `await`. An undefined bound is open.
    */
   cursor(start?: Uint8Array, end?: Uint8Array): EntryCursor {
-    this.#assertOpen();
+    this.assertOpen();
     const merged = mergedCursor(this.#memtables, this.#version, this.sequence);
-    return new RangeCursor(merged, start, end, () => this.#assertOpen());
+    return new RangeCursor(merged, start, end, () => this.assertOpen());
   }
 
   /** Gives everything back; a second call does nothing. */
@@ -82,7 +83,8 @@ export class View {
     this.close();
   }
 
-  #assertOpen(): void {
+  /** Throws ABORTED once the view has ended. */
+  assertOpen(): void {
     if (this.#open) return;
     const reason = this.#abortReason ?? "it was closed";
     throw new StorageError(
@@ -92,37 +94,26 @@ export class View {
   }
 }
 
-/** What the registry asks to enforce the bounds on pinned tables. */
-export interface PinnedTables {
-  /** Bytes of table files that only views still hold. */
-  readonly obsoleteTableBytes: number;
-  /** Size of the file system that holds them. */
-  fileSystemBytes(): number;
-}
-
 /** All open views, oldest first, and the bounds on them. */
 export class ViewRegistry {
-  readonly #limits: ViewLimits;
-  readonly #clock: Clock;
-  readonly #observer: EngineObserver;
+  readonly #environment: EngineEnvironment;
+  readonly #options: EngineOptions;
   readonly #memtables: MemtableSet;
-  readonly #tables: PinnedTables;
+  readonly #versions: VersionSet;
   /** In the order of opening. */
   readonly #views = new Set<View>();
   #timer: Timer | undefined;
 
   constructor(
-    limits: ViewLimits,
-    clock: Clock,
-    observer: EngineObserver,
+    environment: EngineEnvironment,
+    options: EngineOptions,
     memtables: MemtableSet,
-    tables: PinnedTables,
+    versions: VersionSet,
   ) {
-    this.#limits = limits;
-    this.#clock = clock;
-    this.#observer = observer;
+    this.#environment = environment;
+    this.#options = options;
     this.#memtables = memtables;
-    this.#tables = tables;
+    this.#versions = versions;
   }
 
   get count(): number {
@@ -131,17 +122,17 @@ export class ViewRegistry {
 
   /** Age of the oldest open view; 0 without one. */
   get oldestAgeMs(): number {
-    for (const view of this.#views) return this.#clock.monotonicMs() - view.openedAtMs;
+    for (const view of this.#views) return this.#environment.clock.monotonicMs() - view.openedAtMs;
     return 0;
   }
 
-  /** Opens a view; the version's reference is taken here. */
-  open(version: Version, sequence: SequenceNumber): View {
+  /** Opens a view; the version's reference is taken here. Without memtables where all it shows is in tables. */
+  open(version: Version, sequence: SequenceNumber, memtables = this.#memtables.acquireAll()): View {
     const view = new View(
-      this.#memtables.acquireAll(),
+      memtables,
       version.acquire(),
       sequence,
-      this.#clock.monotonicMs(),
+      this.#environment.clock.monotonicMs(),
       (closed) => this.#views.delete(closed),
     );
     this.#views.add(view);
@@ -151,7 +142,7 @@ export class ViewRegistry {
 
   /** Ends views, oldest first, until the bounds hold; called whenever a memtable or a table becomes obsolete. */
   enforce(): void {
-    const { maxPinnedMemtableBytes, maxPinnedTableShare } = this.#limits;
+    const { maxPinnedMemtableBytes, maxPinnedTableShare } = this.#options.views;
     for (const view of this.#views) {
       if (this.#memtables.pinnedBytes > maxPinnedMemtableBytes) {
         this.#abort(view, `open views held more than ${maxPinnedMemtableBytes} bytes of flushed memtables`);
@@ -171,24 +162,25 @@ export class ViewRegistry {
   }
 
   #pinnedTableShare(): number {
-    const pinnedBytes = this.#tables.obsoleteTableBytes;
-    return pinnedBytes === 0 ? 0 : pinnedBytes / this.#tables.fileSystemBytes();
+    const pinnedBytes = this.#versions.obsoleteTableBytes;
+    if (pinnedBytes === 0) return 0;
+    return pinnedBytes / this.#environment.files.usage(this.#options.tableDirectory).totalBytes;
   }
 
   #abort(view: View, reason: string): void {
     view.abort(reason);
-    this.#observer.viewAborted(this.#clock.monotonicMs() - view.openedAtMs, reason);
+    this.#environment.observer.viewAborted(this.#environment.clock.monotonicMs() - view.openedAtMs, reason);
   }
 
   /** One timer, for the oldest view's end of life. */
   #watchAge(): void {
     if (this.#timer !== undefined) return;
-    const remainingMs = Math.max(0, this.#limits.maxAgeMs - this.oldestAgeMs);
-    this.#timer = this.#clock.after(remainingMs, () => {
+    const remainingMs = Math.max(0, this.#options.views.maxAgeMs - this.oldestAgeMs);
+    this.#timer = this.#environment.clock.after(remainingMs, () => {
       this.#timer = undefined;
       for (const view of this.#views) {
-        if (this.#clock.monotonicMs() - view.openedAtMs < this.#limits.maxAgeMs) break;
-        this.#abort(view, `it was older than ${this.#limits.maxAgeMs} ms`);
+        if (this.#environment.clock.monotonicMs() - view.openedAtMs < this.#options.views.maxAgeMs) break;
+        this.#abort(view, `it was older than ${this.#options.views.maxAgeMs} ms`);
       }
       if (this.#views.size > 0) this.#watchAge();
     });
