@@ -161,10 +161,15 @@ export class ViewRegistry {
     for (const view of [...this.#views]) view.abort(reason);
   }
 
+  /** Of the file system; 0 where that cannot be told now, until the next change. */
   #pinnedTableShare(): number {
     const pinnedBytes = this.#versions.obsoleteTableBytes;
     if (pinnedBytes === 0) return 0;
-    return pinnedBytes / this.#environment.files.usage(this.#options.tableDirectory).totalBytes;
+    try {
+      return pinnedBytes / this.#environment.files.usage(this.#options.tableDirectory).totalBytes;
+    } catch {
+      return 0;
+    }
   }
 
   #abort(view: View, reason: string): void {

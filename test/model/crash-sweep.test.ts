@@ -7,10 +7,11 @@
 import { describe, expect, test } from "bun:test";
 import { keepNone } from "../../src/platform/crash.ts";
 import { MemoryFileSystem } from "../../src/platform/memory.ts";
+import { checkInterruptedCheckpoint } from "../support/checkpoints.ts";
 import { crashPolicies } from "../support/crash-policies.ts";
 import { openEngine } from "../support/engine-driver.ts";
 import { StoreHistory } from "../support/store-history.ts";
-import { runScript, sweepOptions } from "../support/sweep-script.ts";
+import { runScript, sweepOptions, sweptCheckpoint } from "../support/sweep-script.ts";
 
 const randomCount = Number(process.env["SWEEP_RANDOM"] ?? 2);
 
@@ -51,6 +52,7 @@ async function checkMoment({ title, files, history }: Moment): Promise<void> {
     } finally {
       await engine.close();
     }
+    await checkInterruptedCheckpoint(files, sweptCheckpoint, sweepOptions, history);
   } catch (error) {
     throw new Error(title, { cause: error });
   }

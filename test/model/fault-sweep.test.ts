@@ -6,9 +6,10 @@ import { describe, expect, test } from "bun:test";
 import { keepAll, keepNone } from "../../src/platform/crash.ts";
 import { FaultFileSystem } from "../../src/platform/fault.ts";
 import { MemoryFileSystem } from "../../src/platform/memory.ts";
+import { checkInterruptedCheckpoint } from "../support/checkpoints.ts";
 import { openEngine } from "../support/engine-driver.ts";
 import { StoreHistory } from "../support/store-history.ts";
-import { runScript, sweepOptions } from "../support/sweep-script.ts";
+import { runScript, sweepOptions, sweptCheckpoint } from "../support/sweep-script.ts";
 
 interface Fault {
   readonly errno: string;
@@ -34,10 +35,12 @@ async function runWithFault(index: number, { errno, shortWrites }: Fault): Promi
   });
   expect([disk.openFileCount, disk.mapCount]).toEqual([0, 0]);
   for (const policy of [keepNone, keepAll]) {
-    const engine = await openEngine(disk.crashClone(policy), sweepOptions, 9);
+    const crashed = disk.crashClone(policy);
+    const engine = await openEngine(crashed, sweepOptions, 9);
     expect(engine.status().damage).toEqual([]);
     history.copy().checkRecovered(engine);
     await engine.close();
+    await checkInterruptedCheckpoint(crashed, sweptCheckpoint, sweepOptions, history);
   }
   return noticed;
 }

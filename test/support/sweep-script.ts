@@ -11,12 +11,16 @@ export const sweepOptions: EngineOptions = tinyOptions({
   compaction: { l0TriggerCount: 3, l1TableSizeBytes: 4096, l2TableSizeBytes: 4096 },
 });
 
+/** Where a checkpoint of the last round goes, which is made while writes go on. */
+export const sweptCheckpoint = "/copies/one";
+
 const roundCount = 4;
 const writesPerRound = 45;
 
 /**
  * The scripted run of the sweeps: rounds of single writes and batches, acknowledged one by one or several in
- * flight, with flushes and compactions in between and a close and a reopening after each round. Throws as soon as the store does.
+ * flight, with flushes and compactions in between and a close and a reopening after each round; in the last one also a
+ * checkpoint. Throws as soon as the store does.
  */
 export async function runScript(
   files: FileSystem,
@@ -45,6 +49,7 @@ function checkAnswersAfter(engine: Engine, history: StoreHistory): void {
 async function runRound(engine: Engine, history: StoreHistory, round: number): Promise<void> {
   const random = seededRandom(100 + round);
   const inFlight: Promise<void>[] = [];
+  let checkpoint: Promise<unknown> | undefined;
   for (let write = 0; write < writesPerRound; write++) {
     const entries = Array.from({ length: write % 9 === 0 ? 3 : 1 }, () => randomEntry(random, 30, 700));
     const { acknowledged } = await store(engine, history, entries);
@@ -52,6 +57,11 @@ async function runRound(engine: Engine, history: StoreHistory, round: number): P
     acknowledged.catch(() => {});
     if (below(random, 3) > 0) await Promise.all(inFlight.splice(0));
     if (write % 20 === 10) await engine.flush();
+    if (round === roundCount - 1 && write === 18) {
+      checkpoint = engine.checkpoint(sweptCheckpoint);
+      checkpoint.catch(() => {});
+    }
+    if (write === 26) await checkpoint;
     if (write === 35) await engine.compactRange();
   }
   await Promise.all(inFlight);

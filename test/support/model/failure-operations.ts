@@ -20,6 +20,8 @@ const failures: readonly [FileOperationKind, RegExp, string][] = [
   ["sync-directory", /./, "EIO"],
   ["remove", /./, "EIO"],
   ["map", /\.sst$/, "ENOMEM"],
+  ["link", /\.sst$/, "EXDEV"],
+  ["rename", /./, "EIO"],
 ];
 
 interface FailParameters {

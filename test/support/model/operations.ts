@@ -1,5 +1,6 @@
 import { seededRandom } from "../../../src/platform/random.ts";
 import { below } from "../random-operations.ts";
+import { checkpoint } from "./checkpoint-operations.ts";
 import { compact, pauseCompaction, resumeCompaction } from "./compaction-operations.ts";
 import { failFiles } from "./failure-operations.ts";
 import type { Operation, OperationKind, Workload } from "./operation.ts";
@@ -19,6 +20,7 @@ export const operationKinds: Readonly<Record<string, OperationKind>> = {
   openView,
   readView,
   readViewKeys,
+  checkpoint,
   flush,
   settle,
   compact,

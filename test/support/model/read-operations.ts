@@ -28,7 +28,7 @@ export const get = defineOperation({
 const mostKeys = 12;
 
 export const getMany = defineOperation({
-  weight: 30,
+  weight: 15,
   generate: (random, { keyCount }) => ({
     keys: Array.from({ length: below(random, mostKeys + 1) }, () => randomKey(random, keyCount)),
   }),
@@ -42,7 +42,7 @@ export const getMany = defineOperation({
 
 /** The sizes of ranges that adjoin add up to what all tables have. */
 export const measureRange = defineOperation({
-  weight: 10,
+  weight: 5,
   generate: anyRange,
   run: ({ engine }, range) => {
     const [start, end] = [Buffer.from(range.start, "latin1"), Buffer.from(range.end, "latin1")];

@@ -5,10 +5,11 @@ import type { EntryCursor } from "../../../src/engine/internal-key.ts";
 import type { EngineObserver } from "../../../src/engine/observer.ts";
 import type { EngineOptions } from "../../../src/engine/options.ts";
 import type { View } from "../../../src/engine/view.ts";
-import { type CrashPolicy, keepRandomSectors } from "../../../src/platform/crash.ts";
+import { type CrashPolicy, keepNone, keepRandomSectors } from "../../../src/platform/crash.ts";
 import { FaultFileSystem, type FaultInjector } from "../../../src/platform/fault.ts";
 import { MemoryFileSystem } from "../../../src/platform/memory.ts";
 import { seededRandom } from "../../../src/platform/random.ts";
+import { checkInterruptedCheckpoint } from "../checkpoints.ts";
 import { openEngine } from "../engine-driver.ts";
 import { StoreHistory } from "../store-history.ts";
 
@@ -56,6 +57,8 @@ export class StoreUnderTest {
   /** Acknowledgements that nobody has waited for yet. */
   acknowledgements: Promise<void>[] = [];
   compactions: Promise<void>[] = [];
+  /** Under way; none rejects unless it is wrong. */
+  checkpoints: { readonly directory: string; readonly made: Promise<unknown> }[] = [];
   #files = new MemoryFileSystem();
   #engine: Engine | undefined;
   #opened = 0;
@@ -80,9 +83,20 @@ export class StoreUnderTest {
     return writingStopped === undefined ? Number.MAX_SAFE_INTEGER : durableSequence;
   }
 
+  /** What a crash of the machine leaves now if it keeps nothing but what was synced. */
+  syncedFiles(): MemoryFileSystem {
+    return this.#files.crashClone(keepNone);
+  }
+
+  /** Waits for the checkpoints under way. */
+  async endCheckpoints(): Promise<void> {
+    await Promise.all(this.checkpoints.splice(0).map(({ made }) => made));
+  }
+
   /** A close and another start, with nothing lost. */
   async reopen(): Promise<void> {
     await this.engine.close();
+    await this.endCheckpoints();
     // What was not done by then is rejected.
     await Promise.allSettled(this.compactions.splice(0));
     this.views = [];
@@ -98,11 +112,16 @@ export class StoreUnderTest {
     const crashed = fate === undefined ? this.#files.killClone() : this.#files.crashClone(fate);
     const acknowledged = fate !== undefined && losesAcknowledged ? 0 : this.history.acknowledged;
     const underWay = [...this.acknowledgements.splice(0), ...this.compactions.splice(0)];
+    const interrupted = this.checkpoints.map(({ directory }) => directory);
     await Promise.allSettled([this.engine.close(), ...underWay]);
+    await this.endCheckpoints();
     this.views = [];
     this.#files = crashed;
     this.history.acknowledged = acknowledged;
     await this.#openAgain();
+    for (const directory of interrupted) {
+      await checkInterruptedCheckpoint(crashed, directory, this.settings.options, this.history);
+    }
   }
 
   /** After an error that a failing disk explains: starts again from what is on it. Throws any other. */

@@ -66,7 +66,7 @@ export const readView = defineOperation<ReadViewParameters>({
 });
 
 export const readViewKeys = defineOperation({
-  weight: 30,
+  weight: 15,
   generate: (random, { keyCount }) => ({
     choice: below(random, mostViews),
     keys: Array.from({ length: 5 }, () => randomKey(random, keyCount)),
