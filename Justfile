@@ -54,7 +54,7 @@ test-load:
 
 # Operations a second of the engine, without network, and of a node over gRPC.
 bench:
-    bun bench/engine.ts
+    bun run bench:engine
     bun bench/rpc.ts
 
 # The single executable, dist/pairdb-node.

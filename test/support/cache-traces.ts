@@ -13,7 +13,7 @@ export type Trace = (size: TraceSize, seed: number) => Uint32Array;
 const zipfExponent = 0.99;
 
 /** Draws ranks from 0, the most frequent, by Zipf's law. */
-class ZipfRanks {
+export class ZipfRanks {
   readonly #random: Random;
   readonly #cumulative: Float64Array;
 

@@ -1,0 +1,78 @@
+/** Opening a store after a crash with a full memtable: log replay, and the tables that it writes. */
+import { cpSync } from "node:fs";
+import { copyDurably } from "../disk.ts";
+import type { Bench, Group } from "../group.ts";
+import { interleaved } from "../measure.ts";
+import { fillOurs, openOurs, readOurs } from "../ours.ts";
+import * as classicLevel from "../peers/classic-level.ts";
+import { atLeast, makeRow, type Row } from "../row.ts";
+import { shuffled } from "../workload.ts";
+
+const name = "open after a crash";
+const memtableBytes = 64 * 2 ** 20;
+
+export const recoveryGroup: Group = {
+  name: "recovery",
+  title: "Recovery",
+  cases: [name],
+  run: async (bench) => [await recover(bench)],
+};
+
+async function recover(bench: Bench): Promise<Row> {
+  const { settings, workload } = bench;
+  // Nearly what a memtable holds.
+  const order = shuffled(Math.round(0.65 * settings.entryCount), 7);
+  const userMegabytes = (order.length * workload.entryBytes) / 1e6;
+  const crashed = await crashedOurs(bench, order);
+  const crashedLevel = await crashedClassicLevel(bench, order);
+  const opened = async (image: string, open: (directory: string) => Promise<void>): Promise<number> => {
+    const directory = bench.directory("recovered");
+    copyDurably(image, directory);
+    const startedMs = performance.now();
+    await open(directory);
+    return (1000 * userMegabytes) / (performance.now() - startedMs);
+  };
+  const ours = () => opened(crashed, async (directory) => void engines.push(await openOurs(directory)));
+  const engines: Awaited<ReturnType<typeof openOurs>>[] = [];
+  const levels: classicLevel.Level[] = [];
+  const figures = await interleaved(settings.roundCount, {
+    ours,
+    [classicLevel.classicLevelName]: () =>
+      opened(crashedLevel, async (directory) => {
+        levels.push(await classicLevel.openLevel(directory, memtableBytes, memtableBytes));
+      }),
+  });
+  for (const engine of engines) {
+    readOurs(engine, workload, order);
+    await engine.close();
+  }
+  for (const level of levels) {
+    classicLevel.readAll(level, workload, order);
+    await level.close();
+  }
+  const note = `${Math.round(userMegabytes)} MB of keys and values in the log, all of them durable at the end`;
+  return makeRow(name, "MB/s", figures, [atLeast(150, " MB/s", figures["ours"]!)], note);
+}
+
+/** What a crash would leave: a copy of the files while the store is open. */
+async function crashedOurs(bench: Bench, order: Uint32Array): Promise<string> {
+  const directory = bench.directory("ours");
+  const engine = await openOurs(directory);
+  await fillOurs(engine, bench.workload, order, 1);
+  const image = bench.directory("crashed");
+  cpSync(directory, image, { recursive: true });
+  if (engine.status().levels[0]!.tableCount > 0)
+    throw new Error("the memtable was flushed: nothing to replay");
+  await engine.close();
+  return image;
+}
+
+async function crashedClassicLevel(bench: Bench, order: Uint32Array): Promise<string> {
+  const directory = bench.directory("classic-level");
+  const level = await classicLevel.openLevel(directory, memtableBytes, memtableBytes);
+  await classicLevel.putInBatches(level, bench.workload, order, 1000, false);
+  const image = bench.directory("crashed-classic-level");
+  cpSync(directory, image, { recursive: true });
+  await level.close();
+  return image;
+}

@@ -1,0 +1,19 @@
+/** All groups, in the order of the results. */
+import { cacheRatiosGroup } from "./cases/cache-ratios.ts";
+import { compactionGroup } from "./cases/compaction.ts";
+import { fillGroup } from "./cases/fill.ts";
+import { growthGroup } from "./cases/growth.ts";
+import { memoryGroup } from "./cases/memory.ts";
+import { readsGroup } from "./cases/reads.ts";
+import { recoveryGroup } from "./cases/recovery.ts";
+import type { Group } from "./group.ts";
+
+export const groups: readonly Group[] = [
+  fillGroup,
+  readsGroup,
+  memoryGroup,
+  cacheRatiosGroup,
+  compactionGroup,
+  recoveryGroup,
+  growthGroup,
+];
