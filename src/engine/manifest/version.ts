@@ -13,6 +13,7 @@
  */
 import { compareRanges } from "../../base/bytes.ts";
 import { assert } from "../../base/errors.ts";
+import { KeyPrefixes } from "../key-prefixes.ts";
 import type { ReadStatistics } from "../statistics/read-statistics.ts";
 import type { Table } from "./table.ts";
 
@@ -22,6 +23,8 @@ export class Version {
   /** Where look-ups in the tables are counted. */
   readonly reads: ReadStatistics;
   readonly #unreferenced: (table: Table) => void;
+  /** By level, made for the first look-up. */
+  readonly #largestKeys: (KeyPrefixes | undefined)[] = [];
   #references = 1;
 
   /**
@@ -71,8 +74,10 @@ export class Version {
   tableForKey(level: number, key: Uint8Array, keyLength: number): Table | undefined {
     assert(level > 0, "tables of level 0 overlap: each one has to be asked");
     const tables = this.levels[level]!;
-    let low = 0;
-    let high = tables.length;
+    this.#largestKeys[level] ??= largestKeysOf(tables);
+    const largestKeys = this.#largestKeys[level];
+    largestKeys.narrow(key, keyLength);
+    let { low, high } = largestKeys;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (compareToKey(tables[middle]!.metadata.largestKey, key, keyLength) < 0) low = middle + 1;
@@ -82,6 +87,13 @@ export class Version {
     if (table === undefined) return undefined;
     return compareToKey(table.metadata.smallestKey, key, keyLength) <= 0 ? table : undefined;
   }
+}
+
+function largestKeysOf(tables: readonly Table[]): KeyPrefixes {
+  return new KeyPrefixes(tables.length, (index, key) => {
+    const { largestKey } = tables[index]!.metadata;
+    key.set(largestKey, 0, largestKey.length);
+  });
 }
 
 /** Whether the table's key range holds the key. */

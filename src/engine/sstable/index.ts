@@ -20,6 +20,7 @@ import { compareRanges } from "../../base/bytes.ts";
 import { corruption } from "../../base/errors.ts";
 import { GrowableBytes } from "../../base/growable-bytes.ts";
 import { readUint32 } from "../../base/integers.ts";
+import { KeyPrefixes } from "../key-prefixes.ts";
 import { sealBlock, trailerSizeBytes } from "./format.ts";
 
 /** On-disk values: never renumber. */
@@ -64,6 +65,8 @@ export class TableIndex {
   readonly blockCount: number;
   readonly #content: Uint8Array;
   readonly #separatorsStart: number;
+  /** Of all separators but the first, which is empty; made for the first look-up, since a scan needs none. */
+  #prefixes: KeyPrefixes | undefined;
 
   /** Over the content of the index block at `offset` of `file`, whose data blocks end at `dataSizeBytes`. */
   constructor(file: string, offset: number, content: Uint8Array, dataSizeBytes: number) {
@@ -84,15 +87,19 @@ export class TableIndex {
   }
 
   /**
-   * Number of the block that holds the key if any does. All separators between two others begin with what these
-   * have in common, so each comparison starts behind the bytes that the key shares with both bounds.
+   * Number of the block that holds the key if any does. Prefixes leave few separators to compare. All separators
+   * between two others begin with what these have in common, so each comparison starts behind the bytes that the
+   * key shares with both bounds.
    */
   findBlock(key: Uint8Array, keyLength: number): number {
+    this.#prefixes ??= this.#makePrefixes();
+    const prefixes = this.#prefixes;
+    prefixes.narrow(key, keyLength);
     const content = this.#content;
-    let low = 0;
-    let high = this.blockCount - 1;
-    let lowShared = 0;
-    let highShared = 0;
+    let low = prefixes.low;
+    let high = prefixes.high;
+    let lowShared = prefixes.sharedLength;
+    let highShared = lowShared;
     while (low < high) {
       const middle = (low + high + 1) >>> 1;
       const start = this.#separatorStart(middle);
@@ -124,6 +131,13 @@ export class TableIndex {
   /** A copy of a block's separator. */
   separator(block: number): Uint8Array {
     return this.#content.slice(this.#separatorStart(block), this.#separatorEnd(block));
+  }
+
+  #makePrefixes(): KeyPrefixes {
+    return new KeyPrefixes(this.blockCount - 1, (index, separator) => {
+      const start = this.#separatorStart(index + 1);
+      separator.set(this.#content, start, this.#separatorEnd(index + 1) - start);
+    });
   }
 
   #separatorStart(block: number): number {
