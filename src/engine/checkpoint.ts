@@ -41,6 +41,7 @@ import { replaceManifest } from "./manifest/current.ts";
 import { randomStoreId } from "./manifest/manifest-file.ts";
 import type { ManifestState } from "./manifest/state.ts";
 import type { VersionSet } from "./manifest/version-set.ts";
+import { RangeDeletionSet } from "./range-deletion/range-deletion-set.ts";
 import type { View, ViewRegistry } from "./view.ts";
 
 export interface Checkpoint {
@@ -108,8 +109,9 @@ export class CheckpointWriter {
     this.#checkTarget(target);
     await this.#flush();
     // In one turn: the state describes the version.
-    const { state, current } = this.#versions;
-    const view = this.#views.open(current, state.flushedThroughSequence, []);
+    const { state } = this.#versions;
+    const deletions = new RangeDeletionSet(state.rangeDeletions);
+    const view = this.#views.open(deletions, state.flushedThroughSequence, []);
     try {
       return await this.#build(target, state, view);
     } finally {

@@ -28,9 +28,10 @@ import { Flusher } from "./flusher.ts";
 import type { EntryKind, FileNumber, FoundEntry, SequenceNumber } from "./internal-key.ts";
 import { LogRetention } from "./log-retention.ts";
 import type { VersionSet } from "./manifest/version-set.ts";
-import { type MemtableSet, mostArenaBytes } from "./memtable-set.ts";
+import type { MemtableSet } from "./memtable-set.ts";
 import { checkOptions, type EngineOptions } from "./options.ts";
-import { findInMemtables, findInTables } from "./read-path.ts";
+import { LiveDeletions } from "./range-deletion/live-deletions.ts";
+import { findInMemtables, findInTables, survives } from "./read-path.ts";
 import { type RecoveredStore, recover } from "./recovery.ts";
 import { checkEntrySize } from "./sstable/format.ts";
 import { stallSources } from "./stall-sources.ts";
@@ -39,6 +40,7 @@ import { describeStatus, type EngineStatus } from "./status.ts";
 import { type View, ViewRegistry } from "./view.ts";
 import { WorkerPool } from "./workers/pool.ts";
 import type { JobRunner } from "./workers/protocol.ts";
+import { WriteRoom } from "./write-room.ts";
 import { WriteStall } from "./write-stall.ts";
 import { WriteStop } from "./write-stop.ts";
 
@@ -59,12 +61,14 @@ export class Engine {
   readonly #memtables: MemtableSet;
   readonly #log: CommitLogWriter;
   readonly #cache: EntryCache;
+  readonly #deletions: LiveDeletions;
   readonly #retention: LogRetention;
   readonly #flusher: Flusher;
   readonly #compactor: Compactor;
   readonly #views: ViewRegistry;
   readonly #checkpoints: CheckpointWriter;
   readonly #stall: WriteStall;
+  readonly #room: WriteRoom;
   readonly #writeStop: WriteStop;
   #closing: Promise<void> | undefined;
 
@@ -87,6 +91,7 @@ export class Engine {
     this.#memtables = memtables;
     this.#log = log;
     this.#cache = new EntryCache(options.cache.maxSizeBytes, options.cache.partitionDelimiter);
+    this.#deletions = new LiveDeletions(store, this.#cache, environment.observer);
     this.#retention = new LogRetention(environment, options, versions, log);
     this.#views = new ViewRegistry(environment, options, memtables, versions);
     this.#flusher = new Flusher(
@@ -110,6 +115,7 @@ export class Engine {
       options,
       stallSources(memtables, versions, this.#flusher, this.#compactor),
     );
+    this.#room = new WriteRoom(memtables, log, this.#flusher, this.#stall);
     writeStop.onStop(() => this.#stall.end());
   }
 
@@ -143,16 +149,21 @@ export class Engine {
 
   /**
    * Finds the newest entry of a key (the first `keyLength` bytes). `found.value` is valid until the next call
-   * into the engine or the next `await`. Throws CORRUPTED_DATA where the bytes on disk are damaged, UNAVAILABLE
-   * while closing.
+   * into the engine or the next `await`. Where there is none, `found.sequence` is that of the range deletion by which
+   * the key is absent, or 0. Throws CORRUPTED_DATA where the bytes on disk are damaged, UNAVAILABLE while closing.
    */
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
     this.#assertOpen();
     this.#versions.reads.getCount++;
     const memtables = this.#memtables.newestFirst;
-    if (findInMemtables(memtables, key, keyLength, this.#readableSequence(), found)) return true;
+    const readable = this.#readableSequence();
+    const deletions = this.#deletions.asOf(readable);
+    if (findInMemtables(memtables, key, keyLength, readable, found)) {
+      return survives(key, keyLength, deletions, found);
+    }
     if (this.#cache.get(key, keyLength, found)) return true;
     if (!findInTables(this.#versions.current, key, keyLength, found)) return false;
+    if (!survives(key, keyLength, deletions, found)) return false;
     this.#cache.put(key, keyLength, found.sequence, found.kind, found.value);
     return true;
   }
@@ -194,7 +205,8 @@ export class Engine {
   ): StoredEntry {
     this.#assertOpen();
     checkEntrySize(keyLength, valueLength);
-    this.#makeRoom(keyLength + valueLength, 1);
+    this.#writeStop.assertWriting();
+    this.#room.make(keyLength + valueLength, 1);
     const commit = this.#log.append(kind, key, keyLength, value, valueLength);
     const sequence = this.#log.lastSequence;
     this.#memtables.active.insert(key, keyLength, sequence, kind, value, valueLength);
@@ -212,7 +224,8 @@ export class Engine {
       checkEntrySize(key.length, value.length);
       entryBytes += key.length + value.length;
     }
-    this.#makeRoom(entryBytes, batch.length);
+    this.#writeStop.assertWriting();
+    this.#room.make(entryBytes, batch.length);
     const commit = this.#log.appendBatch(batch);
     const { lastSequence } = this.#log;
     let sequence = lastSequence - batch.length + 1;
@@ -225,6 +238,13 @@ export class Engine {
     return { sequence: lastSequence, durable: commit.durable };
   }
 
+  /** Deletes what the keys in [start, end) hold, in constant time; an undefined bound is open. See `LiveDeletions.add`. */
+  deleteRange(start?: Uint8Array, end?: Uint8Array): StoredEntry {
+    this.#assertOpen();
+    this.#writeStop.assertWriting();
+    return this.#deletions.add(start, end);
+  }
+
   /**
    * A promise while a writer of `entryBytes` (keys and values of `entryCount` entries) must wait for room, or for
    * flushes and compactions to keep up; wait and ask again. Undefined when it may write in this turn, and also when
@@ -232,13 +252,7 @@ export class Engine {
    */
   whenWritable(entryBytes: number, entryCount = 1): Promise<void> | undefined {
     if (this.#writeStop.error !== undefined || this.#closing !== undefined) return undefined;
-    const arenaBytes = mostArenaBytes(entryBytes, entryCount);
-    if (!this.#memtables.activeTakes(arenaBytes)) {
-      if (!this.#memtables.canEverHold(arenaBytes)) return undefined;
-      if (this.#stall.obstacle !== undefined) return this.#stall.wait();
-      this.#freeze();
-    }
-    return this.#log.whenRoom(entryBytes, entryCount) ?? this.#stall.delay();
+    return this.#room.wait(entryBytes, entryCount);
   }
 
   /** Undefined when an answer may rest on this sequence number already. */
@@ -249,7 +263,8 @@ export class Engine {
   /** A pinned view of all that is durable; its owner closes it. */
   view(): View {
     this.#assertOpen();
-    return this.#views.open(this.#versions.current, this.#log.syncedSequence);
+    const sequence = this.#log.syncedSequence;
+    return this.#views.open(this.#deletions.asOf(sequence), sequence);
   }
 
   /**
@@ -312,6 +327,7 @@ export class Engine {
       log: this.#log,
       views: this.#views,
       cache: this.#cache,
+      deletions: this.#deletions,
       compactor: this.#compactor,
       work: this.#work,
       writeStop: this.#writeStop,
@@ -354,7 +370,7 @@ export class Engine {
   async #flushAll(): Promise<void> {
     this.#writeStop.assertWriting();
     const { largestSequence } = this.#memtables;
-    if (this.#memtables.active.entryCount > 0) this.#freeze();
+    if (!this.#memtables.activeIsEmpty) this.#room.freeze();
     await this.#flusher.whenFlushed(largestSequence);
   }
 
@@ -362,29 +378,8 @@ export class Engine {
     if (this.#closing !== undefined) throw new StorageError("UNAVAILABLE", "the engine is closing");
   }
 
-  /** Makes sure that the active memtable takes the entries, freezing it where it does not. */
-  #makeRoom(entryBytes: number, entryCount: number): void {
-    this.#writeStop.assertWriting();
-    const arenaBytes = mostArenaBytes(entryBytes, entryCount);
-    if (this.#memtables.activeTakes(arenaBytes)) return;
-    if (!this.#memtables.canEverHold(arenaBytes)) {
-      throw new StorageError(
-        "VALUE_TOO_LARGE",
-        `${entryBytes} bytes do not fit a memtable of ${this.options.memtable.maxSizeBytes} bytes`,
-      );
-    }
-    const { obstacle } = this.#stall;
-    if (obstacle !== undefined) throw obstacle;
-    this.#freeze();
-  }
-
-  #freeze(): void {
-    this.#stall.passed();
-    this.#memtables.freeze(this.#log.startSegment());
-    this.#flusher.start();
-  }
-
   #tablesChanged(): void {
+    this.#deletions.refresh();
     this.#views.enforce();
     this.#stall.end();
   }

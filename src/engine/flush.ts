@@ -1,6 +1,9 @@
 /**
  * Turns the oldest frozen memtable into a table of level 0.
  *
+ * What range deletions cover does not go into the table, and where nothing else is left there is none. The memtable's
+ * own deletions enter the manifest with the same edit.
+ *
  * Order, each step durable before the next: the table's bytes, its directory entry, the manifest edit that names
  * it. Only then is the memtable given up and may its log segments go. A flush that fails removes its file, unless
  * nobody knows whether the manifest names it; one that dies leaves it to the next start.
@@ -37,17 +40,21 @@ export function highWaterAfter(last: SequenceNumber, mark: SequenceNumber): Sequ
 /** Rejects where the table could not be written or named; the memtable is then still frozen, to be tried again. */
 export async function flushOldestFrozen(context: FlushContext): Promise<void> {
   const { environment, options, memtables, versions } = context;
-  const { memtable } = memtables.oldestFrozen!;
+  const frozen = memtables.oldestFrozen!;
   const startedMs = environment.clock.monotonicMs();
-  environment.observer.flushStarted(memtable.entryCount, memtable.usedBytes);
+  environment.observer.flushStarted(frozen.memtable.entryCount, frozen.memtable.usedBytes);
   const fileNumber = versions.allocateFileNumber();
   const path = tablePath(options, fileNumber);
-  let summary: TableSummary;
+  let summary: TableSummary | undefined;
   try {
     summary = await writeTable(context, path);
     await versions.apply({
-      addedTables: [{ ...summary, fileNumber, level: 0 }],
-      flushedThroughSequence: memtable.largestSequence,
+      addedTables:
+        summary === undefined
+          ? []
+          : [{ ...summary, fileNumber, level: 0, deletionsAppliedThrough: frozen.largestSequence }],
+      addedRangeDeletions: frozen.rangeDeletions,
+      flushedThroughSequence: frozen.largestSequence,
       oldestSegmentNumber: memtables.segmentAfterOldestFrozen,
       sequenceHighWater: highWaterAfter(memtables.largestSequence, versions.state.sequenceHighWater),
     });
@@ -57,14 +64,18 @@ export async function flushOldestFrozen(context: FlushContext): Promise<void> {
   }
   memtables.dropOldestFrozen();
   const durationMs = environment.clock.monotonicMs() - startedMs;
-  environment.observer.flushFinished(summary.entryCount, summary.sizeBytes, durationMs);
+  environment.observer.flushFinished(summary?.entryCount ?? 0, summary?.sizeBytes ?? 0, durationMs);
 }
 
-function writeTable(context: FlushContext, path: string): Promise<TableSummary> {
-  const { environment, options, memtables, jobs } = context;
+/** Undefined where all that the memtable held is deleted, or where it holds range deletions alone. */
+async function writeTable(context: FlushContext, path: string): Promise<TableSummary | undefined> {
+  const { environment, options, memtables, versions, jobs } = context;
+  const { memtable, rangeDeletions } = memtables.oldestFrozen!;
+  if (memtable.entryCount === 0) return undefined;
   return jobs.run({
     kind: "flush",
-    memtable: memtables.oldestFrozen!.memtable.share(),
+    memtable: memtable.share(),
+    rangeDeletions: [...versions.state.rangeDeletions, ...rangeDeletions],
     path,
     options: { ...options.table, compression: options.compaction.compression[0]! },
     createdAtMs: environment.clock.nowMs(),

@@ -106,8 +106,7 @@ export class Flusher {
   }
 
   async #flushOldest(): Promise<void> {
-    const { memtable } = this.#context.memtables.oldestFrozen!;
-    await this.#log.whenSynced(memtable.largestSequence);
+    await this.#log.whenSynced(this.#context.memtables.oldestFrozen!.largestSequence);
     if (this.#stopped) return;
     await flushOldestFrozen(this.#context);
     this.#failure = undefined;

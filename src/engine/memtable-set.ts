@@ -1,5 +1,6 @@
 /**
- * The memtables in use: one active, and frozen ones that wait for their flush, oldest first.
+ * The memtables in use: one active, and frozen ones that wait for their flush, oldest first. Each has with it the range
+ * deletions that were logged while it was active, which its flush puts into the manifest.
  *
  * A memtable is counted: the set holds it until its table is in the version, views hold it for as long as they
  * read it. Its arena is reused once nobody holds it, which saves the page faults of a fresh one; one spare arena
@@ -9,13 +10,18 @@ import { assert } from "../base/errors.ts";
 import type { Random } from "../platform/random.ts";
 import type { FileNumber, SequenceNumber } from "./internal-key.ts";
 import { Memtable } from "./memtable/memtable.ts";
-import { maxEntryBytes } from "./memtable/skip-list.ts";
 import type { MemtableOptions } from "./options.ts";
+import type { RangeDeletion } from "./range-deletion/range-deletion.ts";
+
+/** With so many range deletions a memtable counts as full, so that a quiet store gets rid of them. */
+const mostRangeDeletions = 128;
 
 /** A memtable with the commit-log segment where its entries begin. */
 export class TrackedMemtable {
   readonly memtable: Memtable;
   readonly firstSegmentNumber: FileNumber;
+  /** Ascending by sequence number. */
+  readonly rangeDeletions: RangeDeletion[] = [];
   /** The set gave it up; only views hold it. */
   flushed = false;
   #references = 1;
@@ -29,6 +35,15 @@ export class TrackedMemtable {
     this.memtable = memtable;
     this.firstSegmentNumber = firstSegmentNumber;
     this.#unreferenced = unreferenced;
+  }
+
+  get isEmpty(): boolean {
+    return this.memtable.entryCount === 0 && this.rangeDeletions.length === 0;
+  }
+
+  /** Of the newest entry or range deletion; 0 when there is none. */
+  get largestSequence(): SequenceNumber {
+    return Math.max(this.memtable.largestSequence, this.rangeDeletions.at(-1)?.sequence ?? 0);
   }
 
   acquire(): this {
@@ -83,11 +98,14 @@ export class MemtableSet {
     return this.#newestFirst[this.#newestFirst.length - 2]!.firstSegmentNumber;
   }
 
-  /** Of the newest entry in all of them; 0 when they are empty. */
+  /** Whether there is nothing in the active memtable that a flush would make durable. */
+  get activeIsEmpty(): boolean {
+    return this.#active.isEmpty;
+  }
+
+  /** Of the newest entry or range deletion in all of them; 0 when they are empty. */
   get largestSequence(): SequenceNumber {
-    for (const { memtable } of this.#newestFirst)
-      if (memtable.entryCount > 0) return memtable.largestSequence;
-    return 0;
+    return this.#newestFirst.find(({ isEmpty }) => !isEmpty)?.largestSequence ?? 0;
   }
 
   /** Arena bytes of flushed memtables that views still hold. */
@@ -97,7 +115,8 @@ export class MemtableSet {
 
   /** Whether the active memtable has reached the size at which it is flushed. */
   get activeIsFull(): boolean {
-    return this.active.usedBytes >= this.#options.flushThresholdBytes;
+    const isCrowded = this.#active.rangeDeletions.length >= mostRangeDeletions;
+    return isCrowded || this.active.usedBytes >= this.#options.flushThresholdBytes;
   }
 
   /** Whether entries that take so much of an arena may go into the active memtable; else it has to freeze. */
@@ -108,6 +127,11 @@ export class MemtableSet {
   /** Whether entries that take so much of an arena fit a memtable that is empty. */
   canEverHold(arenaBytes: number): boolean {
     return arenaBytes <= this.#emptyFreeBytes;
+  }
+
+  /** For a range deletion that was logged after all entries and before those to come. */
+  addRangeDeletion(deletion: RangeDeletion): void {
+    this.#active.rangeDeletions.push(deletion);
   }
 
   /** Freezes the active memtable; entries of the new one begin in the given segment. */
@@ -144,10 +168,4 @@ export class MemtableSet {
     tracked.memtable.reset();
     this.#spare = tracked.memtable;
   }
-}
-
-/** Arena bytes that suffice for entries whose keys and values have so many bytes in all. */
-export function mostArenaBytes(entryBytes: number, entryCount: number): number {
-  const wordPaddingBytes = 3;
-  return entryBytes + entryCount * (maxEntryBytes(0, 0) + wordPaddingBytes);
 }

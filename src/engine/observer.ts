@@ -3,6 +3,7 @@
  * once and never throws. Gauges and cheap counters are read from `Engine.status()` instead.
  */
 import type { StorageError } from "../base/errors.ts";
+import type { RangeDeletion } from "./range-deletion/range-deletion.ts";
 
 /** Data that recovery could not bring back; kept in the manifest until an operator acknowledges it. */
 export interface Damage {
@@ -25,14 +26,17 @@ export interface TornTail {
 
 export type RecoveryPhase = "locking" | "manifest" | "tables" | "commit log" | "making durable" | "done";
 
-/** Why a compaction is due: what its level holds, tombstones that have expired, or somebody asked for it. */
-export type CompactionTrigger = "size" | "expiry" | "manual";
+/** Why a compaction is due: what its level holds, tombstones that have expired, a deleted range, or somebody asked. */
+export type CompactionTrigger = "size" | "expiry" | "range-deletion" | "manual";
 
 export interface StartedCompaction {
   /** Differs from that of every other compaction since the engine was opened. */
   readonly id: number;
-  /** `move`: the one input goes to the output level as it is; nothing is read or written. */
-  readonly kind: "move" | "merge";
+  /**
+   * `move`: the one input goes to the output level as it is. `drop`: range deletions cover all that is in the inputs.
+   * Neither reads or writes anything.
+   */
+  readonly kind: "move" | "merge" | "drop";
   readonly trigger: CompactionTrigger;
   readonly level: number;
   readonly outputLevel: number;
@@ -51,6 +55,8 @@ export interface FinishedCompaction extends StartedCompaction {
   readonly writtenBytes: number;
   readonly writtenEntryCount: number;
   readonly droppedTombstoneCount: number;
+  /** Entries that range deletions covered. */
+  readonly rangeDeletedCount: number;
   readonly durationMs: number;
 }
 
@@ -68,8 +74,11 @@ export interface EngineObserver {
   commitLogSynced(durationMs: number): void;
   /** A holder was dropped because it kept back more than `commitLog.maxRetainedBytes`. */
   holderDropped(name: string): void;
+  /** It is in force, but not durable yet. */
+  rangeDeleted(deletion: RangeDeletion): void;
   /** The bytes are those that the memtable takes. */
   flushStarted(entryCount: number, sizeBytes: number): void;
+  /** Both 0 where range deletions had left nothing to write. */
   flushFinished(entryCount: number, sizeBytes: number, durationMs: number): void;
   /** The flush is tried again. */
   flushFailed(error: unknown): void;
@@ -103,6 +112,7 @@ export const silentObserver: EngineObserver = {
   commitLogAppended: ignore,
   commitLogSynced: ignore,
   holderDropped: ignore,
+  rangeDeleted: ignore,
   flushStarted: ignore,
   flushFinished: ignore,
   flushFailed: ignore,

@@ -13,6 +13,8 @@ import type { Table } from "./manifest/table.ts";
 import { coversKey, type Version } from "./manifest/version.ts";
 import { levelCount } from "./manifest/version-edit.ts";
 import type { TrackedMemtable } from "./memtable-set.ts";
+import type { RangeDeletionSet } from "./range-deletion/range-deletion-set.ts";
+import { surviving } from "./range-deletion/surviving-cursor.ts";
 
 /** Finds the newest entry of the key in the memtables (newest first) at or below `maxSequence`. */
 export function findInMemtables(
@@ -28,7 +30,7 @@ export function findInMemtables(
   return false;
 }
 
-/** Finds the newest entry of the key in the tables of a version. */
+/** Finds the newest entry of the key in the tables of a version; `found.sequence` is 0 where there is none. */
 export function findInTables(
   version: Version,
   key: Uint8Array,
@@ -38,6 +40,7 @@ export function findInTables(
   const startedMs = version.reads.beginTableLookup();
   const isFound = findInLevels(version, key, keyLength, found);
   version.reads.endTableLookup(startedMs);
+  if (!isFound) found.sequence = 0;
   return isFound;
 }
 
@@ -73,23 +76,53 @@ function findInLevel0(
   return best !== undefined;
 }
 
-/** One cursor over everything: each key once, with its newest entry at or below `maxSequence`. */
+/**
+ * Whether an entry that was found for a key is not range-deleted; else the key is absent, and `found.sequence` is the
+ * number of the deletion.
+ */
+export function survives(
+  key: Uint8Array,
+  keyLength: number,
+  deletions: RangeDeletionSet,
+  found: FoundEntry,
+): boolean {
+  if (deletions.isEmpty) return true;
+  const covering = deletions.coveringSequence(key, 0, keyLength, found.sequence);
+  if (covering > 0) found.sequence = covering;
+  return covering === 0;
+}
+
+/** One cursor over everything: each key once, with its newest entry at or below `maxSequence`, unless it is deleted. */
 export function mergedCursor(
   memtables: readonly TrackedMemtable[],
   version: Version,
   maxSequence: SequenceNumber,
+  deletions: RangeDeletionSet,
 ): EntryCursor {
+  const tableCursor = (table: Table) => surviving(table.cursor(), deletions, table.metadata.largestSequence);
   const sources: EntryCursor[] = [];
-  for (const { memtable } of memtables) sources.push(memtable.newestCursor(maxSequence));
-  for (const table of version.levels[0]!) sources.push(table.cursor());
+  for (const { memtable } of memtables) {
+    const newest = Math.min(memtable.largestSequence, maxSequence);
+    sources.push(surviving(memtable.newestCursor(maxSequence), deletions, newest));
+  }
+  for (const table of livingTables(version, 0, deletions)) sources.push(tableCursor(table));
   for (let level = 1; level < levelCount; level++) {
-    const tables = version.levels[level]!;
+    const tables = livingTables(version, level, deletions);
     if (tables.length === 0) continue;
     sources.push(
       new ConcatenatingCursor(
-        tables.map((table) => ({ largestKey: table.metadata.largestKey, cursor: () => table.cursor() })),
+        tables.map((table) => ({
+          largestKey: table.metadata.largestKey,
+          cursor: () => tableCursor(table),
+        })),
       ),
     );
   }
   return sources.length === 1 ? sources[0]! : new MergingCursor(sources);
+}
+
+/** Tables of a level that are not deleted whole: nothing has to be read of those. */
+function livingTables(version: Version, level: number, deletions: RangeDeletionSet): readonly Table[] {
+  const tables = version.levels[level]!;
+  return deletions.isEmpty ? tables : tables.filter(({ metadata }) => !deletions.coversTable(metadata));
 }

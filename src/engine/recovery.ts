@@ -19,6 +19,7 @@ import { copyRange, emptyBytes } from "../base/bytes.ts";
 import { StorageError } from "../base/errors.ts";
 import { nextTurn } from "../base/next-turn.ts";
 import type { DirectoryLock } from "../platform/file-system.ts";
+import { logEntryKinds } from "./commit-log/format.ts";
 import { type Frame, listSegments, readSegments, type SegmentsSource } from "./commit-log/reader.ts";
 import { CommitLogWriter, type CommitLogWriterHooks } from "./commit-log/writer.ts";
 import { openDataDirectory } from "./data-directory.ts";
@@ -29,6 +30,7 @@ import { VersionSet, type VersionSetOptions } from "./manifest/version-set.ts";
 import { MemtableSet } from "./memtable-set.ts";
 import type { Damage } from "./observer.ts";
 import type { EngineOptions } from "./options.ts";
+import { decodeEnd } from "./range-deletion/range-deletion.ts";
 import { Salvage } from "./salvage.ts";
 import { BlockCache } from "./sstable/block-cache.ts";
 import { TableReader } from "./sstable/reader.ts";
@@ -213,14 +215,19 @@ class Recovery {
   }
 
   #insert(frame: Frame): boolean {
-    const { key, value, sequence } = frame;
+    if (this.memtables.activeIsFull) return false;
+    const { key, value, sequence, kind } = frame;
+    if (kind === logEntryKinds.rangeDeletion) {
+      this.memtables.addRangeDeletion({ start: key.copy(), end: decodeEnd(value.copy()), sequence });
+      this.#lastSequence = sequence;
+      return true;
+    }
     if (this.#key.length < key.length) this.#key = new Uint8Array(2 * key.length);
     if (this.#value.length < value.length) this.#value = new Uint8Array(2 * value.length);
     copyRange(key.bytes, key.start, key.length, this.#key, 0);
     copyRange(value.bytes, value.start, value.length, this.#value, 0);
     const { active } = this.memtables;
-    if (this.memtables.activeIsFull) return false;
-    if (!active.insert(this.#key, key.length, sequence, frame.kind, this.#value, value.length)) return false;
+    if (!active.insert(this.#key, key.length, sequence, kind, this.#value, value.length)) return false;
     this.#lastSequence = sequence;
     this.#replayedEntryCount++;
     this.#replayedBytes += key.length + value.length;
@@ -238,7 +245,7 @@ class Recovery {
 
   /** The next entries lie in segment `nextSegment` or later ones. */
   async #flush(nextSegment: number): Promise<void> {
-    if (this.memtables.active.entryCount === 0) return;
+    if (this.memtables.activeIsEmpty) return;
     this.memtables.freeze(nextSegment);
     await flushOldestFrozen(this.#context);
   }

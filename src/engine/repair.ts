@@ -153,7 +153,7 @@ class Repair {
       if (kind !== "table" || reading.removedTables.has(number)) continue;
       const survey = this.#survey(number);
       if (survey instanceof StorageError) await this.#recordLoss(number, survey, "what it held is");
-      else tables.push({ ...survey, fileNumber: number, level: 0 });
+      else tables.push({ ...survey, fileNumber: number, level: 0, deletionsAppliedThrough: 0 });
     }
     this.#damage.push({
       file: problem.file ?? currentPath(this.#directories),
@@ -161,7 +161,8 @@ class Repair {
       lengthBytes: 0,
       message:
         `${problem.message}; the manifest was built anew from ${tables.length} tables: ` +
-        "what an obsolete table among them held and a newer one had deleted for good may be back",
+        "what an obsolete table among them held and a newer one had deleted for good may be back, and so may what " +
+        "was deleted by range and not yet worked off",
       foundAtMs: clock.nowMs(),
     });
     await this.#keepOldManifests();

@@ -7,6 +7,7 @@ import type { SequenceNumber } from "./internal-key.ts";
 import type { VersionSet } from "./manifest/version-set.ts";
 import type { MemtableSet } from "./memtable-set.ts";
 import type { Damage } from "./observer.ts";
+import type { LiveDeletions } from "./range-deletion/live-deletions.ts";
 import type { DurationDistribution } from "./statistics/histogram.ts";
 import { type LevelWork, levelWriteAmplification } from "./statistics/level-work.ts";
 import type { ReadStatistics, TableReadCounters } from "./statistics/read-statistics.ts";
@@ -58,6 +59,8 @@ export interface EngineStatus {
   /** Why compactions fail; undefined while none waits for its next try. */
   readonly compactionFailure: string | undefined;
   readonly cache: CacheStatus;
+  /** Range deletions that still have something to hide. */
+  readonly rangeDeletionCount: number;
   readonly segmentCount: number;
   readonly commitLogBytes: number;
   readonly viewCount: number;
@@ -74,13 +77,14 @@ interface StatusSources {
   readonly log: CommitLogWriter;
   readonly views: ViewRegistry;
   readonly cache: EntryCache;
+  readonly deletions: LiveDeletions;
   readonly compactor: Compactor;
   readonly work: WorkStatistics;
   readonly writeStop: WriteStop;
 }
 
 export function describeStatus(sources: StatusSources): EngineStatus {
-  const { versions, memtables, log, views, cache, compactor, work, writeStop } = sources;
+  const { versions, memtables, log, views, cache, deletions, compactor, work, writeStop } = sources;
   const { segments } = log;
   return {
     storeId: versions.storeId,
@@ -99,6 +103,7 @@ export function describeStatus(sources: StatusSources): EngineStatus {
     isCompactionPaused: compactor.isPaused,
     compactionFailure: compactor.failure === undefined ? undefined : messageOf(compactor.failure),
     cache: cache.status,
+    rangeDeletionCount: deletions.count,
     segmentCount: segments.length,
     commitLogBytes: sum(segments, ({ sizeBytes }) => sizeBytes),
     viewCount: views.count,

@@ -19,7 +19,8 @@ import type { Version } from "./manifest/version.ts";
 import type { VersionSet } from "./manifest/version-set.ts";
 import type { MemtableSet, TrackedMemtable } from "./memtable-set.ts";
 import type { EngineOptions } from "./options.ts";
-import { findInMemtables, findInTables, mergedCursor } from "./read-path.ts";
+import type { RangeDeletionSet } from "./range-deletion/range-deletion-set.ts";
+import { findInMemtables, findInTables, mergedCursor, survives } from "./read-path.ts";
 
 export class View {
   /** Entries with this sequence number or a lower one are seen. */
@@ -27,6 +28,7 @@ export class View {
   readonly openedAtMs: number;
   readonly #memtables: readonly TrackedMemtable[];
   readonly #version: Version;
+  readonly #deletions: RangeDeletionSet;
   readonly #closed: (view: View) => void;
   #open = true;
   #abortReason: string | undefined;
@@ -35,12 +37,14 @@ export class View {
   constructor(
     memtables: readonly TrackedMemtable[],
     version: Version,
+    deletions: RangeDeletionSet,
     sequence: SequenceNumber,
     openedAtMs: number,
     closed: (view: View) => void,
   ) {
     this.#memtables = memtables;
     this.#version = version;
+    this.#deletions = deletions;
     this.sequence = sequence;
     this.openedAtMs = openedAtMs;
     this.#closed = closed;
@@ -52,10 +56,10 @@ export class View {
    */
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
     this.assertOpen();
-    return (
+    const isFound =
       findInMemtables(this.#memtables, key, keyLength, this.sequence, found) ||
-      findInTables(this.#version, key, keyLength, found)
-    );
+      findInTables(this.#version, key, keyLength, found);
+    return isFound && survives(key, keyLength, this.#deletions, found);
   }
 
   /**
@@ -64,7 +68,7 @@ export class View {
    */
   cursor(start?: Uint8Array, end?: Uint8Array): EntryCursor {
     this.assertOpen();
-    const merged = mergedCursor(this.#memtables, this.#version, this.sequence);
+    const merged = mergedCursor(this.#memtables, this.#version, this.sequence, this.#deletions);
     return new RangeCursor(merged, start, end, () => this.assertOpen());
   }
 
@@ -126,11 +130,16 @@ export class ViewRegistry {
     return 0;
   }
 
-  /** Opens a view; the version's reference is taken here. Without memtables where all it shows is in tables. */
-  open(version: Version, sequence: SequenceNumber, memtables = this.#memtables.acquireAll()): View {
+  /** Opens a view of the tables of now. `deletions`: those up to `sequence`. No memtables where all it shows is in tables. */
+  open(
+    deletions: RangeDeletionSet,
+    sequence: SequenceNumber,
+    memtables = this.#memtables.acquireAll(),
+  ): View {
     const view = new View(
       memtables,
-      version.acquire(),
+      this.#versions.current.acquire(),
+      deletions,
       sequence,
       this.#environment.clock.monotonicMs(),
       (closed) => this.#views.delete(closed),

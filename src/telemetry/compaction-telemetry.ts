@@ -12,6 +12,7 @@ export class CompactionTelemetry {
   readonly #inputTables;
   readonly #outputTables;
   readonly #droppedTombstones;
+  readonly #rangeDeleted;
   readonly #clockOrderViolations;
 
   constructor(instruments: Instruments, logger: Logger) {
@@ -28,6 +29,10 @@ export class CompactionTelemetry {
     this.#droppedTombstones = instruments.counter(
       "compaction_tombstones_dropped_total",
       "Expired tombstones that were left out",
+    );
+    this.#rangeDeleted = instruments.counter(
+      "compaction_range_deleted_total",
+      "Entries of deleted ranges that were left out or dropped with their tables",
     );
     this.#clockOrderViolations = instruments.counter(
       "compaction_clock_order_violations_total",
@@ -56,6 +61,7 @@ export class CompactionTelemetry {
     this.#inputTables.observe(inputTableCount(compaction));
     this.#outputTables.observe(outputTableCount);
     this.#droppedTombstones.inc(compaction.droppedTombstoneCount);
+    this.#rangeDeleted.inc(compaction.rangeDeletedCount);
     this.#logger.debug("tables compacted", {
       ...jobFields(compaction),
       output_tables: outputTableCount,

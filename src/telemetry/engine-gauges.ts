@@ -34,6 +34,7 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   counter("commitlog_written_bytes_total", "Bytes appended to the log", (s) => s.work.commitLogBytes);
   counter("storage_gets_total", "Look-ups in the engine", (s) => s.reads.getCount);
   counter("sstable_reads_total", "Look-ups that went to the tables", (s) => s.reads.tableLookupCount);
+  gauge("range_deletions_active", "Deleted ranges not yet worked off", (s) => s.rangeDeletionCount);
   counter("cache_hits_total", "Look-ups that the cache answered", (s) => s.cache.hits);
   counter("cache_misses_total", "Look-ups that went on to the tables", (s) => s.cache.misses);
   counter("cache_evictions_total", "Entries that made room for others", (s) => s.cache.evictions);

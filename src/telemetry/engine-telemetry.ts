@@ -1,5 +1,6 @@
 /** What the engine does, as metrics and log lines; its gauges are asked for at each scrape. */
 import type { StorageError } from "../base/errors.ts";
+import { quoteUtf8 } from "../base/utf8.ts";
 import type {
   Damage,
   EngineObserver,
@@ -8,6 +9,7 @@ import type {
   StartedCompaction,
   TornTail,
 } from "../engine/observer.ts";
+import type { RangeDeletion } from "../engine/range-deletion/range-deletion.ts";
 import { CompactionTelemetry } from "./compaction-telemetry.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
@@ -19,6 +21,7 @@ export class EngineTelemetry implements EngineObserver {
   readonly #appendDurations;
   readonly #syncs;
   readonly #syncDurations;
+  readonly #rangeDeletions;
   readonly #flushes;
   readonly #flushFailures;
   readonly #flushDurations;
@@ -47,6 +50,7 @@ export class EngineTelemetry implements EngineObserver {
     );
     this.#syncs = instruments.counter("commitlog_syncs_total", "Syncs of the commit log");
     this.#syncDurations = instruments.durations("commitlog_sync_duration_seconds", "Time of one sync");
+    this.#rangeDeletions = instruments.counter("range_deletions_total", "Key ranges that were deleted");
     this.#flushes = instruments.counter("memtable_flushes_total", "Memtables flushed to tables");
     this.#flushFailures = instruments.counter("memtable_flush_failures_total", "Flushes that failed");
     this.#flushDurations = instruments.durations("memtable_flush_duration_seconds", "Time of one flush");
@@ -133,6 +137,15 @@ export class EngineTelemetry implements EngineObserver {
     });
   }
 
+  rangeDeleted({ start, end, sequence }: RangeDeletion): void {
+    this.#rangeDeletions.inc();
+    this.#logger.info("a range of keys was deleted", {
+      start: quoteUtf8(start, 0, start.length),
+      end: end === undefined ? "" : quoteUtf8(end, 0, end.length),
+      sequence,
+    });
+  }
+
   flushStarted(entryCount: number, sizeBytes: number): void {
     this.#logger.debug("a flush begins", { entry_count: entryCount, size_bytes: sizeBytes });
   }
@@ -140,7 +153,7 @@ export class EngineTelemetry implements EngineObserver {
   flushFinished(entryCount: number, sizeBytes: number, durationMs: number): void {
     this.#flushes.inc();
     this.#flushDurations.observe(durationMs / 1000);
-    this.#tableWrites.inc();
+    this.#tableWrites.inc(sizeBytes === 0 ? 0 : 1);
     this.#tableWriteDurations.observe(durationMs / 1000);
     this.#tableWriteBytes.inc(sizeBytes);
     this.#logger.info("memtable flushed", {

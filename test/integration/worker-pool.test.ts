@@ -1,11 +1,13 @@
 import { expect, test } from "bun:test";
 import { Engine } from "../../src/engine/engine.ts";
+import { entryKinds } from "../../src/engine/internal-key.ts";
+import { Memtable } from "../../src/engine/memtable/memtable.ts";
 import { type FinishedCompaction, silentObserver } from "../../src/engine/observer.ts";
 import { defaultTableOptions, engineOptions } from "../../src/engine/options.ts";
 import { verifyDataDirectory } from "../../src/engine/verify.ts";
 import { WorkerPool } from "../../src/engine/workers/pool.ts";
 import { systemClock } from "../../src/platform/clock.ts";
-import { systemRandom } from "../../src/platform/random.ts";
+import { seededRandom, systemRandom } from "../../src/platform/random.ts";
 import { realFileSystem } from "../../src/platform/real.ts";
 import { get, putWhenWritable } from "../support/engine-access.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
@@ -87,9 +89,12 @@ test("worker threads compact side by side while writes go on, and stop when the 
 test("a job that fails rejects with its error, and the thread takes the next one", async () => {
   const pool = new WorkerPool(1);
   const engine = await Engine.open(environment, engineOptions(`${folder}/other`));
+  const memtable = Memtable.create(4096, seededRandom(1));
+  memtable.insert(Buffer.from("key"), 3, 1, entryKinds.value, Buffer.from("value"), 5);
   const job = {
     kind: "flush" as const,
-    memtable: { buffer: new SharedArrayBuffer(4096) },
+    memtable: memtable.share(),
+    rangeDeletions: [],
     path: `${folder}/missing/000001.sst`,
     options: defaultTableOptions,
     createdAtMs: 0,

@@ -17,8 +17,10 @@ import { chosenSeeds, onlySeed, operationCount } from "../support/model/seeds.ts
 class CompactionWatch {
   deepestLevel = 0;
   droppedTombstoneCount = 0;
+  rangeDeletedCount = 0;
   readonly observer = {
-    compactionFinished: ({ outputLevel, droppedTombstoneCount }: FinishedCompaction) => {
+    compactionFinished: ({ outputLevel, droppedTombstoneCount, rangeDeletedCount }: FinishedCompaction) => {
+      this.rangeDeletedCount += rangeDeletedCount;
       this.deepestLevel = Math.max(this.deepestLevel, outputLevel);
       this.droppedTombstoneCount += droppedTombstoneCount;
     },
@@ -39,7 +41,8 @@ for (const [name, { workload, settings }] of Object.entries(configurations)) {
     }
 
     if (onlySeed !== undefined) return;
-    test("compactions reached the levels, and dropped the tombstones, that there are", () => {
+    test("compactions reached the levels, and dropped the tombstones and deleted ranges, that there are", () => {
+      expect(watch.rangeDeletedCount).toBeGreaterThan(0);
       expect(watch.deepestLevel).toBeGreaterThanOrEqual(workload.keyCount >= 200 ? 3 : 1);
       if (settings.options.compaction.recordFormat === "versioned") {
         expect(watch.droppedTombstoneCount).toBeGreaterThan(0);

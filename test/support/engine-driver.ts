@@ -1,4 +1,4 @@
-import { Engine } from "../../src/engine/engine.ts";
+import { Engine, type StoredEntry } from "../../src/engine/engine.ts";
 import type { EngineObserver } from "../../src/engine/observer.ts";
 import type { EngineOptions } from "../../src/engine/options.ts";
 import { InlineRunner } from "../../src/engine/workers/inline.ts";
@@ -6,7 +6,7 @@ import type { FileSystem } from "../../src/platform/file-system.ts";
 import { EagerClock } from "./eager-clock.ts";
 import { memoryEnvironment } from "./memory-environment.ts";
 import { SlowRunner } from "./slow-runner.ts";
-import type { HistoryEntry, StoreHistory } from "./store-history.ts";
+import type { HistoryEntry, HistoryRange, StoreHistory } from "./store-history.ts";
 
 export function openEngine(
   files: FileSystem,
@@ -41,8 +41,27 @@ export async function store(
       ? engine.put(only.key, only.key.length, only.kind, only.value, only.value.length)
       : engine.write(encoded);
   history.append(entries, stored.sequence);
-  const acknowledged = stored.durable.then(() => history.acknowledge(stored.sequence));
+  return { acknowledged: noteAcknowledgement(history, stored) };
+}
+
+/** Deletes a range once there is room; notes it as `store` does. */
+export async function deleteRange(
+  engine: Engine,
+  history: StoreHistory,
+  range: HistoryRange,
+): Promise<{ readonly acknowledged: Promise<void> }> {
+  const start = Buffer.from(range.start, "latin1");
+  const end = range.end === undefined ? undefined : Buffer.from(range.end, "latin1");
+  const ask = () => engine.whenWritable(start.length + (end?.length ?? 0));
+  for (let room = ask(); room !== undefined; room = ask()) await room;
+  const stored = engine.deleteRange(start, end);
+  history.deleteRange(range, stored.sequence);
+  return { acknowledged: noteAcknowledgement(history, stored) };
+}
+
+function noteAcknowledgement(history: StoreHistory, { sequence, durable }: StoredEntry): Promise<void> {
+  const acknowledged = durable.then(() => history.acknowledge(sequence));
   // Whoever waits for it may do so later.
   acknowledged.catch(() => {});
-  return { acknowledged };
+  return acknowledged;
 }

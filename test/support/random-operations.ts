@@ -3,7 +3,7 @@ import { type EntryKind, entryKinds } from "../../src/engine/internal-key.ts";
 import type { Random } from "../../src/platform/random.ts";
 import { encodedRecordLength, encodeRecord } from "../../src/versions/record.ts";
 import { emptyClock, incrementClock } from "../../src/versions/vector-clock.ts";
-import type { HistoryEntry } from "./store-history.ts";
+import type { HistoryEntry, HistoryRange } from "./store-history.ts";
 
 export function below(random: Random, bound: number): number {
   return random.uint32() % bound;
@@ -19,6 +19,15 @@ export function randomKey(random: Random, keyCount: number): string {
   return (
     ["t:", `t:${"k".repeat(number % 5)}`, `t:\xff${number}`, `u:key-${number}`][number % 4]! + (number >> 2)
   );
+}
+
+/** A range to delete, never empty: mostly the keys that begin with one key, else up to another one or to the end. */
+export function randomRange(random: Random, keyCount: number): HistoryRange {
+  const start = randomKey(random, keyCount);
+  const other = randomKey(random, keyCount);
+  if (oneIn(random, 48)) return { start, end: undefined };
+  if (start === other || !oneIn(random, 16)) return { start, end: `${start}\xff` };
+  return start < other ? { start, end: other } : { start: other, end: start };
 }
 
 /** A record of one version whose clock counts to `count`, as text of its bytes; a tombstone where it has a time. */

@@ -15,10 +15,18 @@ export interface HistoryEntry {
   readonly value: string;
 }
 
-interface NumberedEntry extends HistoryEntry {
+/** The keys in [start, end); without an end, all from `start` on. */
+export interface HistoryRange {
+  readonly start: string;
+  readonly end: string | undefined;
+}
+
+/** One step from a state of the store to the next. */
+interface Change {
   readonly sequence: number;
   /** The last sequence number of the batch that it belongs to. */
   readonly batchEnd: number;
+  readonly change: HistoryEntry | HistoryRange;
 }
 
 export function newFound(): FoundEntry {
@@ -61,20 +69,24 @@ function describe(kind: EntryKind, sequence: number, value: string): string {
 
 /** Everything that was written, in order: what a store must hold as of any sequence number. */
 export class StoreHistory {
-  readonly #entries: NumberedEntry[] = [];
+  readonly #changes: Change[] = [];
   /** Entries up to here were acknowledged as durable. */
   acknowledged = 0;
 
   get length(): number {
-    return this.#entries.length;
+    return this.#changes.length;
   }
 
   /** Notes entries that the store took together; `lastSequence` is the last one's number. */
   append(entries: readonly HistoryEntry[], lastSequence: number): void {
     entries.forEach((entry, index) => {
       const sequence = lastSequence - entries.length + 1 + index;
-      this.#entries.push({ ...entry, sequence, batchEnd: lastSequence });
+      this.#changes.push({ change: entry, sequence, batchEnd: lastSequence });
     });
+  }
+
+  deleteRange(range: HistoryRange, sequence: number): void {
+    this.#changes.push({ change: range, sequence, batchEnd: sequence });
   }
 
   acknowledge(sequence: number): void {
@@ -83,14 +95,14 @@ export class StoreHistory {
 
   /** Forgets what came after `sequence`, as a store does that recovered up to there. */
   cutAfter(sequence: number): void {
-    const kept = this.#entries.filter((entry) => entry.sequence <= sequence);
-    this.#entries.splice(0, Infinity, ...kept);
+    const kept = this.#changes.filter((change) => change.sequence <= sequence);
+    this.#changes.splice(0, Infinity, ...kept);
   }
 
   /** A store that acknowledges too early is simulated by taking everything as acknowledged. */
   copy(): StoreHistory {
     const copy = new StoreHistory();
-    copy.#entries.push(...this.#entries);
+    copy.#changes.push(...this.#changes);
     copy.acknowledged = this.acknowledged;
     return copy;
   }
@@ -98,25 +110,26 @@ export class StoreHistory {
   /** Key to what the store must hold for it; a key whose newest entry has expired counts as absent. */
   stateAt(sequence: number): Map<string, string> {
     const state = new Map<string, string>();
-    for (const entry of this.#entries) {
-      if (entry.sequence > sequence) break;
-      if (isExpiredEntry(entry.kind, entry.value)) state.delete(entry.key);
-      else state.set(entry.key, describe(entry.kind, entry.sequence, entry.value));
+    for (const { change, sequence: number } of this.#changes) {
+      if (number > sequence) break;
+      if (!("key" in change)) for (const [key] of sorted(state, change.start, change.end)) state.delete(key);
+      else if (isExpiredEntry(change.kind, change.value)) state.delete(change.key);
+      else state.set(change.key, describe(change.kind, number, change.value));
     }
     return state;
   }
 
   /** Everything that the key has ever held. */
   statesOf(key: string): string[] {
-    return this.#entries
-      .filter((entry) => entry.key === key)
-      .map(({ kind, sequence, value }) => describe(kind, sequence, value));
+    return this.#changes.flatMap(({ change, sequence }) =>
+      "key" in change && change.key === key ? describe(change.kind, sequence, change.value) : [],
+    );
   }
 
   /** Whether a crash may leave exactly the entries up to `sequence`: no batch in halves. */
   isBatchEnd(sequence: number): boolean {
     if (sequence === 0) return true;
-    return this.#entries.some((entry) => entry.batchEnd === sequence);
+    return this.#changes.some(({ batchEnd }) => batchEnd === sequence);
   }
 
   /**
@@ -143,7 +156,7 @@ export class StoreHistory {
     } finally {
       view.close();
     }
-    for (const key of new Set(this.#entries.map((entry) => entry.key))) {
+    for (const key of new Set(this.#changes.flatMap(({ change }) => ("key" in change ? change.key : [])))) {
       expect(lookUp(engine, key)).toBe(state.get(key));
     }
   }

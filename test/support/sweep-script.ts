@@ -2,9 +2,9 @@ import type { Engine } from "../../src/engine/engine.ts";
 import type { EngineOptions } from "../../src/engine/options.ts";
 import type { FileSystem } from "../../src/platform/file-system.ts";
 import { seededRandom } from "../../src/platform/random.ts";
-import { openEngine, store } from "./engine-driver.ts";
+import { deleteRange, openEngine, store } from "./engine-driver.ts";
 import { tinyOptions } from "./engine-settings.ts";
-import { below, randomEntry } from "./random-operations.ts";
+import { below, randomEntry, randomRange } from "./random-operations.ts";
 import type { StoreHistory } from "./store-history.ts";
 
 export const sweepOptions: EngineOptions = tinyOptions({
@@ -19,8 +19,8 @@ const writesPerRound = 45;
 
 /**
  * The scripted run of the sweeps: rounds of single writes and batches, acknowledged one by one or several in
- * flight, with flushes and compactions in between and a close and a reopening after each round; in the last one also a
- * checkpoint. Throws as soon as the store does.
+ * flight, with range deletions, flushes and compactions in between and a close and a reopening after each round; in the
+ * last one also a checkpoint. Throws as soon as the store does.
  */
 export async function runScript(
   files: FileSystem,
@@ -56,6 +56,10 @@ async function runRound(engine: Engine, history: StoreHistory, round: number): P
     inFlight.push(acknowledged);
     acknowledged.catch(() => {});
     if (below(random, 3) > 0) await Promise.all(inFlight.splice(0));
+    if (write % 7 === 4) {
+      const { acknowledged: deleted } = await deleteRange(engine, history, randomRange(random, 30));
+      inFlight.push(deleted);
+    }
     if (write % 20 === 10) await engine.flush();
     if (round === roundCount - 1 && write === 18) {
       checkpoint = engine.checkpoint(sweptCheckpoint);

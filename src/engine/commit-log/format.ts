@@ -31,8 +31,9 @@
  *       64  u32     0
  *       68  u32     CRC32 of bytes 0 to 67
  *
- * A group's payload is its entries: kind u8, varint key length, varint value length, key, value. An end mark's is
- * the u64 number of the segment that follows, 0 at the end of a run.
+ * A group's payload is its entries: kind u8, varint key length, varint value length, key, value. Kind 3 is a range
+ * deletion: its key is the first key, its value the first one after the range, or empty where that has no end. An end
+ * mark's payload is the u64 number of the segment that follows, 0 at the end of a run.
  *
  * Invariants:
  * 1. Both headers and the directory entry are durable before the first frame is written.
@@ -50,7 +51,13 @@ import { varintLength } from "../../base/varint.ts";
 import type { FileSystem } from "../../platform/file-system.ts";
 import type { Random } from "../../platform/random.ts";
 import { parseFileName } from "../data-directory.ts";
-import type { FileNumber, SequenceNumber } from "../internal-key.ts";
+import {
+  type EntryKind,
+  entryKinds,
+  type FileNumber,
+  isEntryKind,
+  type SequenceNumber,
+} from "../internal-key.ts";
 
 export const formatVersion = 1;
 
@@ -67,6 +74,15 @@ export const frameAlignmentBytes = 8;
 export const frameKinds = { group: 1, endMark: 2 } as const;
 
 export type FrameKind = (typeof frameKinds)[keyof typeof frameKinds];
+
+/** What an entry of the log does. On-disk values: never renumber. */
+export const logEntryKinds = { ...entryKinds, rangeDeletion: 3 } as const;
+
+export type LogEntryKind = EntryKind | typeof logEntryKinds.rangeDeletion;
+
+export function isLogEntryKind(value: number): value is LogEntryKind {
+  return isEntryKind(value) || value === logEntryKinds.rangeDeletion;
+}
 
 const segmentMagic = new TextEncoder().encode("PAIRDBCL");
 const frameMagic = new TextEncoder().encode("PAIRDBFR");

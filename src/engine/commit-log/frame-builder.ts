@@ -13,7 +13,7 @@ import { copyRange, emptyBytes } from "../../base/bytes.ts";
 import { assert } from "../../base/errors.ts";
 import { writeUint64 } from "../../base/integers.ts";
 import { writeVarint } from "../../base/varint.ts";
-import type { EntryKind, FileNumber, SequenceNumber } from "../internal-key.ts";
+import type { FileNumber, SequenceNumber } from "../internal-key.ts";
 import {
   align,
   encodeFrameHeader,
@@ -23,6 +23,7 @@ import {
   frameHeaderSizeBytes,
   frameKinds,
   framesOffset,
+  type LogEntryKind,
 } from "./format.ts";
 
 const initialCapacityBytes = 64 * 1024;
@@ -71,7 +72,7 @@ export class FrameBuilder {
 
   add(
     sequence: SequenceNumber,
-    kind: EntryKind,
+    kind: LogEntryKind,
     key: Uint8Array,
     keyLength: number,
     value: Uint8Array,

@@ -3,14 +3,8 @@ import { Slice } from "../../base/bytes.ts";
 import { corruption } from "../../base/errors.ts";
 import { readUint64 } from "../../base/integers.ts";
 import { VarintReader } from "../../base/varint.ts";
-import {
-  type EntryKind,
-  entryKinds,
-  type FileNumber,
-  isEntryKind,
-  type SequenceNumber,
-} from "../internal-key.ts";
-import { FrameHeader } from "./format.ts";
+import type { FileNumber, SequenceNumber } from "../internal-key.ts";
+import { FrameHeader, isLogEntryKind, type LogEntryKind, logEntryKinds } from "./format.ts";
 
 /** A group of entries, or a part of a large one. Valid, with its slices, until the next frame is asked for. */
 export interface Frame {
@@ -20,7 +14,7 @@ export interface Frame {
   readonly firstSequence: SequenceNumber;
   readonly entryCount: number;
   readonly commitTimeMs: number;
-  readonly kind: EntryKind;
+  readonly kind: LogEntryKind;
   readonly sequence: SequenceNumber;
   readonly key: Slice;
   readonly value: Slice;
@@ -33,7 +27,7 @@ export class FrameCursor implements Frame {
   readonly header = new FrameHeader();
   readonly key = new Slice();
   readonly value = new Slice();
-  kind: EntryKind = entryKinds.value;
+  kind: LogEntryKind = logEntryKinds.value;
   sequence: SequenceNumber = 0;
   readonly #path: string;
   readonly #lengths = new VarintReader();
@@ -101,7 +95,7 @@ export class FrameCursor implements Frame {
     const valueLength = lengths.read();
     const keyStart = lengths.position;
     const end = keyStart + keyLength + valueLength;
-    if (!isEntryKind(kind) || !lengths.ok || end > this.#end) {
+    if (!isLogEntryKind(kind) || !lengths.ok || end > this.#end) {
       throw corruption(
         this.#path,
         this.offset,

@@ -1,12 +1,13 @@
 /** Looks at segment files without changing them: checks them, and prints them. The node must be stopped. */
 import { dirname } from "node:path";
+import type { Slice } from "../../base/bytes.ts";
 import { StorageError } from "../../base/errors.ts";
 import { quoteUtf8 } from "../../base/utf8.ts";
 import type { FileSystem } from "../../platform/file-system.ts";
 import type { Finding } from "../finding.ts";
-import { entryKinds, type FileNumber } from "../internal-key.ts";
-import { segmentNumberOf } from "./format.ts";
-import { type ReadReports, readSegments } from "./reader.ts";
+import type { FileNumber } from "../internal-key.ts";
+import { logEntryKinds, segmentNumberOf } from "./format.ts";
+import { type Frame, type ReadReports, readSegments } from "./reader.ts";
 import { SegmentReader } from "./segment-reader.ts";
 
 export interface LogFinding extends Finding {
@@ -105,11 +106,18 @@ function* describeFrame({ frame }: SegmentReader): Generator<string> {
   }
   const last = firstSequence + entryCount - 1;
   yield `${offset}: frame of ${entryCount} entries, sequence ${firstSequence} to ${last}, ${written}`;
-  const { key } = frame;
-  while (frame.next()) {
-    const kind = frame.kind === entryKinds.tombstone ? "tombstone" : "value";
-    yield `  ${frame.sequence} ${kind} ${quoteUtf8(key.bytes, key.start, key.length)} (${frame.value.length} bytes)`;
+  while (frame.next()) yield `  ${frame.sequence} ${describeEntry(frame)}`;
+}
+
+function describeEntry({ kind, key, value }: Frame): string {
+  if (kind === logEntryKinds.rangeDeletion) {
+    return `range deletion from ${quote(key)} up to ${value.length === 0 ? "the end" : quote(value)}`;
   }
+  return `${kind === logEntryKinds.tombstone ? "tombstone" : "value"} ${quote(key)} (${value.length} bytes)`;
+}
+
+function quote({ bytes, start, length }: Slice): string {
+  return quoteUtf8(bytes, start, length);
 }
 
 function time(milliseconds: number): string {

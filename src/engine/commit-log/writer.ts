@@ -16,7 +16,7 @@ import { segmentPath } from "../data-directory.ts";
 import type { EngineEnvironment } from "../environment.ts";
 import type { EntryKind, FileNumber, SequenceNumber } from "../internal-key.ts";
 import { removeFiles } from "../remove-files.ts";
-import { entryLength, listSegments } from "./format.ts";
+import { entryLength, type LogEntryKind, listSegments } from "./format.ts";
 import type { Commit, Group } from "./group.ts";
 import { GroupCommit, type GroupCommitHooks, logFailure } from "./group-commit.ts";
 import type { Segment } from "./segment.ts";
@@ -129,7 +129,7 @@ export class CommitLogWriter {
    * room, RESOURCE_EXHAUSTED where the caller did not wait for `whenRoom`.
    */
   append(
-    kind: EntryKind,
+    kind: LogEntryKind,
     key: Uint8Array,
     keyLength: number,
     value: Uint8Array,
@@ -205,7 +205,7 @@ export class CommitLogWriter {
 
   #add(
     group: Group,
-    kind: EntryKind,
+    kind: LogEntryKind,
     key: Uint8Array,
     keyLength: number,
     value: Uint8Array,

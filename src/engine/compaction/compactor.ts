@@ -18,6 +18,7 @@ import { levelCount, type TableMetadata } from "../manifest/version-edit.ts";
 import type { VersionSet } from "../manifest/version-set.ts";
 import type { FinishedCompaction, StartedCompaction } from "../observer.ts";
 import type { EngineOptions } from "../options.ts";
+import { RangeDeletionSet } from "../range-deletion/range-deletion-set.ts";
 import { removeFiles } from "../remove-files.ts";
 import type { JobRunner } from "../workers/protocol.ts";
 import type { WriteStop } from "../write-stop.ts";
@@ -120,7 +121,7 @@ export class Compactor {
   async compactRange(start?: Uint8Array, end?: Uint8Array): Promise<void> {
     if (this.#isStopped) throw closing();
     this.#context.writeStop.assertWriting();
-    const compaction = new ManualCompaction(this.#context.versions.state.levels, start, end);
+    const compaction = new ManualCompaction(this.#pickerInput(), start, end);
     const done = Promise.withResolvers<void>();
     this.#requests.push({ compaction, done });
     this.schedule();
@@ -165,12 +166,14 @@ export class Compactor {
   }
 
   #pickerInput(): PickerInput {
+    const { levels, rangeDeletions } = this.#context.versions.state;
     return {
-      levels: this.#context.versions.state.levels,
+      levels,
       policy: this.#policy,
       cursors: this.#cursors,
       busy: [...this.#running.keys(), ...this.#resting.keys()],
       expired: this.#expiredTables(),
+      deletions: new RangeDeletionSet(rangeDeletions),
     };
   }
 
@@ -207,7 +210,7 @@ export class Compactor {
     const started = describePlan(plan, ++this.#lastId);
     observer.compactionStarted(started);
     try {
-      const outcome = plan.kind === "move" ? await this.#move(plan) : await this.#merge(plan);
+      const outcome = await this.#carryOut(plan);
       this.#failures.delete(plan.inputs[0]!.fileNumber);
       observer.compactionFinished({ ...started, ...outcome, durationMs: durationMs() });
     } catch (error) {
@@ -223,36 +226,43 @@ export class Compactor {
     this.schedule();
   }
 
-  async #move({ level, outputLevel, inputs }: CompactionPlan): Promise<Outcome> {
-    await this.#context.versions.apply({
-      removedTables: inputs.map(({ fileNumber }) => ({ level, fileNumber })),
-      addedTables: inputs.map((table) => ({ ...table, level: outputLevel })),
-    });
+  #carryOut(plan: CompactionPlan): Promise<Outcome> {
+    return plan.kind === "merge" ? this.#merge(plan) : this.#moveOrDrop(plan);
+  }
+
+  /** Without reading anything. */
+  async #moveOrDrop(plan: CompactionPlan): Promise<Outcome> {
+    const { kind, outputLevel, inputs } = plan;
+    const isMove = kind === "move";
+    await this.#replace(plan, isMove ? inputs.map((table) => ({ ...table, level: outputLevel })) : []);
     return {
-      outputTableCount: 1,
+      outputTableCount: isMove ? inputs.length : 0,
       readBytes: 0,
       readEntryCount: 0,
       writtenBytes: 0,
       writtenEntryCount: 0,
       droppedTombstoneCount: 0,
+      rangeDeletedCount: isMove ? 0 : inputs.reduce((sum, { entryCount }) => sum + entryCount, 0),
     };
   }
 
   async #merge(plan: CompactionPlan): Promise<Outcome> {
     const { environment, options, versions, jobs } = this.#context;
-    const { levels } = versions.state;
+    const { state } = versions;
     const inputBytes = this.#largestSizeBytes(plan);
     const numbers = await versions.allocateFileNumbers(
-      mostOutputCount(plan, inputBytes, levels, this.#policy),
+      mostOutputCount(plan, inputBytes, state.levels, this.#policy),
     );
     const nowMs = environment.clock.nowMs();
     const settings = { options, policy: this.#policy, control: this.#control, nowMs };
     try {
-      const result = await jobs.run(jobFor(plan, levels, numbers, settings));
+      const result = await jobs.run(jobFor(plan, state, numbers, settings));
       const added = result.outputs.map((summary, index) => ({
         ...summary,
         fileNumber: numbers[index]!,
         level: plan.outputLevel,
+        // The manifest held all that were logged by then and still needed.
+        deletionsAppliedThrough: state.flushedThroughSequence,
       }));
       await this.#replace(plan, added);
       if (result.clockOrderViolationCount > 0) {
@@ -265,6 +275,7 @@ export class Compactor {
         writtenBytes: totalSizeBytes(added),
         writtenEntryCount: added.reduce((sum, { entryCount }) => sum + entryCount, 0),
         droppedTombstoneCount: result.droppedTombstoneCount,
+        rangeDeletedCount: result.rangeDeletedCount,
       };
     } catch (error) {
       // Once the manifest has failed, nobody knows whether it names them.
@@ -285,7 +296,7 @@ export class Compactor {
 
   #replace(
     { level, outputLevel, inputs, overlapping }: CompactionPlan,
-    added: TableMetadata[],
+    added: readonly TableMetadata[],
   ): Promise<void> {
     return this.#context.versions.apply({
       removedTables: [

@@ -1,5 +1,6 @@
 /** A merge as a message to a worker, and its answer: plain data that can be cloned. */
 import type { TableOptions } from "../options.ts";
+import type { RangeDeletion } from "../range-deletion/range-deletion.ts";
 import type { TableSummary } from "../sstable/writer.ts";
 import type { InputTable } from "./input-run.ts";
 import type { OutsideTable } from "./older-records.ts";
@@ -15,6 +16,8 @@ export interface CompactionJob {
   readonly mostOverlapBytes: number;
   /** Runs of tables that may hold older records of the inputs' keys. */
   readonly older: readonly (readonly OutsideTable[])[];
+  /** What they cover is left out. */
+  readonly rangeDeletions: readonly RangeDeletion[];
   /** Tables to create, in this order, as many as it takes; the last one takes all that is left. */
   readonly outputPaths: readonly string[];
   readonly tableSizeBytes: number;
@@ -34,6 +37,8 @@ export interface CompactionResult {
   readonly outputs: readonly TableSummary[];
   readonly readEntryCount: number;
   readonly droppedTombstoneCount: number;
+  /** Entries that range deletions cover, tombstones too. */
+  readonly rangeDeletedCount: number;
   /** Records that had not seen what an older one of their key had: the sign of a bug. */
   readonly clockOrderViolationCount: number;
 }

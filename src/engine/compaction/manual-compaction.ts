@@ -1,6 +1,6 @@
 /**
  * A compaction that somebody asked for: everything in a range of keys goes, level by level, into the deepest level
- * that holds any of it, and what lies there already is rid of its expired tombstones.
+ * that holds any of it, and what lies there already is rid of its expired tombstones and of what is range-deleted.
  *
  * Each stage is the list of tables that a level held when the stage began, so it ends although new ones arrive.
  */
@@ -14,14 +14,18 @@ export class ManualCompaction {
   readonly #start: Uint8Array | undefined;
   readonly #end: Uint8Array | undefined;
   readonly #target: number;
-  /** Tables with tombstones that lay in the target level at the beginning. */
+  /** Tables to clean that lay in the target level at the beginning. */
   readonly #settled: ReadonlySet<FileNumber>;
   #level = -1;
   #waiting: ReadonlySet<FileNumber> = new Set();
   readonly #running = new Set<CompactionPlan>();
 
   /** The keys in [start, end); an undefined bound is open. */
-  constructor(levels: PickerInput["levels"], start: Uint8Array | undefined, end: Uint8Array | undefined) {
+  constructor(
+    { levels, deletions }: Pick<PickerInput, "levels" | "deletions">,
+    start: Uint8Array | undefined,
+    end: Uint8Array | undefined,
+  ) {
     this.#start = start;
     this.#end = end;
     this.#target = Math.max(
@@ -29,7 +33,9 @@ export class ManualCompaction {
       levels.findLastIndex((tables) => this.#inRange(tables).length > 0),
     );
     this.#settled = numbersOf(
-      this.#inRange(levels[this.#target]!).filter((table) => table.tombstoneCount > 0),
+      this.#inRange(levels[this.#target]!).filter(
+        (table) => table.tombstoneCount > 0 || deletions.touchesTable(table),
+      ),
     );
   }
 

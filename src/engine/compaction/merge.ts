@@ -5,8 +5,9 @@
  * 1. Of the entries of a key the one with the highest sequence number is written, as it is; nothing is combined.
  * 2. A tombstone is left out only if its record has expired and no table outside the job may hold an older record
  *    of the key.
- * 3. A key never spans two tables, and each table was synced before the answer names it.
- * 4. Inputs that are not as they were written fail the job; there is no answer then, and what was written so far
+ * 3. An entry that a range deletion covers is left out: the deletion stays in force while an older one may lie below.
+ * 4. A key never spans two tables, and each table was synced before the answer names it.
+ * 5. Inputs that are not as they were written fail the job; there is no answer then, and what was written so far
  *    is named by nothing.
  *
  * Between two entries the job looks now and then whether it has to stop or to wait for the throttle.
@@ -17,6 +18,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { File, FileSystem } from "../../platform/file-system.ts";
 import { type EntryCursor, entryKinds } from "../internal-key.ts";
 import { MergingCursor } from "../iterator/merging.ts";
+import { RangeDeletionSet } from "../range-deletion/range-deletion-set.ts";
 import { type TableSummary, TableWriter } from "../sstable/writer.ts";
 import { InputRun } from "./input-run.ts";
 import type { CompactionJob, CompactionResult } from "./job.ts";
@@ -51,6 +53,7 @@ class Merge {
   readonly #runs: readonly InputRun[];
   readonly #cursor: EntryCursor;
   readonly #older: OlderRecords;
+  readonly #deletions: RangeDeletionSet;
   readonly #split: OutputSplit;
   readonly #rules: RecordRules;
   readonly #control: JobControl;
@@ -63,6 +66,7 @@ class Merge {
   #paidBytes = 0;
   #readEntryCount = 0;
   #droppedTombstoneCount = 0;
+  #rangeDeletedCount = 0;
   #clockOrderViolationCount = 0;
 
   constructor(files: FileSystem, clock: Clock, job: CompactionJob) {
@@ -72,6 +76,7 @@ class Merge {
     const cursors = this.#runs.map((run) => run.cursor());
     this.#cursor = new MergingCursor(cursors, (older) => this.#supersede(older));
     this.#older = new OlderRecords(job.older);
+    this.#deletions = new RangeDeletionSet(job.rangeDeletions);
     this.#split = new OutputSplit(job.below, job.mostOverlapBytes);
     this.#rules = recordRules(job.recordFormat, job.nowMs, job.gcGraceMs);
     this.#control = new JobControl(job.control);
@@ -88,6 +93,10 @@ class Merge {
       }
       bytesUntilLook -= cursor.key.length + cursor.value.length + entryCostBytes;
       this.#readEntryCount++;
+      if (this.#isDeleted(cursor)) {
+        this.#rangeDeletedCount++;
+        continue;
+      }
       if (this.#isDroppable(cursor)) {
         this.#droppedTombstoneCount++;
         continue;
@@ -103,6 +112,7 @@ class Merge {
       outputs: this.#outputs,
       readEntryCount: this.#readEntryCount,
       droppedTombstoneCount: this.#droppedTombstoneCount,
+      rangeDeletedCount: this.#rangeDeletedCount,
       clockOrderViolationCount: this.#clockOrderViolationCount,
     };
   }
@@ -115,7 +125,12 @@ class Merge {
   /** An older entry of the cursor's key is passed over. */
   #supersede(older: EntryCursor): void {
     this.#readEntryCount++;
-    if (this.#rules.goesBack(this.#cursor.value, older.value)) this.#clockOrderViolationCount++;
+    if (this.#isDeleted(older)) this.#rangeDeletedCount++;
+    else if (this.#rules.goesBack(this.#cursor.value, older.value)) this.#clockOrderViolationCount++;
+  }
+
+  #isDeleted({ key, sequence }: EntryCursor): boolean {
+    return this.#deletions.coveringSequence(key.bytes, key.start, key.length, sequence) > 0;
   }
 
   #isDroppable({ kind, key, value, sequence }: EntryCursor): boolean {

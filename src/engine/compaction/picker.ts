@@ -1,12 +1,14 @@
 /**
  * Chooses the next compaction: pure, from the tables' metadata to a plan.
  *
- * 1. Levels are taken by their score, the highest first, as long as it is at least 1.
- * 2. In level 0 a job begins with the oldest free table and takes every table that shares keys with those it
+ * 1. Tables that range deletions cover whole are dropped before anything else.
+ * 2. Levels are taken by their score, the highest first, as long as it is at least 1.
+ * 3. In level 0 a job begins with the oldest free table and takes every table that shares keys with those it
  *    has; deeper down it takes one table, the next one after the level's cursor, so that all of a level takes
  *    its turn.
- * 3. To that come the tables of the level below that share keys.
- * 4. Where nothing is due by size, a table whose tombstones have all expired is due for their sake.
+ * 4. To that come the tables of the level below that share keys.
+ * 5. Where nothing is due by size, a table whose tombstones have all expired is due for their sake, and one that may
+ *    hold what range deletions cover.
  *
  * Invariants:
  * 1. Two plans that share a level share no keys, so each can be applied as if it were alone.
@@ -19,8 +21,9 @@ import { compareBytes } from "../../base/bytes.ts";
 import type { FileNumber } from "../internal-key.ts";
 import type { TableMetadata } from "../manifest/version-edit.ts";
 import type { CompactionTrigger } from "../observer.ts";
+import type { RangeDeletionSet } from "../range-deletion/range-deletion-set.ts";
 import { type LevelPolicy, lastLevel, totalSizeBytes } from "./level-policy.ts";
-import { type CompactionPlan, conflicts, hullOf, overlappingTables, overlaps } from "./plan.ts";
+import { type CompactionPlan, conflicts, hullOf, overlappingTables, overlaps, tablesOf } from "./plan.ts";
 
 export interface PickerInput {
   /** Ordered as a `Version` is. */
@@ -32,10 +35,14 @@ export interface PickerInput {
   readonly busy: readonly CompactionPlan[];
   /** Tables of which every tombstone has expired. */
   readonly expired: ReadonlySet<FileNumber>;
+  /** Those of the manifest. */
+  readonly deletions: RangeDeletionSet;
 }
 
 /** `undefined`: nothing is due that could start now. */
 export function pickCompaction(input: PickerInput): CompactionPlan | undefined {
+  const drop = pickDrop(input);
+  if (drop !== undefined) return drop;
   const busy = [...input.busy];
   for (const level of dueLevels(input)) {
     const candidates = level === 0 ? level0Plans(input, input.levels[0]!) : levelPlans(input, level);
@@ -44,7 +51,7 @@ export function pickCompaction(input: PickerInput): CompactionPlan | undefined {
       if (level === 0) busy.push(plan);
     }
   }
-  for (const plan of expiredPlans(input)) if (!busy.some((other) => conflicts(plan, other))) return plan;
+  for (const plan of cleaningPlans(input)) if (!busy.some((other) => conflicts(plan, other))) return plan;
   return undefined;
 }
 
@@ -65,6 +72,18 @@ export function planFor(
 /** A table that is written anew where it is. */
 export function planInPlace(level: number, table: TableMetadata, trigger: CompactionTrigger): CompactionPlan {
   return { kind: "merge", trigger, level, outputLevel: level, inputs: [table], overlapping: [] };
+}
+
+/** Of the first level that has any: all tables that are covered whole and that no plan needs to read. */
+function pickDrop({ levels, busy, deletions }: PickerInput): CompactionPlan | undefined {
+  if (deletions.isEmpty) return undefined;
+  const taken = new Set(busy.flatMap(tablesOf));
+  for (const [level, tables] of levels.entries()) {
+    const inputs = tables.filter((table) => deletions.coversTable(table) && !taken.has(table));
+    if (inputs.length === 0) continue;
+    return { kind: "drop", trigger: "range-deletion", level, outputLevel: level, inputs, overlapping: [] };
+  }
+  return undefined;
 }
 
 /** Levels with a score of at least 1, the highest score first, the upper level on a tie. */
@@ -112,18 +131,19 @@ function* levelPlans(input: PickerInput, level: number): Generator<CompactionPla
 
 /**
  * A table with expired tombstones goes down while anything lies under it; where nothing does, it is written anew
- * without them.
+ * without them. What range deletions cover can be left out on any level.
  */
-function* expiredPlans(input: PickerInput): Generator<CompactionPlan> {
+function* cleaningPlans(input: PickerInput): Generator<CompactionPlan> {
   for (const [level, tables] of input.levels.entries()) {
     for (const table of tables) {
-      if (!input.expired.has(table.fileNumber)) continue;
-      const liesOverOthers = input.levels
-        .slice(level + 1)
-        .some((below) => overlappingTables(below, table).length > 0);
-      yield level === 0 || liesOverOthers
-        ? planFor(input, level, [table], "expiry")
-        : planInPlace(level, table, "expiry");
+      const isExpired = input.expired.has(table.fileNumber);
+      if (!isExpired && !input.deletions.touchesTable(table)) continue;
+      const trigger = isExpired ? "expiry" : "range-deletion";
+      const mustGoDown =
+        level === 0 ||
+        (isExpired &&
+          input.levels.slice(level + 1).some((below) => overlappingTables(below, table).length > 0));
+      yield mustGoDown ? planFor(input, level, [table], trigger) : planInPlace(level, table, trigger);
     }
   }
 }
@@ -144,14 +164,14 @@ function closure(tables: readonly TableMetadata[], first: readonly TableMetadata
  * compressed in another way down there: keys that come in order would never be.
  */
 function isMove(
-  { levels, policy, expired }: PickerInput,
+  { levels, policy, expired, deletions }: PickerInput,
   level: number,
   inputs: readonly TableMetadata[],
   overlapping: readonly TableMetadata[],
 ): boolean {
   const [table] = inputs;
   if (inputs.length !== 1 || table === undefined || overlapping.length > 0) return false;
-  if (expired.has(table.fileNumber)) return false;
+  if (expired.has(table.fileNumber) || deletions.touchesTable(table)) return false;
   const outputLevel = level + 1;
   if (policy.compression(level) !== policy.compression(outputLevel)) return false;
   const below = levels[outputLevel + 1] ?? [];

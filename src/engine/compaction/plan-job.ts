@@ -1,6 +1,7 @@
 /** From a plan to the message that a worker gets: what to read, what to beware of, where to write. */
 import { tablePath } from "../data-directory.ts";
 import type { FileNumber } from "../internal-key.ts";
+import type { ManifestState } from "../manifest/state.ts";
 import type { TableMetadata } from "../manifest/version-edit.ts";
 import type { EngineOptions } from "../options.ts";
 import type { InputTable } from "./input-run.ts";
@@ -37,10 +38,10 @@ export interface JobSettings {
   readonly nowMs: number;
 }
 
-/** `levels`: the tables at the time of the plan. */
+/** As of the state in which the plan was made. */
 export function jobFor(
   plan: CompactionPlan,
-  levels: readonly (readonly TableMetadata[])[],
+  { levels, rangeDeletions }: ManifestState,
   outputNumbers: readonly FileNumber[],
   { options, policy, control, nowMs }: JobSettings,
 ): CompactionJob {
@@ -58,6 +59,7 @@ export function jobFor(
     below: tablesBelow(plan, levels).map(outside),
     mostOverlapBytes: policy.mostOverlapBytes(plan.outputLevel),
     older: runsWithOlderRecords(plan, levels),
+    rangeDeletions,
     outputPaths: outputNumbers.map((number) => tablePath(options, number)),
     tableSizeBytes: policy.tableSizeBytes(plan.outputLevel),
     table: { ...options.table, compression: policy.compression(plan.outputLevel) },

@@ -11,11 +11,14 @@ export interface KeyRange {
 }
 
 export interface CompactionPlan {
-  /** `move`: the one input goes to the output level as it is. `merge`: all tables are read and written anew. */
-  readonly kind: "move" | "merge";
+  /**
+   * `move`: the one input goes to the output level as it is. `merge`: all tables are read and written anew. `drop`:
+   * range deletions cover all that is in the inputs, so they go.
+   */
+  readonly kind: "move" | "merge" | "drop";
   readonly trigger: CompactionTrigger;
   readonly level: number;
-  /** The level below, or the same one for a table that is only rid of its tombstones. */
+  /** The level below, or the same one for a table that is only rid of what is deleted in it. */
   readonly outputLevel: number;
   /** Of `level`; of level 0 from the newest to the oldest. */
   readonly inputs: readonly TableMetadata[];

@@ -1,6 +1,7 @@
 /** A manifest as readable lines: its header, then every record with what it changes. */
 import { quoteUtf8 } from "../../base/utf8.ts";
 import type { FileSystem } from "../../platform/file-system.ts";
+import type { RangeDeletion } from "../range-deletion/range-deletion.ts";
 import { manifestFormatVersion } from "./format.ts";
 import { type ManifestRecord, scanManifest } from "./manifest-file.ts";
 import type { TableMetadata, VersionEdit } from "./version-edit.ts";
@@ -32,6 +33,7 @@ function* editLines(edit: VersionEdit): Generator<string> {
   for (const { level, fileNumber } of edit.removedTables ?? [])
     yield `remove table ${fileNumber} from level ${level}`;
   for (const table of edit.addedTables ?? []) yield describeTable(table);
+  for (const deletion of edit.addedRangeDeletions ?? []) yield describeRangeDeletion(deletion);
   for (const name of edit.droppedHolders ?? []) yield `drop holder ${JSON.stringify(name)}`;
   for (const { name, segmentNumber } of edit.holders ?? []) {
     yield `holder ${JSON.stringify(name)} needs segment ${segmentNumber} and later ones`;
@@ -51,8 +53,14 @@ function describeTable(table: TableMetadata): string {
   return (
     `add table ${fileNumber} to level ${level}: ${sizeBytes} bytes, ${entryCount} entries ` +
     `(${tombstoneCount} tombstones), sequence ${table.smallestSequence} to ${table.largestSequence}, ` +
+    `range deletions applied through ${table.deletionsAppliedThrough}, ` +
     `keys ${quoteKey(table.smallestKey)} to ${quoteKey(table.largestKey)}`
   );
+}
+
+function describeRangeDeletion({ start, end, sequence }: RangeDeletion): string {
+  const upTo = end === undefined ? "the end" : quoteKey(end);
+  return `delete keys from ${quoteKey(start)} up to ${upTo} with a sequence number below ${sequence}`;
 }
 
 function quoteKey(key: Uint8Array): string {

@@ -13,6 +13,7 @@ import { corruption, StorageError } from "../../base/errors.ts";
 import { GrowableBytes } from "../../base/growable-bytes.ts";
 import { VarintReader } from "../../base/varint.ts";
 import type { Damage } from "../observer.ts";
+import { decodeEnd, encodeEnd, type RangeDeletion } from "../range-deletion/range-deletion.ts";
 import type { HolderPosition, RemovedTable, TableMetadata, VersionEdit } from "./version-edit.ts";
 
 export const manifestFormatVersion = 1;
@@ -29,6 +30,7 @@ const tags = {
   droppedHolder: 8,
   damageAcknowledged: 9,
   damage: 10,
+  addedRangeDeletion: 11,
 } as const;
 
 const counters = [
@@ -51,6 +53,11 @@ export function encodeEdit(edit: VersionEdit): Uint8Array {
     appendNumbers(output, tags.removedTable, table.level, table.fileNumber);
   }
   for (const table of edit.addedTables ?? []) appendTable(output, table);
+  for (const { start, end, sequence } of edit.addedRangeDeletions ?? []) {
+    appendNumbers(output, tags.addedRangeDeletion, sequence);
+    appendBytes(output, start);
+    appendBytes(output, encodeEnd(end));
+  }
   for (const name of edit.droppedHolders ?? []) {
     appendNumbers(output, tags.droppedHolder);
     appendText(output, name);
@@ -68,7 +75,7 @@ export function encodeEdit(edit: VersionEdit): Uint8Array {
 function appendTable(output: GrowableBytes, table: TableMetadata): void {
   appendNumbers(output, tags.addedTable, table.level, table.fileNumber, table.sizeBytes);
   appendNumbers(output, table.entryCount, table.tombstoneCount);
-  appendNumbers(output, table.smallestSequence, table.largestSequence);
+  appendNumbers(output, table.smallestSequence, table.largestSequence, table.deletionsAppliedThrough);
   appendBytes(output, table.smallestKey);
   appendBytes(output, table.largestKey);
 }
@@ -103,6 +110,7 @@ export function decodeEdit(payload: Uint8Array, file: string, offset: number): V
   const counterValues: { -readonly [name in (typeof counters)[number]]?: number } = {};
   const removedTables: RemovedTable[] = [];
   const addedTables: TableMetadata[] = [];
+  const addedRangeDeletions: RangeDeletion[] = [];
   const droppedHolders: string[] = [];
   const holders: HolderPosition[] = [];
   const damage: Damage[] = [];
@@ -113,6 +121,7 @@ export function decodeEdit(payload: Uint8Array, file: string, offset: number): V
     if (counter !== undefined) counterValues[counter] = reader.number();
     else if (tag === tags.removedTable) removedTables.push(reader.removedTable());
     else if (tag === tags.addedTable) addedTables.push(reader.addedTable());
+    else if (tag === tags.addedRangeDeletion) addedRangeDeletions.push(reader.rangeDeletion());
     else if (tag === tags.droppedHolder) droppedHolders.push(reader.text());
     else if (tag === tags.holder) holders.push(reader.holder());
     else if (tag === tags.damageAcknowledged) damageAcknowledged = true;
@@ -124,6 +133,7 @@ export function decodeEdit(payload: Uint8Array, file: string, offset: number): V
     ...counterValues,
     ...(removedTables.length > 0 && { removedTables }),
     ...(addedTables.length > 0 && { addedTables }),
+    ...(addedRangeDeletions.length > 0 && { addedRangeDeletions }),
     ...(droppedHolders.length > 0 && { droppedHolders }),
     ...(holders.length > 0 && { holders }),
     ...(damageAcknowledged && { damageAcknowledged }),
@@ -187,9 +197,14 @@ class FieldReader {
       tombstoneCount: this.number(),
       smallestSequence: this.number(),
       largestSequence: this.number(),
+      deletionsAppliedThrough: this.number(),
       smallestKey: this.bytes(),
       largestKey: this.bytes(),
     };
+  }
+
+  rangeDeletion(): RangeDeletion {
+    return { sequence: this.number(), start: this.bytes(), end: decodeEnd(this.bytes()) };
   }
 
   holder(): HolderPosition {

@@ -9,6 +9,8 @@ import { compareBytes } from "../../base/bytes.ts";
 import { assert } from "../../base/errors.ts";
 import type { FileNumber, SequenceNumber } from "../internal-key.ts";
 import type { Damage } from "../observer.ts";
+import { neededDeletions } from "../range-deletion/fragments.ts";
+import { isBeforeEnd, type RangeDeletion } from "../range-deletion/range-deletion.ts";
 import { levelCount, type TableMetadata, type VersionEdit } from "./version-edit.ts";
 
 export interface ManifestState {
@@ -23,6 +25,8 @@ export interface ManifestState {
   readonly holders: ReadonlyMap<string, FileNumber>;
   /** Not yet acknowledged. */
   readonly damage: readonly Damage[];
+  /** In force, and needed: some table may hold what they cover. Ascending by sequence number. */
+  readonly rangeDeletions: readonly RangeDeletion[];
 }
 
 /** What the first record of every manifest, a snapshot, is applied to. */
@@ -34,16 +38,19 @@ export const emptyState: ManifestState = {
   sequenceHighWater: 0,
   holders: new Map(),
   damage: [],
+  rangeDeletions: [],
 };
 
 /** The state after the edit; the one before is untouched. */
 export function applyEdit(state: ManifestState, edit: VersionEdit): ManifestState {
+  const levels = editLevels(state, edit);
   return {
     nextFileNumber: raised(state, edit, "nextFileNumber"),
     oldestSegmentNumber: raised(state, edit, "oldestSegmentNumber"),
     flushedThroughSequence: raised(state, edit, "flushedThroughSequence"),
     sequenceHighWater: raised(state, edit, "sequenceHighWater"),
-    levels: editLevels(state, edit),
+    levels,
+    rangeDeletions: editRangeDeletions(state, edit, levels),
     holders: editHolders(state.holders, edit),
     damage: editDamage(state.damage, edit),
   };
@@ -51,7 +58,7 @@ export function applyEdit(state: ManifestState, edit: VersionEdit): ManifestStat
 
 /** The edit that leads from `emptyState` to `state`. */
 export function snapshotEdit(state: ManifestState): VersionEdit {
-  const { nextFileNumber, oldestSegmentNumber, flushedThroughSequence, sequenceHighWater, damage } = state;
+  const { nextFileNumber, oldestSegmentNumber, flushedThroughSequence, sequenceHighWater } = state;
   const holders = [...state.holders].map(([name, segmentNumber]) => ({ name, segmentNumber }));
   return {
     nextFileNumber,
@@ -59,8 +66,9 @@ export function snapshotEdit(state: ManifestState): VersionEdit {
     flushedThroughSequence,
     sequenceHighWater,
     addedTables: state.levels.flat(),
+    addedRangeDeletions: state.rangeDeletions,
     holders,
-    damage,
+    damage: state.damage,
   };
 }
 
@@ -91,6 +99,22 @@ function editHolders(
 function editDamage(damage: readonly Damage[], edit: VersionEdit): readonly Damage[] {
   const kept = edit.damageAcknowledged === true ? [] : damage;
   return edit.damage === undefined ? kept : [...kept, ...edit.damage];
+}
+
+/** A deletion leaves by itself, with the edit after which no table may hold anything that it covers. */
+function editRangeDeletions(
+  state: ManifestState,
+  { addedRangeDeletions = [] }: VersionEdit,
+  levels: ManifestState["levels"],
+): readonly RangeDeletion[] {
+  if (addedRangeDeletions.length === 0 && levels === state.levels) return state.rangeDeletions;
+  for (const { start, end, sequence } of addedRangeDeletions)
+    assert(isBeforeEnd(start, end), `range deletion ${sequence} has its bounds out of order`);
+  const bySequence = new Map(
+    [...state.rangeDeletions, ...addedRangeDeletions].map((deletion) => [deletion.sequence, deletion]),
+  );
+  const deletions = [...bySequence.values()].sort((a, b) => a.sequence - b.sequence);
+  return neededDeletions(deletions, levels);
 }
 
 function editLevels(state: ManifestState, edit: VersionEdit): ManifestState["levels"] {

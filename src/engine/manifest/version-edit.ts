@@ -4,6 +4,7 @@
  */
 import type { FileNumber, SequenceNumber } from "../internal-key.ts";
 import type { Damage } from "../observer.ts";
+import type { RangeDeletion } from "../range-deletion/range-deletion.ts";
 import type { TableSummary } from "../sstable/writer.ts";
 
 /** Levels 0 to 4; tables of level 0 may overlap, those of a lower level are disjoint. */
@@ -12,6 +13,8 @@ export const levelCount = 5;
 export interface TableMetadata extends TableSummary {
   readonly fileNumber: FileNumber;
   readonly level: number;
+  /** Range deletions up to this number were applied when it was written: it holds nothing that they cover. */
+  readonly deletionsAppliedThrough: SequenceNumber;
 }
 
 export interface RemovedTable {
@@ -32,6 +35,8 @@ export interface VersionEdit {
   readonly addedTables?: readonly TableMetadata[];
   /** Numbers at or above were never handed out. Set by the version set itself. */
   readonly nextFileNumber?: FileNumber;
+  /** One that no table needs does not stay (`neededDeletions`). */
+  readonly addedRangeDeletions?: readonly RangeDeletion[];
   /** Replay starts at the first segment with this number or a higher one. */
   readonly oldestSegmentNumber?: FileNumber;
   /** Entries with this number or a lower one are in tables: replay skips them. */

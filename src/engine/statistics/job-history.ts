@@ -1,12 +1,12 @@
 /** The flushes and compactions that run, and the last ones that ended. */
 import { messageOf } from "../../base/errors.ts";
-import type { CompactionTrigger } from "../observer.ts";
+import type { CompactionTrigger, StartedCompaction } from "../observer.ts";
 
 /** Why a job began; flushes make room in memory, or durable anew what a start has replayed. */
 export type JobTrigger = CompactionTrigger | "memtable" | "recovery";
 
 export interface RunningJob {
-  readonly kind: "flush" | "merge" | "move";
+  readonly kind: "flush" | StartedCompaction["kind"];
   readonly trigger: JobTrigger;
   /** Undefined for a flush. */
   readonly level: number | undefined;

@@ -40,13 +40,14 @@ export function addFlush(work: LevelWork, entryCount: number, sizeBytes: number,
   work.jobCount++;
   work.incomingBytes += sizeBytes;
   work.writtenBytes += sizeBytes;
-  work.writtenTableCount++;
+  work.writtenTableCount += sizeBytes === 0 ? 0 : 1;
   work.readEntryCount += entryCount;
   work.writtenEntryCount += entryCount;
   work.durationMs += durationMs;
 }
 
 export function addCompaction(work: LevelWork, job: FinishedCompaction): void {
+  if (job.kind === "drop") return;
   if (job.kind === "move") {
     work.moveCount++;
     work.movedBytes += job.inputBytes;

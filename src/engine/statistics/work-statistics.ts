@@ -126,7 +126,11 @@ export class WorkStatistics {
       flushFinished: (entryCount, sizeBytes, durationMs) => {
         addFlush(level0, entryCount, sizeBytes, durationMs);
         this.#flushDurations.add(durationMs);
-        this.#jobs.finished(flushId, { durationMs, outputTableCount: 1, outputBytes: sizeBytes });
+        this.#jobs.finished(flushId, {
+          durationMs,
+          outputTableCount: sizeBytes === 0 ? 0 : 1,
+          outputBytes: sizeBytes,
+        });
       },
       flushFailed: (error) => {
         level0.failureCount++;

@@ -1,9 +1,12 @@
 /** The jobs themselves: functions over a file system, the same in a worker thread and inline. */
 import { dirname } from "node:path";
+import { assert } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { FileSystem } from "../../platform/file-system.ts";
 import { runCompaction } from "../compaction/merge.ts";
 import { Memtable } from "../memtable/memtable.ts";
+import { RangeDeletionSet } from "../range-deletion/range-deletion-set.ts";
+import { surviving } from "../range-deletion/surviving-cursor.ts";
 import { TableWriter } from "../sstable/writer.ts";
 import type { FlushJob, Job, JobResult, JobResults } from "./protocol.ts";
 
@@ -15,11 +18,16 @@ export function runJob(files: FileSystem, clock: Clock, job: Job): Promise<JobRe
 /** Writes the table, syncs it and its directory entry. */
 async function flush(files: FileSystem, job: FlushJob): Promise<JobResult<FlushJob>> {
   const memtable = Memtable.open(job.memtable);
+  assert(memtable.entryCount > 0, "a memtable without entries was given to a flush");
+  const { largestSequence } = memtable;
+  const deletions = new RangeDeletionSet(job.rangeDeletions);
+  const cursor = surviving(memtable.newestCursor(largestSequence), deletions, largestSequence);
+  cursor.rewind();
+  if (!cursor.valid) return undefined;
   const file = files.open(job.path, "create");
   try {
     const writer = new TableWriter(file, job.options, job.createdAtMs);
-    const cursor = memtable.newestCursor(memtable.largestSequence);
-    for (cursor.rewind(); cursor.valid; cursor.next()) {
+    for (; cursor.valid; cursor.next()) {
       writer.add(cursor.key, cursor.sequence, cursor.kind, cursor.value);
     }
     const summary = await writer.finish();

@@ -16,12 +16,15 @@ import {
 import type { CompactionJob, CompactionResult } from "../compaction/job.ts";
 import type { MemtableShare } from "../memtable/memtable.ts";
 import type { TableOptions } from "../options.ts";
+import type { RangeDeletion } from "../range-deletion/range-deletion.ts";
 import type { TableSummary } from "../sstable/writer.ts";
 
-/** Writes a frozen memtable's newest entries to a new table, durable on answer. */
+/** Writes a frozen memtable's newest entries to a new table, durable on answer; without those that are deleted. */
 export interface FlushJob {
   readonly kind: "flush";
   readonly memtable: MemtableShare;
+  /** What they cover is left out. */
+  readonly rangeDeletions: readonly RangeDeletion[];
   /** Path of the table to create. */
   readonly path: string;
   readonly options: TableOptions;
@@ -33,7 +36,8 @@ export type Job = FlushJob | CompactionJob;
 
 /** What each kind of job answers. */
 export interface JobResults {
-  flush: TableSummary;
+  /** Undefined where everything in the memtable is deleted: then there is no file. */
+  flush: TableSummary | undefined;
   compaction: CompactionResult;
 }
 

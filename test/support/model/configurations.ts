@@ -27,7 +27,7 @@ export const configurations: Readonly<Record<string, Configuration>> = {
     },
   },
   "many levels, expiring tombstones": {
-    workload: { ...common, keyCount: 500, hasRecords: true },
+    workload: { ...common, keyCount: 500, maxValueBytes: 1200, hasRecords: true },
     settings: {
       options: tinyOptions({ compaction: { ...smallTables, compression: ["none", "none", "zstd"] } }),
     },

@@ -3,9 +3,9 @@ import { StorageError } from "../../../src/base/errors.ts";
 import type { OperationKind as FileOperationKind } from "../../../src/platform/operation.ts";
 import { seededRandom } from "../../../src/platform/random.ts";
 import { below, oneIn } from "../random-operations.ts";
-import type { HistoryEntry } from "../store-history.ts";
+import type { HistoryEntry, HistoryRange } from "../store-history.ts";
 import { defineOperation } from "./operation.ts";
-import { anyEntry, writeEntries } from "./write-operations.ts";
+import { anyDeletion, anyEntry, deleteKeys, writeEntries } from "./write-operations.ts";
 
 /** What a failing disk does: operations of a kind, on some files. */
 const failures: readonly [FileOperationKind, RegExp, string][] = [
@@ -33,6 +33,8 @@ interface FailParameters {
   readonly writes: readonly {
     readonly entries: readonly HistoryEntry[];
     readonly waits: boolean;
+    /** Deleted afterwards. */
+    readonly range: HistoryRange | undefined;
     readonly flushesAfter: boolean;
   }[];
 }
@@ -48,6 +50,7 @@ export const failFiles = defineOperation<FailParameters>({
     writes: Array.from({ length: 5 + below(random, 20) }, () => ({
       entries: [anyEntry(random, workload, workload.maxValueBytes)],
       waits: oneIn(random, 3),
+      range: oneIn(random, 8) ? anyDeletion(random, workload).range : undefined,
       flushesAfter: oneIn(random, 8),
     })),
   }),
@@ -57,8 +60,9 @@ export const failFiles = defineOperation<FailParameters>({
     store.injector = (operation) =>
       operation.kind === kind && path.test(operation.path) && oneIn(random, failsOneIn) ? errno : undefined;
     try {
-      for (const { flushesAfter, ...parameters } of writes) {
+      for (const { range, flushesAfter, ...parameters } of writes) {
         await writeEntries(store, parameters).catch(expectStorageError);
+        if (range !== undefined) await deleteKeys(store, { range, waits: false }).catch(expectStorageError);
         if (flushesAfter) await store.engine.flush().catch(() => {});
       }
     } finally {

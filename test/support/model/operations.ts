@@ -7,12 +7,13 @@ import type { Operation, OperationKind, Workload } from "./operation.ts";
 import { get, getMany, measureRange, scanRange } from "./read-operations.ts";
 import { crash, reopen } from "./restart-operations.ts";
 import { openView, readView, readViewKeys } from "./view-operations.ts";
-import { flush, settle, write, writeBatch } from "./write-operations.ts";
+import { deleteRange, flush, settle, write, writeBatch } from "./write-operations.ts";
 
 /** Everything that the model test does to a store. A new operation is one more line. */
 export const operationKinds: Readonly<Record<string, OperationKind>> = {
   write,
   writeBatch,
+  deleteRange,
   get,
   getMany,
   scanRange,

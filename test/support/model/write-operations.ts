@@ -1,8 +1,8 @@
 import { expect } from "bun:test";
 import type { Random } from "../../../src/platform/random.ts";
-import { store as storeEntries } from "../engine-driver.ts";
-import { below, oneIn, randomEntry, randomTombstone } from "../random-operations.ts";
-import type { HistoryEntry } from "../store-history.ts";
+import { deleteRange as deleteStored, store as storeEntries } from "../engine-driver.ts";
+import { below, oneIn, randomEntry, randomRange, randomTombstone } from "../random-operations.ts";
+import type { HistoryEntry, HistoryRange } from "../store-history.ts";
 import { defineOperation, type Workload } from "./operation.ts";
 import type { StoreUnderTest } from "./store-under-test.ts";
 
@@ -25,9 +25,40 @@ export async function writeEntries(
   { entries, waits }: WriteParameters,
 ): Promise<void> {
   const { acknowledged } = await storeEntries(store.engine, store.history, entries);
+  await settleWrite(store, acknowledged, waits);
+}
+
+async function settleWrite(
+  store: StoreUnderTest,
+  acknowledged: Promise<void>,
+  waits: boolean,
+): Promise<void> {
   if (waits || store.settings.isQuiet === true) await acknowledged;
   else store.acknowledgements.push(acknowledged);
 }
+
+interface DeleteRangeParameters {
+  readonly range: HistoryRange;
+  readonly waits: boolean;
+}
+
+export function anyDeletion(random: Random, { keyCount }: Workload): DeleteRangeParameters {
+  return { range: randomRange(random, keyCount), waits: oneIn(random, 3) };
+}
+
+export async function deleteKeys(
+  store: StoreUnderTest,
+  { range, waits }: DeleteRangeParameters,
+): Promise<void> {
+  const { acknowledged } = await deleteStored(store.engine, store.history, range);
+  await settleWrite(store, acknowledged, waits);
+}
+
+export const deleteRange = defineOperation<DeleteRangeParameters>({
+  weight: 10,
+  generate: anyDeletion,
+  run: deleteKeys,
+});
 
 export const write = defineOperation<WriteParameters>({
   weight: 600,

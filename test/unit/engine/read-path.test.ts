@@ -30,7 +30,12 @@ async function versionOf(contents: readonly (readonly Entry[])[]): Promise<Versi
       compression: "zstd",
       bloomFalsePositiveRate: 0.5,
     });
-    const table = readers.table({ ...summary, fileNumber: index + 1, level: 0 });
+    const table = readers.table({
+      ...summary,
+      fileNumber: index + 1,
+      level: 0,
+      deletionsAppliedThrough: 0,
+    });
     const file = files.open(table.path, "create");
     file.writeAt(contentOf(scratch), 0);
     file.close();

@@ -72,6 +72,7 @@ const status: EngineStatus = {
     windowShare: 0.01,
     partitions: [],
   },
+  rangeDeletionCount: 3,
   segmentCount: 2,
   commitLogBytes: 2048,
   viewCount: 0,

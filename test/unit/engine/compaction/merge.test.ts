@@ -48,6 +48,7 @@ async function jobOver(
     below: [],
     mostOverlapBytes: 1 << 20,
     older: [],
+    rangeDeletions: [],
     outputPaths,
     tableSizeBytes: 1 << 20,
     table: { ...defaultTableOptions, blockSizeBytes: 128 },

@@ -9,6 +9,8 @@ import { type PickerInput, pickCompaction, planFor } from "../../../../src/engin
 import { type CompactionPlan, conflicts } from "../../../../src/engine/compaction/plan.ts";
 import { levelCount, type TableMetadata } from "../../../../src/engine/manifest/version-edit.ts";
 import { engineOptions } from "../../../../src/engine/options.ts";
+import { decodeEnd, type RangeDeletion } from "../../../../src/engine/range-deletion/range-deletion.ts";
+import { RangeDeletionSet } from "../../../../src/engine/range-deletion/range-deletion-set.ts";
 
 const tableBytes = 1024;
 
@@ -39,6 +41,7 @@ function parseTable(text: string, level: number, sequence: number): TableMetadat
     largestKey: Buffer.from(last),
     smallestSequence: 10 * sequence,
     largestSequence: 10 * sequence + 9,
+    deletionsAppliedThrough: 0,
   };
 }
 
@@ -47,10 +50,12 @@ function parse(script: string): PickerInput {
   const cursors: (Uint8Array | undefined)[] = new Array<undefined>(levelCount).fill(undefined);
   const expired = new Set<number>();
   const busy: CompactionPlan[] = [];
-  const input = { levels, policy, cursors, busy, expired };
+  const deletions: RangeDeletion[] = [];
+  const input = { levels, policy, cursors, busy, expired, deletions: new RangeDeletionSet([]) };
   for (const line of script.trim().split("\n")) {
     const [head = "", second = "", ...rest] = line.trim().split(/\s+/);
-    if (head === "cursor") cursors[Number(second.slice(1))] = Buffer.from(rest[0] ?? "");
+    if (head === "deleted") deletions.push(parseDeletion(second));
+    else if (head === "cursor") cursors[Number(second.slice(1))] = Buffer.from(rest[0] ?? "");
     else if (head === "busy") {
       const level = Number(second.slice(1));
       busy.push(
@@ -70,7 +75,13 @@ function parse(script: string): PickerInput {
       levels[level] = level === 0 ? tables.reverse() : tables;
     }
   }
-  return input;
+  return { ...input, deletions: new RangeDeletionSet(deletions) };
+}
+
+/** `c-f@25`: the keys from c up to f, with sequence numbers below 25. */
+function parseDeletion(text: string): RangeDeletion {
+  const [, start = "", end = "", sequence] = /^(\w*)-(\w*)@(\d+)$/.exec(text)!;
+  return { start: Buffer.from(start), end: decodeEnd(Buffer.from(end)), sequence: Number(sequence) };
 }
 
 function describePlan(plan: CompactionPlan | undefined): string {
@@ -150,6 +161,38 @@ const scripts: Record<string, [script: string, expected: string]> = {
   "an expired table lies over nothing: it is written anew": ["L2 1:a-b! 2:c-d", "merge L2 1 to L2"],
   "an expired table of level 0 goes down": ["L0 1:a-b!", "merge L0 1 to L1"],
   "an expired table of the last level is written anew": ["L4 1:a-b!", "merge L4 1 to L4"],
+  "a table that is deleted whole is dropped before anything else": [
+    "L1 1:a-b*5 2:c-d\nL2 3:a-b\ndeleted c-e@30",
+    "drop L1 2 to L1",
+  ],
+  "all tables of a level that are deleted whole go together": [
+    "L2 1:a-b 2:c-d 3:e-f 4:x-z\ndeleted -g@50",
+    "drop L2 1 2 3 to L2",
+  ],
+  "a table that ends where the range does is not deleted whole": [
+    "L2 1:b-c\ndeleted b-c@50",
+    "merge L2 1 to L2",
+  ],
+  "a table with something newer is not deleted whole": ["L2 1:b-c\ndeleted -@19", "merge L2 1 to L2"],
+  "several deletions that adjoin cover a table": [
+    "L2 1:a-f\ndeleted a-c@50\ndeleted c-g@70",
+    "drop L2 1 to L2",
+  ],
+  "deletions that leave a gap do not cover a table": [
+    "L2 1:a-f\ndeleted a-c@50\ndeleted d-g@70",
+    "merge L2 1 to L2",
+  ],
+  "a table that a job reads is not dropped": ["L1 1:a-b\nL2 2:a-c\nbusy L1 1\ndeleted a-d@50", "nothing"],
+  "a table of level 0 with something deleted goes down": ["L0 1:a-d\ndeleted b-c@50", "merge L0 1 to L1"],
+  "a table newer than the deletion is left alone": ["L2 1:a-d\ndeleted b-c@10", "nothing"],
+  "a table with something deleted does not move": [
+    "L1 1:a-d*5\nL3 2:a-b\ndeleted b-c@19",
+    "merge L1 1 to L2",
+  ],
+  "what is due by size comes before what is deleted in part": [
+    "L1 1:a-b*5\nL2 2:a-d\ndeleted c-d@50",
+    "merge L1 1 to L2 with 2",
+  ],
   "what is due by size comes before what has expired": [
     "L1 1:a-b*5\nL2 2:a-b!\nL3 3:a-b",
     "merge L1 1 to L2 with 2",

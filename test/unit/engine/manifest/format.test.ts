@@ -19,6 +19,12 @@ const table = fc.record({
   largestSequence: number,
   smallestKey: bytes,
   largestKey: bytes,
+  deletionsAppliedThrough: number,
+});
+const rangeDeletion = fc.record({
+  sequence: number,
+  start: bytes,
+  end: fc.option(fc.uint8Array({ minLength: 1, maxLength: 40 }), { nil: undefined }),
 });
 const damage = fc.record({
   file: text,
@@ -39,6 +45,7 @@ const edits: fc.Arbitrary<VersionEdit> = fc.record(
     sequenceHighWater: number,
     removedTables: list(fc.record({ level: fc.nat(4), fileNumber: number })),
     addedTables: list(table),
+    addedRangeDeletions: list(rangeDeletion),
     droppedHolders: list(text),
     holders: list(fc.record({ name: text, segmentNumber: number })),
     damageAcknowledged: fc.constant(true),

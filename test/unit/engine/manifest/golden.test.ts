@@ -27,12 +27,17 @@ const edits: VersionEdit[] = [
         tombstoneCount: 1,
         smallestSequence: 5,
         largestSequence: 300,
+        deletionsAppliedThrough: 300,
         smallestKey: key("t:apple"),
         largestKey: key("t:date"),
       },
     ],
   },
-  { nextFileNumber: 22, holders: [{ name: "backup", segmentNumber: 6 }] },
+  {
+    nextFileNumber: 22,
+    addedRangeDeletions: [{ sequence: 301, start: key("t:b"), end: key("t:d") }],
+    holders: [{ name: "backup", segmentNumber: 6 }],
+  },
 ];
 
 /** The bytes of all hex blocks; each line says at which offset it stands. */
@@ -90,8 +95,10 @@ test("every kind of field has its line", async () => {
     "  flushed through sequence 1099511627776",
     "  sequence high water 9007199254740991",
     "  remove table 11 from level 4",
-    '  add table 12 to level 0: 15 bytes, 3 entries (1 tombstones), sequence 120 to 129, keys "t:0012a" to "t:0012z"',
+    '  add table 12 to level 0: 15 bytes, 3 entries (1 tombstones), sequence 120 to 129, range deletions applied through 0, keys "t:0012a" to "t:0012z"',
     expect.stringContaining('keys "" to "t:0200z"'),
+    '  delete keys from "t:" up to "t;" with a sequence number below 1099511627776',
+    '  delete keys from "" up to the end with a sequence number below 7',
     '  drop holder "stream-1"',
     '  holder "backup ärchiv" needs segment 9 and later ones',
     "  damage acknowledged",

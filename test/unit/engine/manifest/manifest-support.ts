@@ -21,6 +21,7 @@ export function tableMetadata(fileNumber: number, overrides: Partial<TableMetada
     largestKey: key(`t:${String(fileNumber).padStart(4, "0")}z`),
     smallestSequence: fileNumber * 10,
     largestSequence: fileNumber * 10 + 9,
+    deletionsAppliedThrough: 0,
     ...overrides,
   };
 }
@@ -78,6 +79,10 @@ export function fullEdit(): VersionEdit {
     sequenceHighWater: Number.MAX_SAFE_INTEGER,
     removedTables: [{ level: 4, fileNumber: 11 }],
     addedTables: [tableMetadata(12), tableMetadata(200, { level: 3, smallestKey: new Uint8Array(0) })],
+    addedRangeDeletions: [
+      { sequence: 2 ** 40, start: key("t:"), end: key("t;") },
+      { sequence: 7, start: new Uint8Array(0), end: undefined },
+    ],
     droppedHolders: ["stream-1"],
     holders: [{ name: "backup ärchiv", segmentNumber: 9 }],
     damageAcknowledged: true,
