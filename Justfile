@@ -48,6 +48,10 @@ model *ARGUMENTS:
 corruption:
     CORRUPTION_STRIDE=1 bun test --timeout=0 ./test/model/corruption.test.ts
 
+# Two nodes under load, killed again and again for 10 minutes (--seconds N, --seed N), and everything checked.
+soak *ARGUMENTS:
+    bun scripts/soak.ts {{ARGUMENTS}}
+
 # A node under h2load (Debian's nghttp2-client): every call counted, clean files afterwards.
 test-load:
     LOAD_CALLS=30000 bun scripts/test.ts test/load/load.test.ts
