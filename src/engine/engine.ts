@@ -171,7 +171,7 @@ export class Engine {
   /**
    * `get` for each key in turn, all as of one moment: `visit` is told the key's place and whether it was found. It
    * must not call into the engine, and `found.value` is valid until it returns. Throws as `get` does, at the first
-   * key that it cannot read. (To sort the keys first costs more than it saves: blocks are read where they lie.)
+   * key that it cannot read. (To sort the keys first costs more than it saves: near ones find their block in memory.)
    */
   getMany(
     keys: readonly Uint8Array[],
