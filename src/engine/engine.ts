@@ -20,6 +20,7 @@ import { StorageError } from "../base/errors.ts";
 import type { DirectoryLock } from "../platform/file-system.ts";
 import { type ApproximateSize, approximateSize } from "./approximate-size.ts";
 import { EntryCache } from "./cache/cache.ts";
+import { MemoryPressure } from "./cache/memory-pressure.ts";
 import { type Checkpoint, CheckpointWriter } from "./checkpoint.ts";
 import type { BatchEntry, CommitLogWriter } from "./commit-log/writer.ts";
 import { Compactor } from "./compaction/compactor.ts";
@@ -36,7 +37,7 @@ import { type RecoveredStore, recover } from "./recovery.ts";
 import { checkEntrySize } from "./sstable/format.ts";
 import { stallSources } from "./stall-sources.ts";
 import { WorkStatistics } from "./statistics/work-statistics.ts";
-import { describeStatus, type EngineStatus } from "./status.ts";
+import { describeStatus, type EngineStatus, type StatusSources } from "./status.ts";
 import { type View, ViewRegistry } from "./view.ts";
 import { WorkerPool } from "./workers/pool.ts";
 import type { JobRunner } from "./workers/protocol.ts";
@@ -62,6 +63,7 @@ export class Engine {
   readonly #log: CommitLogWriter;
   readonly #cache: EntryCache;
   readonly #deletions: LiveDeletions;
+  readonly #memoryPressure: MemoryPressure;
   readonly #retention: LogRetention;
   readonly #flusher: Flusher;
   readonly #compactor: Compactor;
@@ -70,6 +72,7 @@ export class Engine {
   readonly #stall: WriteStall;
   readonly #room: WriteRoom;
   readonly #writeStop: WriteStop;
+  readonly #statusSources: StatusSources;
   #closing: Promise<void> | undefined;
 
   /** Use `open`. */
@@ -92,6 +95,7 @@ export class Engine {
     this.#log = log;
     this.#cache = new EntryCache(options.cache.maxSizeBytes, options.cache.partitionDelimiter);
     this.#deletions = new LiveDeletions(store, this.#cache, environment.observer);
+    this.#memoryPressure = new MemoryPressure(environment, this.#cache, options.cache.maxSizeBytes);
     this.#retention = new LogRetention(environment, options, versions, log);
     this.#views = new ViewRegistry(environment, options, memtables, versions);
     this.#flusher = new Flusher(
@@ -116,6 +120,8 @@ export class Engine {
       stallSources(memtables, versions, this.#flusher, this.#compactor),
     );
     this.#room = new WriteRoom(memtables, log, this.#flusher, this.#stall);
+    const [cache, views, compactor, deletions] = [this.#cache, this.#views, this.#compactor, this.#deletions];
+    this.#statusSources = { ...store, cache, deletions, views, compactor, work, writeStop };
     writeStop.onStop(() => this.#stall.end());
   }
 
@@ -321,17 +327,7 @@ export class Engine {
 
   /** Gauges and counters of the moment. */
   status(): EngineStatus {
-    return describeStatus({
-      versions: this.#versions,
-      memtables: this.#memtables,
-      log: this.#log,
-      views: this.#views,
-      cache: this.#cache,
-      deletions: this.#deletions,
-      compactor: this.#compactor,
-      work: this.#work,
-      writeStop: this.#writeStop,
-    });
+    return describeStatus(this.#statusSources);
   }
 
   /** Flushes, ends views and closes everything; the data is durable even where the flush fails. */
@@ -341,6 +337,7 @@ export class Engine {
   }
 
   async #close(): Promise<void> {
+    this.#memoryPressure.stop();
     try {
       await Promise.all([this.#compactor.stop(), this.#checkpoints.stop()]);
       // What cannot be flushed stays in the commit log, so a failure only makes the next start longer.

@@ -1,6 +1,7 @@
-/** What the engine stands on, injected: files, time, randomness, an observer. */
+/** What the engine stands on, injected: files, time, randomness, an observer, and how much memory there is. */
 import type { Clock } from "../platform/clock.ts";
 import type { FileSystem } from "../platform/file-system.ts";
+import type { MemoryStatus } from "../platform/memory-status.ts";
 import type { Random } from "../platform/random.ts";
 import type { EngineObserver } from "./observer.ts";
 
@@ -9,4 +10,6 @@ export interface EngineEnvironment {
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: EngineObserver;
+  /** Without it the cache keeps the size that it was given. */
+  readonly memoryStatus?: () => MemoryStatus | undefined;
 }

@@ -3,6 +3,7 @@
  * once and never throws. Gauges and cheap counters are read from `Engine.status()` instead.
  */
 import type { StorageError } from "../base/errors.ts";
+import type { MemoryStatus } from "../platform/memory-status.ts";
 import type { RangeDeletion } from "./range-deletion/range-deletion.ts";
 
 /** Data that recovery could not bring back; kept in the manifest until an operator acknowledges it. */
@@ -94,6 +95,8 @@ export interface EngineObserver {
   clockOrderViolated(count: number, level: number): void;
   /** How long one look-up in the tables took, of every 64th. */
   tableLookupTimed(durationMs: number): void;
+  /** The cache is to be smaller, since memory is short, or larger again. */
+  cacheBudgetChanged(budgetBytes: number, memory: MemoryStatus): void;
   viewAborted(ageMs: number, reason: string): void;
   corruptionFound(error: StorageError): void;
   /** A failed sync or append, or a broken invariant: nothing is written until a restart. */
@@ -123,6 +126,7 @@ export const silentObserver: EngineObserver = {
   compactionFailed: ignore,
   clockOrderViolated: ignore,
   tableLookupTimed: ignore,
+  cacheBudgetChanged: ignore,
   viewAborted: ignore,
   corruptionFound: ignore,
   writingStopped: ignore,

@@ -71,7 +71,8 @@ export interface EngineStatus {
   readonly writingStopped: Error | undefined;
 }
 
-interface StatusSources {
+/** What the figures are read from. */
+export interface StatusSources {
   readonly versions: VersionSet;
   readonly memtables: MemtableSet;
   readonly log: CommitLogWriter;

@@ -10,6 +10,7 @@ import type {
   TornTail,
 } from "../engine/observer.ts";
 import type { RangeDeletion } from "../engine/range-deletion/range-deletion.ts";
+import type { MemoryStatus } from "../platform/memory-status.ts";
 import { CompactionTelemetry } from "./compaction-telemetry.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
@@ -32,6 +33,7 @@ export class EngineTelemetry implements EngineObserver {
   readonly #stalls;
   readonly #delays;
   readonly #tableLookupDurations;
+  readonly #cacheBudgetChanges;
   readonly #viewsAborted;
   readonly #corruptions;
   readonly #writingStopped;
@@ -69,6 +71,10 @@ export class EngineTelemetry implements EngineObserver {
     this.#tableLookupDurations = instruments.shortDurations(
       "sstable_read_duration_seconds",
       "Time of one look-up in the tables; one of 64 is timed",
+    );
+    this.#cacheBudgetChanges = instruments.counter(
+      "cache_budget_changes_total",
+      "Times that the cache's budget followed the memory that is free",
     );
     this.#viewsAborted = instruments.counter("views_aborted_total", "Scans that ended at a limit");
     this.#corruptions = instruments.counter(
@@ -196,6 +202,15 @@ export class EngineTelemetry implements EngineObserver {
 
   tableLookupTimed(durationMs: number): void {
     this.#tableLookupDurations.observe(durationMs / 1000);
+  }
+
+  cacheBudgetChanged(budgetBytes: number, memory: MemoryStatus): void {
+    this.#cacheBudgetChanges.inc();
+    this.#logger.info("the cache's budget follows the memory that is free", {
+      budget_bytes: budgetBytes,
+      memory_used_bytes: memory.usedBytes,
+      memory_limit_bytes: memory.limitBytes,
+    });
   }
 
   viewAborted(ageMs: number, reason: string): void {

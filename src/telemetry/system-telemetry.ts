@@ -1,12 +1,14 @@
 /** The process and its disk, as metrics; asked for at each scrape. */
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { FileSystemUsage } from "../platform/file-system.ts";
+import type { MemoryStatus } from "../platform/memory-status.ts";
 import type { ProcessStatus } from "../platform/process-status.ts";
 import type { Instruments } from "./instruments.ts";
 
 export interface SystemSources {
   readonly clock: Clock;
   readonly processStatus: () => ProcessStatus;
+  readonly memoryStatus: () => MemoryStatus | undefined;
   /** Usage of the file system that holds the data; throws while there is none. */
   readonly diskUsage: () => FileSystemUsage;
 }
@@ -43,6 +45,28 @@ export class SystemTelemetry {
       "mapped_resident_bytes",
       "Pages of mapped files that are in memory",
       (status) => status.mappedResidentBytes,
+    );
+    const memory = (
+      name: string,
+      help: string,
+      figure: (status: MemoryStatus) => number | undefined,
+    ): void => {
+      instruments.gauge(`system_memory_${name}`, help, (gauge) => {
+        const status = sources.memoryStatus();
+        const value = status === undefined ? undefined : figure(status);
+        if (value !== undefined) gauge.set(value);
+      });
+    };
+    memory("limit_bytes", "Memory of the control group or machine", (status) => status.limitBytes);
+    memory(
+      "limit_used_bytes",
+      "Memory in use there that is no page of a file: what the cache shrinks for",
+      (status) => status.usedBytes,
+    );
+    memory(
+      "stalled_share",
+      "Share of the last ten seconds in which everybody waited for memory",
+      (status) => status.stalledShare,
     );
     process("threads", "Threads of the process", (status) => status.threadCount);
     instruments.gauge(

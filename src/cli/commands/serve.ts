@@ -9,6 +9,7 @@ import { Engine } from "../../engine/engine.ts";
 import { engineOptions } from "../../engine/options.ts";
 import { DiskGuard } from "../../node/disk-guard.ts";
 import { StorageNode } from "../../node/storage-node.ts";
+import { readMemoryStatus } from "../../platform/memory-status.ts";
 import { readProcessStatus } from "../../platform/process-status.ts";
 import { readText } from "../../platform/streams.ts";
 import { NodeServer, type OpenStore } from "../../server/node-server.ts";
@@ -87,6 +88,7 @@ async function runNode(
     logger,
     clock,
     processStatus: readProcessStatus,
+    memoryStatus: readMemoryStatus,
     diskUsage: () => files.usage(configuration.storage.data_dir),
   });
   const server: NodeServer = new NodeServer({
@@ -153,7 +155,7 @@ async function openStore(
   const { clock, random, files, createJobRunner } = context.environment;
   const { storage, conflict, compaction, server } = configuration;
   const engine = await Engine.open(
-    { files, clock, random, observer: telemetry.engineObserver },
+    { files, clock, random, observer: telemetry.engineObserver, memoryStatus: readMemoryStatus },
     engineOptions(storage.data_dir, engineOverrides(configuration)),
     createJobRunner?.(files),
   );

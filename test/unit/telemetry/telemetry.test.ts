@@ -95,6 +95,7 @@ class Fixture {
       logger: createLogger({ nodeId: "n1", level: "debug", format: "json", write }),
       clock,
       processStatus: () => ({ memoryBytes: 7000, mappedResidentBytes: 500, threadCount: 9 }),
+      memoryStatus: () => ({ limitBytes: 90_000, usedBytes: 40_000, stalledShare: 0.25 }),
       diskUsage: () => ({ totalBytes: 1000, availableBytes: 250 }),
     });
   }
@@ -249,6 +250,7 @@ describe("metrics", () => {
     engineObserver.flushFailed(new StorageError("DISK_FULL", "no room"));
     engineObserver.writeStalled(30);
     engineObserver.viewAborted(1000, "old");
+    engineObserver.cacheBudgetChanged(4096, { limitBytes: 100, usedBytes: 95, stalledShare: undefined });
     engineObserver.corruptionFound(new StorageError("CORRUPTED_DATA", "bad", { file: "f", offset: 3 }));
     expect(await fixture.value("commitlog_appends_total")).toBe(7);
     expect(await fixture.value("commitlog_syncs_total")).toBe(1);
@@ -259,6 +261,7 @@ describe("metrics", () => {
     expect(await fixture.value("sstable_written_bytes_total")).toBe(4096);
     expect(await fixture.value("memtable_write_stall_seconds_count")).toBe(1);
     expect(await fixture.value("views_aborted_total")).toBe(1);
+    expect(await fixture.value("cache_budget_changes_total")).toBe(1);
     expect(await fixture.value("storage_corruptions_total")).toBe(1);
     expect(await fixture.value("storage_writing_stopped")).toBe(0);
     engineObserver.writingStopped(new StorageError("COMMIT_LOG_FAILED", "EIO"));
@@ -299,6 +302,9 @@ describe("metrics", () => {
     expect(await fixture.value("system_memory_usage_bytes")).toBe(7000);
     expect(await fixture.value("system_mapped_resident_bytes")).toBe(500);
     expect(await fixture.value("system_threads")).toBe(9);
+    expect(await fixture.value("system_memory_limit_bytes")).toBe(90_000);
+    expect(await fixture.value("system_memory_limit_used_bytes")).toBe(40_000);
+    expect(await fixture.value("system_memory_stalled_share")).toBe(0.25);
     expect(await fixture.value("build_info", 'version="1.2.3"')).toBe(1);
   });
 
