@@ -50,9 +50,14 @@ export class View {
     this.#closed = closed;
   }
 
+  get holdsMemtables(): boolean {
+    return this.#memtables.length > 0;
+  }
+
   /**
    * Finds the newest entry of a key (the first `keyLength` bytes) as of `sequence`. `found.value` is valid until the
-   * next call into the engine or the next `await`. Throws ABORTED once the view has ended, CORRUPTED_DATA where the bytes on disk are damaged.
+   * next call into the engine or the next `await`. Throws ABORTED once the view has ended, CORRUPTED_DATA where the
+   * bytes on disk are damaged.
    */
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
     this.assertOpen();
@@ -130,7 +135,10 @@ export class ViewRegistry {
     return 0;
   }
 
-  /** Opens a view of the tables of now. `deletions`: those up to `sequence`. No memtables where all it shows is in tables. */
+  /**
+   * Opens a view of the tables of now. `deletions`: those up to `sequence`. No memtables where all that it shows is in
+   * tables.
+   */
   open(
     deletions: RangeDeletionSet,
     sequence: SequenceNumber,
@@ -153,14 +161,14 @@ export class ViewRegistry {
   enforce(): void {
     const { maxPinnedMemtableBytes, maxPinnedTableShare } = this.#options.views;
     for (const view of this.#views) {
-      if (this.#memtables.pinnedBytes > maxPinnedMemtableBytes) {
+      if (view.holdsMemtables && this.#memtables.pinnedBytes > maxPinnedMemtableBytes) {
         this.#abort(view, `open views held more than ${maxPinnedMemtableBytes} bytes of flushed memtables`);
       } else if (this.#pinnedTableShare() > maxPinnedTableShare) {
         this.#abort(
           view,
           `open views held more than ${maxPinnedTableShare * 100} % of the disk in old tables`,
         );
-      } else return;
+      }
     }
   }
 

@@ -9,13 +9,14 @@ import {
 import type { Engine } from "../../../src/engine/engine.ts";
 import { entryKinds } from "../../../src/engine/internal-key.ts";
 import type { EngineOptions } from "../../../src/engine/options.ts";
+import type { View } from "../../../src/engine/view.ts";
 import { keepNone } from "../../../src/platform/crash.ts";
 import { FaultFileSystem, type FaultInjector } from "../../../src/platform/fault.ts";
 import { MemoryFileSystem } from "../../../src/platform/memory.ts";
 import { realFileSystem } from "../../../src/platform/real.ts";
 import { checkCheckpoint, checkInterruptedCheckpoint } from "../../support/checkpoints.ts";
 import { crashPolicies } from "../../support/crash-policies.ts";
-import { openEngine, store } from "../../support/engine-driver.ts";
+import { deleteRange, openEngine, store } from "../../support/engine-driver.ts";
 import { tinyOptions } from "../../support/engine-settings.ts";
 import { StoreHistory } from "../../support/store-history.ts";
 import { temporaryFolder } from "../../support/temp-folder.ts";
@@ -134,6 +135,28 @@ describe("a checkpoint", () => {
       expect(source.engine.status().obsoleteTableBytes).toBe(0);
     }));
 
+  test("does not end for the memtables that other views hold", () =>
+    withStore(
+      async (source, files, faults) => {
+        await source.write(80);
+        faults.injector = ({ kind }) => (kind === "link" ? "EXDEV" : undefined);
+        const copy = faults.copy.bind(faults);
+        let scanned: View | undefined;
+        faults.copy = async (from, to) => {
+          if (scanned === undefined) {
+            scanned = source.engine.view();
+            await source.write(10);
+            await source.engine.flush();
+          }
+          await copy(from, to);
+        };
+        const { sequence } = await source.engine.checkpoint(target);
+        expect(() => scanned!.cursor()).toThrow("held more than 0 bytes of flushed memtables");
+        expect(await check(files, source)).toBe(sequence);
+      },
+      tinyOptions({ views: { maxPinnedMemtableBytes: 0 } }),
+    ));
+
   test("goes into an empty directory, too, also in the data directory", () =>
     withStore(async (source, files) => {
       await source.write(10);
@@ -168,6 +191,17 @@ describe("a checkpoint", () => {
       },
       { ...tinyOptions(), tableDirectory: "/elsewhere/tables", commitLogDirectory: "/other/log" },
     ));
+
+  test("takes range deletions along, but for those that come later", () =>
+    withStore(async (source, files) => {
+      await source.write(60);
+      await (await deleteRange(source.engine, source.history, { start: "key-1", end: "key-3" })).acknowledged;
+      const { sequence } = await source.engine.checkpoint(target);
+      expect(sequence).toBe(61);
+      await (await deleteRange(source.engine, source.history, { start: "key-2", end: "key-9" })).acknowledged;
+      await source.engine.compactRange();
+      expect(await check(files, source)).toBe(61);
+    }));
 
   test("leaves holders of the log behind", () =>
     withStore(async (source, files) => {
