@@ -14,16 +14,12 @@ export function surveyTable(files: FileSystem, path: string): TableSummary {
     const table = new TableFile(file);
     table.filter();
     table.index();
-    const { entryCount, tombstoneCount, smallestSequence, largestSequence, smallestKey, largestKey } =
-      table.properties();
+    const { dataSizeBytes, uncompressedDataBytes, ...summary } = table.properties();
+    const { sizeBytes } = table;
     return {
-      sizeBytes: table.sizeBytes,
-      entryCount,
-      tombstoneCount,
-      smallestSequence,
-      largestSequence,
-      smallestKey,
-      largestKey,
+      ...summary,
+      sizeBytes,
+      uncompressedSizeBytes: sizeBytes + uncompressedDataBytes - dataSizeBytes,
     };
   } finally {
     file.close();
@@ -38,6 +34,8 @@ export function isSameTable(a: TableSummary, b: TableSummary): boolean {
     a.tombstoneCount === b.tombstoneCount &&
     a.smallestSequence === b.smallestSequence &&
     a.largestSequence === b.largestSequence &&
+    a.uncompressedSizeBytes === b.uncompressedSizeBytes &&
+    a.createdAtMs === b.createdAtMs &&
     compareBytes(a.smallestKey, b.smallestKey) === 0 &&
     compareBytes(a.largestKey, b.largestKey) === 0
   );

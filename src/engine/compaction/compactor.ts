@@ -186,10 +186,8 @@ export class Compactor {
     const expired = new Set<FileNumber>();
     if (options.compaction.recordFormat === "opaque") return expired;
     const createdBeforeMs = environment.clock.nowMs() - options.compaction.gcGraceMs - hourMs;
-    for (const { metadata, reader } of versions.current.levels.flat()) {
-      if (metadata.tombstoneCount > 0 && reader.properties.createdAtMs < createdBeforeMs) {
-        expired.add(metadata.fileNumber);
-      }
+    for (const { fileNumber, tombstoneCount, createdAtMs } of versions.state.levels.flat()) {
+      if (tombstoneCount > 0 && createdAtMs < createdBeforeMs) expired.add(fileNumber);
     }
     return expired;
   }
@@ -286,12 +284,9 @@ export class Compactor {
 
   /** Of the plan's inputs: where outputs are not compressed, they may be much larger than inputs that are. */
   #largestSizeBytes(plan: CompactionPlan): number {
-    const inputs = new Set(tablesOf(plan).map(({ fileNumber }) => fileNumber));
-    if (this.#policy.compression(plan.outputLevel) !== "none") return totalSizeBytes(tablesOf(plan));
-    return this.#context.versions.current.levels
-      .flat()
-      .filter(({ metadata }) => inputs.has(metadata.fileNumber))
-      .reduce((sum, { reader }) => sum + reader.uncompressedSizeBytes, 0);
+    const inputs = tablesOf(plan);
+    if (this.#policy.compression(plan.outputLevel) !== "none") return totalSizeBytes(inputs);
+    return inputs.reduce((sum, { uncompressedSizeBytes }) => sum + uncompressedSizeBytes, 0);
   }
 
   #replace(

@@ -76,6 +76,7 @@ function appendTable(output: GrowableBytes, table: TableMetadata): void {
   appendNumbers(output, tags.addedTable, table.level, table.fileNumber, table.sizeBytes);
   appendNumbers(output, table.entryCount, table.tombstoneCount);
   appendNumbers(output, table.smallestSequence, table.largestSequence, table.deletionsAppliedThrough);
+  appendNumbers(output, table.uncompressedSizeBytes, table.createdAtMs);
   appendBytes(output, table.smallestKey);
   appendBytes(output, table.largestKey);
 }
@@ -198,6 +199,8 @@ class FieldReader {
       smallestSequence: this.number(),
       largestSequence: this.number(),
       deletionsAppliedThrough: this.number(),
+      uncompressedSizeBytes: this.number(),
+      createdAtMs: this.number(),
       smallestKey: this.bytes(),
       largestKey: this.bytes(),
     };

@@ -31,6 +31,10 @@ export interface TableSummary {
   readonly largestKey: Uint8Array;
   readonly smallestSequence: SequenceNumber;
   readonly largestSequence: SequenceNumber;
+  /** What the file would measure had no block been compressed. */
+  readonly uncompressedSizeBytes: number;
+  /** Unix milliseconds: all tombstones in the table are older. */
+  readonly createdAtMs: number;
 }
 
 const chunkSizeBytes = 256 * 1024;
@@ -62,7 +66,7 @@ export class TableWriter {
   constructor(file: File, options: TableOptions, createdAtMs: number) {
     this.#file = file;
     this.#options = options;
-    this.#createdAtMs = createdAtMs;
+    this.#createdAtMs = Math.floor(createdAtMs);
     this.#block = new BlockBuilder(this.#output, options);
     this.#filter = new BloomFilterBuilder(options.bloomFalsePositiveRate);
   }
@@ -112,12 +116,7 @@ export class TableWriter {
     const indexOffset = this.#offset;
     this.#index.appendTo(output);
     const propertiesOffset = this.#offset;
-    appendProperties(output, {
-      ...summary,
-      dataSizeBytes: filterOffset,
-      uncompressedDataBytes,
-      createdAtMs: this.#createdAtMs,
-    });
+    appendProperties(output, { ...summary, dataSizeBytes: filterOffset, uncompressedDataBytes });
     appendFooter(output, { filterOffset, indexOffset, propertiesOffset });
     this.#flush();
     assert(this.#writtenBytes === summary.sizeBytes, "a table's size differs from what was announced");
@@ -193,6 +192,8 @@ export class TableWriter {
       largestKey: this.#lastKey.bytes.slice(0, this.#lastKey.length),
       smallestSequence: this.#smallestSequence,
       largestSequence: this.#largestSequence,
+      uncompressedSizeBytes: this.sizeBytes + this.#savedBytes,
+      createdAtMs: this.#createdAtMs,
     };
   }
 }

@@ -42,6 +42,8 @@ function parseTable(text: string, level: number, sequence: number): TableMetadat
     smallestSequence: 10 * sequence,
     largestSequence: 10 * sequence + 9,
     deletionsAppliedThrough: 0,
+    uncompressedSizeBytes: Number(size) * tableBytes,
+    createdAtMs: 0,
   };
 }
 

@@ -17,6 +17,8 @@ const table = fc.record({
   tombstoneCount: number,
   smallestSequence: number,
   largestSequence: number,
+  uncompressedSizeBytes: number,
+  createdAtMs: number,
   smallestKey: bytes,
   largestKey: bytes,
   deletionsAppliedThrough: number,

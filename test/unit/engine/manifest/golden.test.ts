@@ -28,6 +28,8 @@ const edits: VersionEdit[] = [
         smallestSequence: 5,
         largestSequence: 300,
         deletionsAppliedThrough: 300,
+        uncompressedSizeBytes: 253,
+        createdAtMs: 1_700_000_000_000,
         smallestKey: key("t:apple"),
         largestKey: key("t:date"),
       },

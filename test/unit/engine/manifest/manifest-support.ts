@@ -22,6 +22,8 @@ export function tableMetadata(fileNumber: number, overrides: Partial<TableMetada
     smallestSequence: fileNumber * 10,
     largestSequence: fileNumber * 10 + 9,
     deletionsAppliedThrough: 0,
+    uncompressedSizeBytes: 20,
+    createdAtMs: 1000 + fileNumber,
     ...overrides,
   };
 }
