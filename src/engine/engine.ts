@@ -32,8 +32,9 @@ import type { VersionSet } from "./manifest/version-set.ts";
 import type { MemtableSet } from "./memtable-set.ts";
 import { checkOptions, type EngineOptions } from "./options.ts";
 import { LiveDeletions } from "./range-deletion/live-deletions.ts";
-import { findInMemtables, findInTables, survives } from "./read-path.ts";
+import { findInMemtables, findInTables, isInMemtables, survives } from "./read-path.ts";
 import { type RecoveredStore, recover } from "./recovery.ts";
+import { Residency } from "./residency/residency.ts";
 import { checkEntrySize } from "./sstable/format.ts";
 import { stallSources } from "./stall-sources.ts";
 import { WorkStatistics } from "./statistics/work-statistics.ts";
@@ -67,6 +68,7 @@ export class Engine {
   readonly #retention: LogRetention;
   readonly #flusher: Flusher;
   readonly #compactor: Compactor;
+  readonly #residency: Residency;
   readonly #views: ViewRegistry;
   readonly #checkpoints: CheckpointWriter;
   readonly #stall: WriteStall;
@@ -97,7 +99,9 @@ export class Engine {
     this.#deletions = new LiveDeletions(store, this.#cache, environment.observer);
     this.#memoryPressure = new MemoryPressure(environment, this.#cache, options.cache.maxSizeBytes);
     this.#retention = new LogRetention(environment, options, versions, log);
-    this.#views = new ViewRegistry(environment, options, memtables, versions);
+    const residency = new Residency(environment.files, jobs, options.reads);
+    this.#residency = residency;
+    this.#views = new ViewRegistry(environment, options, residency, memtables, versions);
     this.#flusher = new Flusher(
       { environment, options, memtables, versions, jobs },
       log,
@@ -108,12 +112,10 @@ export class Engine {
         this.#compactor.schedule();
       },
     );
-    this.#compactor = new Compactor({ environment, options, versions, jobs, writeStop }, () =>
-      this.#tablesChanged(),
-    );
-    this.#checkpoints = new CheckpointWriter(environment, options, versions, this.#views, () =>
-      this.#flushAll(),
-    );
+    const tablesChanged = () => this.#tablesChanged();
+    this.#compactor = new Compactor({ environment, options, versions, jobs, writeStop }, tablesChanged);
+    const flushAll = () => this.#flushAll();
+    this.#checkpoints = new CheckpointWriter(environment, options, versions, this.#views, flushAll);
     this.#stall = new WriteStall(
       environment,
       options,
@@ -121,7 +123,7 @@ export class Engine {
     );
     this.#room = new WriteRoom(memtables, log, this.#flusher, this.#stall);
     const [cache, views, compactor, deletions] = [this.#cache, this.#views, this.#compactor, this.#deletions];
-    this.#statusSources = { ...store, cache, deletions, views, compactor, work, writeStop };
+    this.#statusSources = { ...store, cache, deletions, views, residency, compactor, work, writeStop };
     writeStop.onStop(() => this.#stall.end());
   }
 
@@ -172,6 +174,18 @@ export class Engine {
     if (!survives(key, keyLength, deletions, found)) return false;
     this.#cache.put(key, keyLength, found.sequence, found.kind, found.value);
     return true;
+  }
+
+  /**
+   * Undefined when `get` of the key will hardly have to wait for the disk in this turn; else a promise of that: `get`
+   * without asking again. Without it `get` may stop this thread for as long as the disk takes. Fails as `get` does.
+   */
+  whenResident(key: Uint8Array, keyLength: number): Promise<void> | undefined {
+    if (!this.#residency.isAlert || this.#closing !== undefined) return undefined;
+    const { newestFirst } = this.#memtables;
+    if (isInMemtables(newestFirst, key, keyLength, this.#readableSequence())) return undefined;
+    if (this.#cache.has(key, keyLength)) return undefined;
+    return this.#residency.whenKeyResident(this.#versions.current, key, keyLength);
   }
 
   /**
@@ -344,23 +358,17 @@ export class Engine {
       await this.#flushAll().catch(() => {});
       this.#stall.end();
       await this.#flusher.stop();
-      await this.#closeLog();
+      const hadStopped = this.#writeStop.error !== undefined;
+      await this.#log.close().catch((error: unknown) => {
+        // A log that failed earlier gives its files back without saying so again.
+        if (!hadStopped) throw error;
+      });
       if (this.#writeStop.error === undefined) await this.#retention.removeObsolete();
     } finally {
       this.#views.abortAll("the engine is closing");
       await this.#versions.close();
       await this.#jobs.close();
       this.#lock.release();
-    }
-  }
-
-  /** A log that failed earlier gives its files back without saying so again. */
-  async #closeLog(): Promise<void> {
-    const hadStopped = this.#writeStop.error !== undefined;
-    try {
-      await this.#log.close();
-    } catch (error) {
-      if (!hadStopped) throw error;
     }
   }
 

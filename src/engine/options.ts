@@ -7,6 +7,7 @@ import { zstdLevels } from "../platform/zstd.ts";
 import { maxCacheBytes } from "./cache/budget.ts";
 import type { RecordFormat } from "./compaction/record-rules.ts";
 import { levelCount } from "./manifest/version-edit.ts";
+import type { ResidencyChecks } from "./residency/fault-watch.ts";
 import { type Compression, compressions } from "./sstable/format.ts";
 
 export type SyncMode = "always" | "interval" | "never";
@@ -82,6 +83,8 @@ export interface CacheOptions {
 }
 
 export interface ReadOptions {
+  /** Whether reads look first whether what they need is in memory (`residency/fault-watch.ts`). */
+  readonly residencyChecks: ResidencyChecks;
   /** Tables that may be mapped from one turn to the next; the system allows a process 65,530 maps by default. */
   readonly maxOpenTables: number;
 }
@@ -176,7 +179,7 @@ export function engineOptions(dataDirectory: string, overrides: EngineOverrides 
       ...overrides.writeStall,
     },
     cache: { maxSizeBytes: 0, maxDecompressedBytes: 16 * mebibyte, ...overrides.cache },
-    reads: { maxOpenTables: 4096, ...overrides.reads },
+    reads: { residencyChecks: "adaptive", maxOpenTables: 4096, ...overrides.reads },
     views: {
       maxAgeMs: 15 * 60_000,
       maxPinnedMemtableBytes: 256 * mebibyte,

@@ -6,7 +6,8 @@
  * the next table may hold something newer than what was found, which costs nothing in the common case and stays
  * right for a store whose manifest was rebuilt.
  */
-import type { EntryCursor, FoundEntry, SequenceNumber } from "./internal-key.ts";
+import { Slice } from "../base/bytes.ts";
+import { type EntryCursor, entryKinds, type FoundEntry, type SequenceNumber } from "./internal-key.ts";
 import { ConcatenatingCursor } from "./iterator/concatenating.ts";
 import { MergingCursor } from "./iterator/merging.ts";
 import type { Table } from "./manifest/table.ts";
@@ -28,6 +29,18 @@ export function findInMemtables(
     if (newestFirst[index]!.memtable.find(key, keyLength, maxSequence, found)) return true;
   }
   return false;
+}
+
+const passing: FoundEntry = { value: new Slice(), sequence: 0, kind: entryKinds.value };
+
+/** The same, for who needs to know no more than that. */
+export function isInMemtables(
+  newestFirst: readonly TrackedMemtable[],
+  key: Uint8Array,
+  keyLength: number,
+  maxSequence: SequenceNumber,
+): boolean {
+  return findInMemtables(newestFirst, key, keyLength, maxSequence, passing);
 }
 
 /** Finds the newest entry of the key in the tables of a version; `found.sequence` is 0 where there is none. */
@@ -99,24 +112,15 @@ export function mergedCursor(
   maxSequence: SequenceNumber,
   deletions: RangeDeletionSet,
 ): EntryCursor {
-  const tableCursor = (table: Table) => surviving(table.cursor(), deletions, table.metadata.largestSequence);
   const sources: EntryCursor[] = [];
   for (const { memtable } of memtables) {
     const newest = Math.min(memtable.largestSequence, maxSequence);
     sources.push(surviving(memtable.newestCursor(maxSequence), deletions, newest));
   }
-  for (const table of livingTables(version, 0, deletions)) sources.push(tableCursor(table));
+  for (const table of livingTables(version, 0, deletions)) sources.push(runCursor([table], deletions));
   for (let level = 1; level < levelCount; level++) {
     const tables = livingTables(version, level, deletions);
-    if (tables.length === 0) continue;
-    sources.push(
-      new ConcatenatingCursor(
-        tables.map((table) => ({
-          largestKey: table.metadata.largestKey,
-          cursor: () => tableCursor(table),
-        })),
-      ),
-    );
+    if (tables.length > 0) sources.push(runCursor(tables, deletions));
   }
   return sources.length === 1 ? sources[0]! : new MergingCursor(sources);
 }
@@ -125,4 +129,14 @@ export function mergedCursor(
 function livingTables(version: Version, level: number, deletions: RangeDeletionSet): readonly Table[] {
   const tables = version.levels[level]!;
   return deletions.isEmpty ? tables : tables.filter(({ metadata }) => !deletions.coversTable(metadata));
+}
+
+/** Over tables with disjoint, ascending ranges; those that end before where it begins are not touched. */
+function runCursor(tables: readonly Table[], deletions: RangeDeletionSet): EntryCursor {
+  return new ConcatenatingCursor(
+    tables.map((table) => ({
+      largestKey: table.metadata.largestKey,
+      cursor: () => surviving(table.cursor(), deletions, table.metadata.largestSequence),
+    })),
+  );
 }

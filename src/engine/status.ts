@@ -8,6 +8,7 @@ import type { VersionSet } from "./manifest/version-set.ts";
 import type { MemtableSet } from "./memtable-set.ts";
 import type { Damage } from "./observer.ts";
 import type { LiveDeletions } from "./range-deletion/live-deletions.ts";
+import type { Residency, ResidencyStatus } from "./residency/residency.ts";
 import type { DurationDistribution } from "./statistics/histogram.ts";
 import { type LevelWork, levelWriteAmplification } from "./statistics/level-work.ts";
 import type { ReadStatistics, TableReadCounters } from "./statistics/read-statistics.ts";
@@ -54,6 +55,7 @@ export interface EngineStatus {
   readonly obsoleteTableBytes: number;
   /** Tables with a map. */
   readonly openTableCount: number;
+  readonly residency: ResidencyStatus;
   readonly runningCompactionCount: number;
   readonly isCompactionPaused: boolean;
   /** Why compactions fail; undefined while none waits for its next try. */
@@ -77,6 +79,7 @@ export interface StatusSources {
   readonly memtables: MemtableSet;
   readonly log: CommitLogWriter;
   readonly views: ViewRegistry;
+  readonly residency: Residency;
   readonly cache: EntryCache;
   readonly deletions: LiveDeletions;
   readonly compactor: Compactor;
@@ -85,7 +88,8 @@ export interface StatusSources {
 }
 
 export function describeStatus(sources: StatusSources): EngineStatus {
-  const { versions, memtables, log, views, cache, deletions, compactor, work, writeStop } = sources;
+  const { versions, memtables, log, views, residency, cache, deletions, compactor, work, writeStop } =
+    sources;
   const { segments } = log;
   return {
     storeId: versions.storeId,
@@ -100,6 +104,7 @@ export function describeStatus(sources: StatusSources): EngineStatus {
     work: work.status(),
     obsoleteTableBytes: versions.obsoleteTableBytes,
     openTableCount: versions.openTableCount,
+    residency: residency.status,
     runningCompactionCount: compactor.runningCount,
     isCompactionPaused: compactor.isPaused,
     compactionFailure: compactor.failure === undefined ? undefined : messageOf(compactor.failure),

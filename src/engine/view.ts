@@ -20,7 +20,8 @@ import type { VersionSet } from "./manifest/version-set.ts";
 import type { MemtableSet, TrackedMemtable } from "./memtable-set.ts";
 import type { EngineOptions } from "./options.ts";
 import type { RangeDeletionSet } from "./range-deletion/range-deletion-set.ts";
-import { findInMemtables, findInTables, mergedCursor, survives } from "./read-path.ts";
+import { findInMemtables, findInTables, isInMemtables, mergedCursor, survives } from "./read-path.ts";
+import type { Residency } from "./residency/residency.ts";
 
 export class View {
   /** Entries with this sequence number or a lower one are seen. */
@@ -29,6 +30,7 @@ export class View {
   readonly #memtables: readonly TrackedMemtable[];
   readonly #version: Version;
   readonly #deletions: RangeDeletionSet;
+  readonly #residency: Residency;
   readonly #closed: (view: View) => void;
   #open = true;
   #abortReason: string | undefined;
@@ -40,6 +42,7 @@ export class View {
     deletions: RangeDeletionSet,
     sequence: SequenceNumber,
     openedAtMs: number,
+    residency: Residency,
     closed: (view: View) => void,
   ) {
     this.#memtables = memtables;
@@ -47,6 +50,7 @@ export class View {
     this.#deletions = deletions;
     this.sequence = sequence;
     this.openedAtMs = openedAtMs;
+    this.#residency = residency;
     this.#closed = closed;
   }
 
@@ -65,6 +69,23 @@ export class View {
       findInMemtables(this.#memtables, key, keyLength, this.sequence, found) ||
       findInTables(this.#version, key, keyLength, found);
     return isFound && survives(key, keyLength, this.#deletions, found);
+  }
+
+  /** As `Engine.whenResident`, for the next `get` of this view. */
+  whenResident(key: Uint8Array, keyLength: number): Promise<void> | undefined {
+    this.assertOpen();
+    if (!this.#residency.isAlert) return undefined;
+    if (isInMemtables(this.#memtables, key, keyLength, this.sequence)) return undefined;
+    return this.#residency.whenKeyResident(this.#version, key, keyLength);
+  }
+
+  /**
+   * Undefined when cursors will hardly have to wait for the disk while they go on from a key for some hundred
+   * kilobytes; else a promise of that. Ask before a cursor is made, with where it starts, and at every turn of a scan.
+   */
+  whenStretchResident(from: Uint8Array): Promise<void> | undefined {
+    this.assertOpen();
+    return this.#residency.isAlert ? this.#residency.whenStretchResident(this.#version, from) : undefined;
   }
 
   /**
@@ -107,6 +128,7 @@ export class View {
 export class ViewRegistry {
   readonly #environment: EngineEnvironment;
   readonly #options: EngineOptions;
+  readonly #residency: Residency;
   readonly #memtables: MemtableSet;
   readonly #versions: VersionSet;
   /** In the order of opening. */
@@ -116,11 +138,13 @@ export class ViewRegistry {
   constructor(
     environment: EngineEnvironment,
     options: EngineOptions,
+    residency: Residency,
     memtables: MemtableSet,
     versions: VersionSet,
   ) {
     this.#environment = environment;
     this.#options = options;
+    this.#residency = residency;
     this.#memtables = memtables;
     this.#versions = versions;
   }
@@ -150,6 +174,7 @@ export class ViewRegistry {
       deletions,
       sequence,
       this.#environment.clock.monotonicMs(),
+      this.#residency,
       (closed) => this.#views.delete(closed),
     );
     this.#views.add(view);

@@ -20,6 +20,11 @@ export interface RecordStore {
    */
   whenWritable(entryBytes: number): Promise<void> | undefined;
   /**
+   * Undefined when `get` of the key will hardly have to wait for the disk; else a promise: once it has resolved, `get`
+   * without asking again.
+   */
+  whenResident(key: Uint8Array, keyLength: number): Promise<void> | undefined;
+  /**
    * Newest entry of the key; false when absent. `found.value` stays valid until the next call into the store or
    * the next await.
    */
@@ -39,6 +44,11 @@ export interface RecordStore {
 }
 
 export interface RecordView {
+  /**
+   * Undefined when cursors will hardly have to wait for the disk while they go on from a key for a turn; else a promise
+   * of that. Ask before a cursor is made, with where it starts, and at every turn.
+   */
+  whenStretchResident(from: Uint8Array): Promise<void> | undefined;
   /**
    * The newest visible entry of every key in [start, end), in key order; an undefined bound is open; `rewind` it
    * first. Its slices are valid until its next move or the next await. Moves throw StorageError ABORTED once the

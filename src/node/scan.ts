@@ -16,7 +16,7 @@ import { decodeRecord, recordClock } from "../versions/record.ts";
 import { emptyClock, type VectorClock } from "../versions/vector-clock.ts";
 import { locateCorruption } from "./corruption.ts";
 import { type EngineKeyRange, engineKeyRange, splitEngineKey } from "./keys.ts";
-import type { RecordStore } from "./record-store.ts";
+import type { RecordStore, RecordView } from "./record-store.ts";
 import { checkKeyBound, checkLimit, checkTenantId } from "./validation.ts";
 
 export interface ScanRequest {
@@ -84,17 +84,20 @@ async function* scanRange(
   }
   const view = store.view();
   try {
-    yield* chunksOf(view.cursor(range.start, range.end), request, signal);
+    await view.whenStretchResident(range.start);
+    yield* chunksOf(view, range, request, signal);
   } finally {
     view.close();
   }
 }
 
 async function* chunksOf(
-  cursor: EntryCursor,
+  view: RecordView,
+  range: EngineKeyRange,
   request: ScanRequest,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ScanChunk, void, void> {
+  const cursor = view.cursor(range.start, range.end);
   let records: ScanRecord[] = [];
   let chunkBytes = 0;
   let takenCount = 0;
@@ -106,24 +109,32 @@ async function* chunksOf(
       const isLimitReached = request.limit > 0 && takenCount === request.limit;
       const isChunkFull = records.length === maxChunkRecords || chunkBytes + sizeBytes > maxChunkBytes;
       if (isLimitReached || (isChunkFull && records.length > 0)) {
+        const reached = cursor.key.copy();
         yield { records, resumeKey: record.key };
         if (isLimitReached) return;
         records = [];
         chunkBytes = 0;
-        // Other work runs after every chunk, also where its reader does not wait for anything.
-        entriesInTurn = maxEntriesPerTurn;
+        // Also where the chunk's reader does not wait for anything.
+        await pauseAt(view, reached);
+        entriesInTurn = 0;
       }
       records.push(record);
       chunkBytes += sizeBytes;
       takenCount++;
     }
     if (++entriesInTurn > maxEntriesPerTurn) {
-      await nextTurn();
+      await pauseAt(view, cursor.key.copy());
       entriesInTurn = 0;
     }
     signal?.throwIfAborted();
   }
   yield { records, resumeKey: undefined };
+}
+
+/** Lets other work run, and goes on when what comes next is in memory, so that the disk stops nobody else. */
+async function pauseAt(view: RecordView, reached: Uint8Array): Promise<void> {
+  await nextTurn();
+  await view.whenStretchResident(reached);
 }
 
 /** The live record at the cursor. An entry of kind `value` holds at least one live version, and that comes first. */

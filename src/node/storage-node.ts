@@ -160,6 +160,13 @@ export class StorageNode {
   read(tenantId: string, key: string, includeSiblings = false): ReadResult | Promise<ReadResult> {
     checkTenantId(tenantId);
     checkKey(key);
+    this.#key.set(tenantId, key);
+    const resident = this.#store.whenResident(this.#key.bytes, this.#key.length);
+    if (resident !== undefined) return resident.then(() => this.#readNow(tenantId, key, includeSiblings));
+    return this.#readNow(tenantId, key, includeSiblings);
+  }
+
+  #readNow(tenantId: string, key: string, includeSiblings: boolean): ReadResult | Promise<ReadResult> {
     const found = this.#found;
     this.#key.set(tenantId, key);
     if (!this.#store.get(this.#key.bytes, this.#key.length, found)) return absentResult;
@@ -186,6 +193,9 @@ export class StorageNode {
   ): Promise<Resolution> {
     // At least this much; how large the record becomes only the look-up tells.
     const leastBytes = key.length + incoming.value.length;
+    this.#key.set(tenantId, key);
+    const resident = this.#store.whenResident(this.#key.bytes, this.#key.length);
+    if (resident !== undefined) await resident;
     for (;;) {
       if (!incoming.isTombstone) this.#diskGuard.check(incoming.value.length);
       const room = this.#store.whenWritable(leastBytes);

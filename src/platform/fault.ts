@@ -127,6 +127,10 @@ export class FaultFileSystem implements FileSystem {
     this.check("usage", path);
     return this.#inner.usage(path);
   }
+
+  majorFaultCount(): number {
+    return this.#inner.majorFaultCount();
+  }
 }
 
 class FaultFile implements File {
@@ -174,6 +178,10 @@ class FaultFile implements File {
   truncate(sizeBytes: number): void {
     this.#faults.check("truncate", this.path);
     this.#inner.truncate(sizeBytes);
+  }
+
+  prefetch(position: number, length: number): void {
+    this.#inner.prefetch(position, length);
   }
 
   close(): void {

@@ -28,6 +28,8 @@ export interface File {
   /** Writes zeros over `length` bytes from `position` and syncs them. */
   zeroFill(position: number, length: number): Promise<void>;
   truncate(sizeBytes: number): void;
+  /** Lets the system begin to read a range into memory, and does not wait for it; `readAt` does. */
+  prefetch(position: number, length: number): void;
   /** Gives the file back; a second call does nothing, any other call then fails with EBADF. */
   close(): void;
 }
@@ -37,6 +39,11 @@ export interface MappedFile {
   readonly path: string;
   /** Throws once unmapped: a read through a released map is a bug. Callers do not keep it across an `await`. */
   readonly bytes: Uint8Array;
+  /**
+   * Whether a range is in memory, as far as the system tells: else reading it waits for the disk, as nothing else
+   * that this seam calls synchronous does. A file's range comes into memory by `File.readAt`, on whatever thread.
+   */
+  isResident(offset: number, length: number): boolean;
   /** Gives the address space back; a second call does nothing. */
   unmap(): void;
 }
@@ -88,4 +95,6 @@ export interface FileSystem {
   /** The process id of whoever holds the lock file, where it is known: for the message of a refusal. */
   lockHolder(path: string): number | undefined;
   usage(path: string): FileSystemUsage;
+  /** How many times this thread has waited for the disk while it read a map; grows. */
+  majorFaultCount(): number;
 }

@@ -7,16 +7,22 @@
 import { InvariantViolation } from "../base/errors.ts";
 import type { MappedFile } from "./file-system.ts";
 
+/** What a map needs of the file system that made it; without `isResident` all is in memory. */
+export interface MapHost {
+  onUnmap?(): void;
+  isResident?(bytes: Uint8Array, offset: number, length: number): boolean;
+}
+
 export class MappedBytes implements MappedFile {
   readonly path: string;
   #bytes: Uint8Array | undefined;
-  readonly #onUnmap: (() => void) | undefined;
+  readonly #host: MapHost;
 
   /** Takes over `bytes` and the whole of its buffer. */
-  constructor(path: string, bytes: Uint8Array<ArrayBuffer>, onUnmap?: () => void) {
+  constructor(path: string, bytes: Uint8Array<ArrayBuffer>, host: MapHost = {}) {
     this.path = path;
     this.#bytes = bytes;
-    this.#onUnmap = onUnmap;
+    this.#host = host;
   }
 
   get bytes(): Uint8Array {
@@ -30,6 +36,10 @@ export class MappedBytes implements MappedFile {
     const buffer = this.#bytes.buffer as ArrayBuffer;
     this.#bytes = undefined;
     buffer.transfer(0);
-    this.#onUnmap?.();
+    this.#host.onUnmap?.();
+  }
+
+  isResident(offset: number, length: number): boolean {
+    return this.#host.isResident?.(this.bytes, offset, length) ?? true;
   }
 }

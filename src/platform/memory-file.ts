@@ -9,6 +9,7 @@
 import { assert } from "../base/errors.ts";
 import type { CrashPolicy, SizeFate } from "./crash.ts";
 import type { File, OpenMode } from "./file-system.ts";
+import { MemoryResidency } from "./memory-residency.ts";
 import type { MutationKind } from "./operation.ts";
 import { type Page, PagedContent, pageBytes, sectorBytes } from "./paged-content.ts";
 import { SystemError } from "./system-error.ts";
@@ -17,15 +18,16 @@ import { SystemError } from "./system-error.ts";
 export class MemoryInode {
   current: PagedContent;
   durable: PagedContent;
-  mapCount = 0;
+  readonly residency: MemoryResidency;
 
-  constructor(current = new PagedContent(), durable = new PagedContent()) {
+  constructor(current = new PagedContent(), durable = new PagedContent(), isFresh = true) {
     this.current = current;
     this.durable = durable;
+    this.residency = new MemoryResidency(isFresh);
   }
 
   clone(): MemoryInode {
-    return new MemoryInode(this.current.snapshot(), this.durable.snapshot());
+    return new MemoryInode(this.current.snapshot(), this.durable.snapshot(), false);
   }
 
   /** Remembers a range as it is now; the returned function makes that durable, and the size with it. */
@@ -115,7 +117,9 @@ export class MemoryFile implements File {
 
   readAt(target: Uint8Array, position: number): number {
     this.#checkOpen("read");
-    return this.#inode.current.readAt(target, position);
+    const { current, residency } = this.#inode;
+    residency.bringIn(current, position, target.length);
+    return current.readAt(target, position);
   }
 
   writeAt(source: Uint8Array, position: number): void {
@@ -140,6 +144,10 @@ export class MemoryFile implements File {
     this.#inode.current.resize(sizeBytes, order);
   }
 
+  prefetch(): void {
+    this.#checkOpen("prefetch");
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -153,7 +161,7 @@ export class MemoryFile implements File {
   #beginWrite(kind: MutationKind): number {
     this.#checkOpen(kind);
     if (this.#mode === "read") throw new SystemError("EBADF", kind, this.path, "opened for reading only");
-    assert(this.#inode.mapCount === 0, `${kind} of ${this.path} while it is mapped`);
+    assert(!this.#inode.residency.isMapped, `${kind} of ${this.path} while it is mapped`);
     return this.#host.begin(kind, this.path);
   }
 }

@@ -29,7 +29,7 @@ import {
   requireNode,
   requirePlace,
 } from "./memory-path.ts";
-import { cloneTree, crashTree, unsyncedPages } from "./memory-tree.ts";
+import { cloneTree, crashTree, reachableNodes, unsyncedPages } from "./memory-tree.ts";
 import type { MutationKind, Operation } from "./operation.ts";
 import { SystemError } from "./system-error.ts";
 
@@ -43,6 +43,9 @@ export class MemoryFileSystem implements FileSystem {
   usageAnswer: FileSystemUsage = { totalBytes: 2 ** 40, availableBytes: 2 ** 40 };
   /** A test may hold syncs back by one of its own. */
   defer: Defer = queueMicrotask;
+
+  /** What `majorFaultCount` answers: reads of maps cannot be seen here. */
+  majorFaults = 0;
 
   readonly #root: MemoryDirectory;
   readonly #locks = new Map<MemoryInode, DirectoryLock>();
@@ -106,12 +109,31 @@ export class MemoryFileSystem implements FileSystem {
 
   map(path: string): MappedFile {
     const inode = requireFile(this.#root, path, "map");
-    inode.mapCount++;
+    const bytes = inode.residency.map(inode.current.toBytes());
     this.#mapCount++;
-    return new MappedBytes(path, inode.current.toBytes(), () => {
-      inode.mapCount--;
-      this.#mapCount--;
+    return new MappedBytes(path, bytes, {
+      onUnmap: () => {
+        inode.residency.unmap(bytes);
+        this.#mapCount--;
+      },
+      isResident: (_bytes, offset, length) => inode.residency.isResident(offset, length),
     });
+  }
+
+  /**
+   * Throws all files out of memory: until a range was read again, maps show nonsense in its place. Counts as a fault,
+   * since the next read of a map would be one.
+   */
+  evict(): void {
+    this.majorFaults++;
+    for (const inode of reachableNodes(this.#root).files) inode.residency.evict(inode.current.pageCount);
+  }
+
+  /** Brings all files back into memory. */
+  bringIn(): void {
+    for (const { residency, current } of reachableNodes(this.#root).files) {
+      residency.bringIn(current, 0, current.sizeBytes);
+    }
   }
 
   status(path: string): FileStatus | undefined {
@@ -206,6 +228,10 @@ export class MemoryFileSystem implements FileSystem {
   usage(path: string): FileSystemUsage {
     requireNode(this.#root, path, "usage");
     return this.usageAnswer;
+  }
+
+  majorFaultCount(): number {
+    return this.majorFaults;
   }
 
   #begin(kind: MutationKind, path: string): number {

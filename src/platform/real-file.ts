@@ -7,10 +7,12 @@
  * 2. A read or write goes on until all bytes are through, since the system may do less than it was asked.
  */
 import * as fs from "node:fs";
+import { cLibrary } from "./c-library.ts";
 import type { File } from "./file-system.ts";
 import { SystemError } from "./system-error.ts";
 
 const zeroChunkBytes = 1024 * 1024;
+const willNeed = 3; // POSIX_FADV_WILLNEED
 let zeroChunk: Uint8Array | undefined;
 
 export class RealFile implements File {
@@ -70,6 +72,11 @@ export class RealFile implements File {
 
   truncate(sizeBytes: number): void {
     fs.ftruncateSync(this.#open("truncate"), sizeBytes);
+  }
+
+  prefetch(position: number, length: number): void {
+    // Only advice: what it did not do, a read will.
+    cLibrary().posix_fadvise(this.#open("prefetch"), position, length, willNeed);
   }
 
   close(): void {

@@ -6,38 +6,15 @@
  * a refusal can name it, and is never removed: whoever removed it could take away the file that a third process
  * has just locked.
  */
-import { dlopen, read } from "bun:ffi";
+import { read } from "bun:ffi";
 import * as fs from "node:fs";
-import { errnoOf, messageOf } from "../base/errors.ts";
+import { errnoOf } from "../base/errors.ts";
+import { cLibrary } from "./c-library.ts";
 import type { DirectoryLock } from "./file-system.ts";
 import { SystemError } from "./system-error.ts";
 
 const lockExclusiveNonBlocking = 2 | 4;
 const lockTaken = 11; // EWOULDBLOCK on Linux
-const cLibraries = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`];
-
-function openLibrary(name: string) {
-  return dlopen(name, {
-    flock: { args: ["i32", "i32"], returns: "i32" },
-    __errno_location: { args: [], returns: "ptr" },
-  }).symbols;
-}
-
-let loadedLibrary: ReturnType<typeof openLibrary> | undefined;
-
-/** The C library, loaded at the first lock: nothing else needs it. */
-function cLibrary(): ReturnType<typeof openLibrary> {
-  if (loadedLibrary !== undefined) return loadedLibrary;
-  const failures: string[] = [];
-  for (const name of cLibraries) {
-    try {
-      return (loadedLibrary = openLibrary(name));
-    } catch (error) {
-      failures.push(messageOf(error));
-    }
-  }
-  throw new SystemError("ENOSYS", "load the C library for", "flock", failures.join("; "));
-}
 
 /** Takes the lock, or gives `undefined` when another holder has it. */
 export function lockFile(path: string): DirectoryLock | undefined {

@@ -13,6 +13,7 @@ import type {
 import { MappedBytes } from "./mapped-bytes.ts";
 import { RealFile } from "./real-file.ts";
 import { lockFile, readLockHolder } from "./real-lock.ts";
+import { isResident, majorFaultCount } from "./real-residency.ts";
 import { SystemError } from "./system-error.ts";
 
 const flagsOfMode: Record<OpenMode, string> = { read: "r", create: "wx+", write: "r+" };
@@ -42,7 +43,7 @@ class RealFileSystem implements FileSystem {
     if (size > maxMapBytes) throw new SystemError("EFBIG", "map", path, "a map holds at most 4 GiB");
     // The system refuses an empty mapping, and shares writes with the file unless told otherwise.
     const bytes = size === 0 ? new Uint8Array(0) : Bun.mmap(path, { shared: false });
-    return new MappedBytes(path, bytes);
+    return new MappedBytes(path, bytes, { isResident });
   }
 
   status(path: string): FileStatus | undefined {
@@ -110,6 +111,10 @@ class RealFileSystem implements FileSystem {
   usage(path: string): FileSystemUsage {
     const { bsize, blocks, bavail } = fs.statfsSync(path);
     return { totalBytes: bsize * blocks, availableBytes: bsize * bavail };
+  }
+
+  majorFaultCount(): number {
+    return majorFaultCount();
   }
 }
 

@@ -23,6 +23,17 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   gauge("memtable_pinned_bytes", "Bytes of flushed memtables that scans keep", (s) => s.pinnedMemtableBytes);
   gauge("sstable_obsolete_bytes", "Bytes of replaced tables that scans keep", (s) => s.obsoleteTableBytes);
   gauge("sstable_open_count", "Tables that are mapped", (s) => s.openTableCount);
+  counter(
+    "reads_cold_total",
+    "Reads that waited for the disk, off the main thread",
+    (s) => s.residency.coldReadCount,
+  );
+  counter("reads_cold_bytes_total", "Bytes that were read ahead of reads", (s) => s.residency.broughtInBytes);
+  counter(
+    "main_thread_page_faults_total",
+    "Times that the main thread itself waited for the disk",
+    (s) => s.residency.mainThreadFaultCount,
+  );
   gauge("compaction_running", "Compactions that run", (s) => s.runningCompactionCount);
   gauge("compaction_paused", "1 while compaction is paused", (s) => Number(s.isCompactionPaused));
   counter("storage_user_bytes_total", "Bytes of keys and values stored", (s) => s.work.userBytes);

@@ -14,6 +14,7 @@ export const tinyOverrides = {
     compression: ["none"],
   },
   writeStall: { longestWaitMs: 3_600_000 },
+  reads: { residencyChecks: "always" },
 } satisfies EngineOverrides;
 
 export function tinyOptions(overrides: EngineOverrides = {}): EngineOptions {
@@ -25,5 +26,6 @@ export function tinyOptions(overrides: EngineOverrides = {}): EngineOptions {
     table: { ...tinyOverrides.table, ...overrides.table },
     compaction: { ...tinyOverrides.compaction, ...overrides.compaction },
     writeStall: { ...tinyOverrides.writeStall, ...overrides.writeStall },
+    reads: { ...tinyOverrides.reads, ...overrides.reads },
   });
 }

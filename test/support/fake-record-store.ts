@@ -27,6 +27,8 @@ export class FakeRecordStore implements RecordStore {
   viewError: Error | undefined;
   /** When set, `put` throws it. */
   putError: Error | undefined;
+  /** While it is set, what is read lies on the disk until it resolves. */
+  cold: PromiseWithResolvers<void> | undefined;
   readonly loan = new Loan();
   readonly #entries: Entry[] = [];
   #durableSequence = 0;
@@ -68,6 +70,11 @@ export class FakeRecordStore implements RecordStore {
     return entryBytes > this.#roomBytes ? this.#room?.promise : undefined;
   }
 
+  whenResident(): Promise<void> | undefined {
+    this.loan.end();
+    return this.cold?.promise;
+  }
+
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
     this.loan.end();
     const entry = this.#newest(key.slice(0, keyLength), Number.POSITIVE_INFINITY);
@@ -107,6 +114,7 @@ export class FakeRecordStore implements RecordStore {
     this.openViewCount++;
     const sequence = this.#durableSequence;
     return {
+      whenStretchResident: () => this.cold?.promise,
       cursor: (start, end) => {
         const keys = this.#keys().filter(
           (key) =>

@@ -100,6 +100,10 @@ export class WriteBackFileSystem implements FileSystem {
     return this.#inner.usage(path);
   }
 
+  majorFaultCount(): number {
+    return this.#inner.majorFaultCount();
+  }
+
   #load(path: string): CachedFile {
     const known = this.#cached.get(path);
     if (known !== undefined) return known;
@@ -188,6 +192,10 @@ class WriteBackFile implements File {
 
   truncate(sizeBytes: number): void {
     this.#writable().truncate(sizeBytes);
+  }
+
+  prefetch(): void {
+    this.#open();
   }
 
   close(): void {

@@ -117,6 +117,14 @@ export class EntryCache {
     return true;
   }
 
+  /** Whether `get` would find the key; counts as no request. */
+  has(key: Uint8Array, keyLength: number): boolean {
+    const parts = this.#parts;
+    if (parts === undefined) return false;
+    this.#hash.of(key, 0, keyLength);
+    return this.#findLiving(parts, this.#hash.first, key, keyLength) !== noAddress;
+  }
+
   /**
    * Offers what the tables hold for a key that `get` did not find, in the turn in which they were read; copies it.
    * What is too large or comes too seldom is not kept. `value` must not come from this cache.

@@ -29,6 +29,8 @@ export class TableReader implements BlockSource {
   readonly path: string;
   readonly sizeBytes: number;
   readonly properties: TableProperties;
+  /** Where the part of the file begins that look-ups in every block use: filter, index, properties. */
+  readonly tailOffset: number;
   /** What is read here is counted in these; whoever opened the table may put others in their place. */
   counters = new TableReadCounters();
   readonly #map: MappedFile;
@@ -88,6 +90,7 @@ export class TableReader implements BlockSource {
     this.#filter = new BloomFilter(path, filterOffset, content(filterOffset, indexOffset));
     this.#index = new TableIndex(path, indexOffset, content(indexOffset, propertiesOffset), filterOffset);
     this.properties = readProperties(path, propertiesOffset, content(propertiesOffset, footerOffset));
+    this.tailOffset = filterOffset;
     this.#verifiedBlocks = new Uint8Array(Math.ceil(this.#index.blockCount / 8));
     this.#block = new BlockReader(path);
     this.#corruptionFound = corruptionFound;
@@ -112,12 +115,8 @@ export class TableReader implements BlockSource {
     if (!this.mayContain(key, keyLength)) return false;
     const block = this.#block;
     const blockNumber = this.#index.findBlock(key, keyLength);
-    if (!this.#isVerified(blockNumber)) this.#verify(blockNumber);
     this.counters.blockReads++;
-    const start = this.#index.blockStart(blockNumber);
-    const end = this.#index.blockEnd(blockNumber);
-    if (this.#isCompressed) this.#blocks.open(this.#number, blockNumber, this.#map.bytes, start, end, block);
-    else block.open(this.#map.bytes, start, end, 0);
+    this.#enter(blockNumber);
     if (!block.find(key, keyLength)) {
       this.counters.bloomFalsePositives++;
       return false;
@@ -134,8 +133,33 @@ export class TableReader implements BlockSource {
    */
   approximateSizeBefore(key: Uint8Array, keyLength: number): number {
     const block = this.findBlock(key, keyLength);
-    const dataSizeBytes = this.#index.blockEnd(this.#index.blockCount - 1);
-    return Math.round((this.#index.blockStart(block) * this.sizeBytes) / dataSizeBytes);
+    return Math.round((this.#index.blockStart(block) * this.sizeBytes) / this.tailOffset);
+  }
+
+  /** The block that a look-up of the key reads; -1 where the filter ends it. Counts nothing. */
+  candidateBlock(key: Uint8Array, keyLength: number): number {
+    return this.#filter.mayContain(key, 0, keyLength) ? this.findBlock(key, keyLength) : -1;
+  }
+
+  /** Whether a block holds the key. Counts nothing. */
+  blockHolds(block: number, key: Uint8Array, keyLength: number): boolean {
+    this.#enter(block);
+    return this.#block.find(key, keyLength);
+  }
+
+  /** File offset of a block's first byte. */
+  blockStart(block: number): number {
+    return this.#index.blockStart(block);
+  }
+
+  /** File offset after a block. */
+  blockEnd(block: number): number {
+    return this.#index.blockEnd(block);
+  }
+
+  /** Whether a range of the file is in memory (`MappedFile.isResident`). */
+  isResident(offset: number, length: number): boolean {
+    return this.#map.isResident(offset, length);
   }
 
   /** A cursor that stands nowhere yet; any number may be in use at a time. */
@@ -146,12 +170,6 @@ export class TableReader implements BlockSource {
   /** Gives the map back; whatever was read from it and not copied is gone. A second call does nothing. */
   close(): void {
     this.#map.unmap();
-  }
-
-  /** What the table would measure had no block been compressed. */
-  get uncompressedSizeBytes(): number {
-    const { uncompressedDataBytes, dataSizeBytes } = this.properties;
-    return this.sizeBytes + uncompressedDataBytes - dataSizeBytes;
   }
 
   get blockCount(): number {
@@ -174,6 +192,16 @@ export class TableReader implements BlockSource {
     this.#verify(block);
     this.counters.scanBlockReads++;
     into.open(this.#map.bytes, this.#index.blockStart(block), this.#index.blockEnd(block), 0);
+  }
+
+  /** For look-ups. */
+  #enter(blockNumber: number): void {
+    if (!this.#isVerified(blockNumber)) this.#verify(blockNumber);
+    const start = this.#index.blockStart(blockNumber);
+    const end = this.#index.blockEnd(blockNumber);
+    const { bytes } = this.#map;
+    if (this.#isCompressed) this.#blocks.open(this.#number, blockNumber, bytes, start, end, this.#block);
+    else this.#block.open(bytes, start, end, 0);
   }
 
   #isVerified(block: number): boolean {

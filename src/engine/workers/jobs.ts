@@ -7,11 +7,13 @@ import { runCompaction } from "../compaction/merge.ts";
 import { Memtable } from "../memtable/memtable.ts";
 import { RangeDeletionSet } from "../range-deletion/range-deletion-set.ts";
 import { surviving } from "../range-deletion/surviving-cursor.ts";
+import { runWarm } from "../residency/warm-job.ts";
 import { TableWriter } from "../sstable/writer.ts";
 import type { FlushJob, Job, JobResult, JobResults } from "./protocol.ts";
 
 export function runJob<J extends Job>(files: FileSystem, clock: Clock, job: J): Promise<JobResult<J>>;
-export function runJob(files: FileSystem, clock: Clock, job: Job): Promise<JobResults[Job["kind"]]> {
+export async function runJob(files: FileSystem, clock: Clock, job: Job): Promise<JobResults[Job["kind"]]> {
+  if (job.kind === "warm") return runWarm(files, job);
   return job.kind === "flush" ? flush(files, job) : runCompaction(files, clock, job);
 }
 

@@ -1,10 +1,12 @@
 /**
- * A fixed number of worker threads and a queue before them.
+ * A fixed number of worker threads and a queue before them; and the same again for reads.
  *
  * A thread runs one job at a time. Threads start with the first job that needs them. A thread that dies takes
- * its job with it: the job rejects, the next one gets a new thread.
+ * its job with it: the job rejects, the next one gets a new thread. Reads, for which calls wait, have threads of their
+ * own, so that they never queue behind a compaction.
  */
 import { StorageError } from "../../base/errors.ts";
+import { readThreadCount } from "../residency/warmer.ts";
 import {
   failureError,
   type Job,
@@ -27,6 +29,25 @@ interface Thread {
 }
 
 export class WorkerPool implements JobRunner {
+  readonly #jobs: ThreadGroup;
+  readonly #reads: ThreadGroup;
+
+  constructor(size: number, readSize = readThreadCount) {
+    this.#jobs = new ThreadGroup(size);
+    this.#reads = new ThreadGroup(readSize);
+  }
+
+  run<J extends Job>(job: J): Promise<JobResult<J>> {
+    return (job.kind === "warm" ? this.#reads : this.#jobs).run(job);
+  }
+
+  async close(): Promise<void> {
+    this.#jobs.close();
+    this.#reads.close();
+  }
+}
+
+class ThreadGroup {
   readonly #size: number;
   readonly #threads = new Set<Thread>();
   readonly #queue: Waiting[] = [];
@@ -46,7 +67,7 @@ export class WorkerPool implements JobRunner {
     });
   }
 
-  close(): Promise<void> {
+  close(): void {
     this.#closed = true;
     const abandoned = this.#queue.splice(0);
     for (const thread of this.#threads) {
@@ -56,7 +77,6 @@ export class WorkerPool implements JobRunner {
     }
     this.#threads.clear();
     for (const waiting of abandoned) waiting.reject(poolClosed());
-    return Promise.resolve();
   }
 
   #dispatch(): void {

@@ -17,6 +17,7 @@ import type { CompactionJob, CompactionResult } from "../compaction/job.ts";
 import type { MemtableShare } from "../memtable/memtable.ts";
 import type { TableOptions } from "../options.ts";
 import type { RangeDeletion } from "../range-deletion/range-deletion.ts";
+import type { WarmJob, WarmResult } from "../residency/warm-job.ts";
 import type { TableSummary } from "../sstable/writer.ts";
 
 /** Writes a frozen memtable's newest entries to a new table, durable on answer; without those that are deleted. */
@@ -32,13 +33,14 @@ export interface FlushJob {
   readonly createdAtMs: number;
 }
 
-export type Job = FlushJob | CompactionJob;
+export type Job = FlushJob | CompactionJob | WarmJob;
 
 /** What each kind of job answers. */
 export interface JobResults {
   /** Undefined where everything in the memtable is deleted: then there is no file. */
   flush: TableSummary | undefined;
   compaction: CompactionResult;
+  warm: WarmResult;
 }
 
 export type JobResult<J extends Job> = JobResults[J["kind"]];

@@ -4,7 +4,7 @@ import { checkpoint } from "./checkpoint-operations.ts";
 import { compact, pauseCompaction, resumeCompaction } from "./compaction-operations.ts";
 import { failFiles } from "./failure-operations.ts";
 import type { Operation, OperationKind, Workload } from "./operation.ts";
-import { get, getMany, measureRange, scanRange } from "./read-operations.ts";
+import { get, getCold, getMany, measureRange, scanCold, scanRange } from "./read-operations.ts";
 import { crash, reopen } from "./restart-operations.ts";
 import { openView, readView, readViewKeys } from "./view-operations.ts";
 import { deleteRange, flush, settle, write, writeBatch } from "./write-operations.ts";
@@ -30,6 +30,8 @@ export const operationKinds: Readonly<Record<string, OperationKind>> = {
   reopen,
   crash,
   failFiles,
+  getCold,
+  scanCold,
 };
 
 /** The same seed and workload give the same list. */

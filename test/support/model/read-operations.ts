@@ -1,4 +1,5 @@
 import { expect } from "bun:test";
+import { StorageError } from "../../../src/base/errors.ts";
 import type { Random } from "../../../src/platform/random.ts";
 import { below, randomKey } from "../random-operations.ts";
 import { lookUp, lookUpMany, scan, sorted } from "../store-history.ts";
@@ -23,6 +24,32 @@ export const get = defineOperation({
     expect(seen).toBe(store.history.stateAt(store.readableSequence).get(key));
     return seen;
   },
+});
+
+/**
+ * Waits, and asks again, since a table may have been written before the eviction and become part of the store after the
+ * question. Tables that close at every turn have to be asked for every time: then twice is enough.
+ */
+async function waitUntil(ask: () => Promise<void> | undefined): Promise<void> {
+  for (let times = 0; times < 3; times++) {
+    const waiting = ask();
+    if (waiting === undefined) return;
+    await waiting;
+  }
+}
+
+/** A look-up of what is not in memory. */
+export const getCold = defineOperation({
+  weight: 12,
+  generate: (random, { keyCount }) => ({ key: randomKey(random, keyCount) }),
+  run: (store, { key }) =>
+    store.whileEvicted(async () => {
+      const bytes = Buffer.from(key, "latin1");
+      await waitUntil(() => store.engine.whenResident(bytes, bytes.length));
+      const seen = lookUp(store.engine, key);
+      expect(seen).toBe(store.history.stateAt(store.readableSequence).get(key));
+      return seen;
+    }),
 });
 
 const mostKeys = 12;
@@ -73,4 +100,27 @@ export const scanRange = defineOperation({
       view.close();
     }
   },
+});
+
+/** A scan of what is not in memory; the stores are smaller than the stretch that is brought in at once. */
+export const scanCold = defineOperation({
+  weight: 4,
+  generate: anyRange,
+  run: (store, { start, end }) =>
+    store.whileEvicted(async () => {
+      const view = store.engine.view();
+      try {
+        const from = Buffer.from(start, "latin1");
+        await waitUntil(() => view.whenStretchResident(from));
+        const seen = scan(view.cursor(from, Buffer.from(end, "latin1")));
+        expect(seen).toEqual(sorted(store.history.stateAt(view.sequence), start, end));
+        return seen;
+      } catch (error) {
+        const isAborted = error instanceof StorageError && error.code === "ABORTED";
+        if (!isAborted || store.settings.endsViews !== true) throw error;
+        return undefined;
+      } finally {
+        view.close();
+      }
+    }),
 });

@@ -93,6 +93,16 @@ export class StoreUnderTest {
     await Promise.all(this.checkpoints.splice(0).map(({ made }) => made));
   }
 
+  /** Throws all files out of memory while `read` runs: what it reads, it must have waited for. */
+  async whileEvicted<Answer>(read: () => Promise<Answer>): Promise<Answer> {
+    this.#files.evict();
+    try {
+      return await read();
+    } finally {
+      this.#files.bringIn();
+    }
+  }
+
   /** A close and another start, with nothing lost. */
   async reopen(): Promise<void> {
     await this.engine.close();

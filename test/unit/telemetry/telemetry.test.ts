@@ -56,6 +56,7 @@ const status: EngineStatus = {
   },
   obsoleteTableBytes: 0,
   openTableCount: 2,
+  residency: { coldReadCount: 6, broughtInCount: 7, broughtInBytes: 28_672, mainThreadFaultCount: 8 },
   runningCompactionCount: 0,
   isCompactionPaused: false,
   compactionFailure: undefined,

@@ -1,0 +1,115 @@
+/**
+ * What a read would have to wait for: the parts of tables that it needs and that are not in memory, in the order in
+ * which the read would come to them.
+ *
+ * A part that was `awaited` before counts as in memory, whatever the system says, so that whoever waits for parts and
+ * looks again comes to an end. A table that is not open needs its tail first; only then is known what else it needs.
+ */
+import { compareBytes } from "../../base/bytes.ts";
+import type { Table } from "../manifest/table.ts";
+import { coversKey, type Version } from "../manifest/version.ts";
+import { levelCount } from "../manifest/version-edit.ts";
+import { type ColdRange, nameOf } from "./cold-range.ts";
+
+/** Stretches end at multiples of this, so that the next one is asked for once, and not at every look. */
+const stretchStepBytes = 128 * 1024;
+
+export class ColdParts {
+  /** What has to be waited for. */
+  readonly ranges: ColdRange[] = [];
+  /** What will be needed after that. */
+  readonly ahead: ColdRange[] = [];
+  readonly #awaited: ReadonlySet<string>;
+  readonly #faultCount: number;
+
+  constructor(awaited: ReadonlySet<string>, faultCount: number) {
+    this.#awaited = awaited;
+    this.#faultCount = faultCount;
+  }
+
+  /** For a look-up of the key: mostly one block, since the first table whose filter knows the key mostly holds it. */
+  addForLookUp(version: Version, key: Uint8Array, keyLength: number): void {
+    for (const table of version.levels[0]!) {
+      if (coversKey(table, key, keyLength) && this.#endsLookUp(table, key, keyLength)) return;
+    }
+    for (let level = 1; level < levelCount; level++) {
+      if (version.levels[level]!.length === 0) continue;
+      const table = version.tableForKey(level, key, keyLength);
+      if (table !== undefined && this.#endsLookUp(table, key, keyLength)) return;
+    }
+  }
+
+  /** For cursors that go on from `key`: the next `lengthBytes` of each table of level 0 and of each level below. */
+  addForStretch(version: Version, key: Uint8Array, lengthBytes: number): void {
+    for (const table of version.levels[0]!) this.#addRun([table], key, lengthBytes);
+    for (let level = 1; level < levelCount; level++) this.#addRun(version.levels[level]!, key, lengthBytes);
+  }
+
+  /** Whether the look-up goes no further, as far as can be told now. */
+  #endsLookUp(table: Table, key: Uint8Array, keyLength: number): boolean {
+    if (!this.#tailIsResident(table)) return false;
+    const { reader } = table;
+    const block = reader.candidateBlock(key, keyLength);
+    if (block < 0) return false;
+    if (!this.#isResident(table, reader.blockStart(block), reader.blockEnd(block))) return true;
+    return reader.blockHolds(block, key, keyLength);
+  }
+
+  /** Of tables with disjoint, ascending ranges. */
+  #addRun(tables: readonly Table[], key: Uint8Array, lengthBytes: number): void {
+    let remainingBytes = lengthBytes;
+    for (let index = firstReaching(tables, key); index < tables.length && remainingBytes > 0; index++) {
+      const table = tables[index]!;
+      if (!this.#tailIsResident(table)) return;
+      const { reader } = table;
+      const dataEnd = reader.tailOffset;
+      const block = reader.findBlock(key, key.length);
+      const start = reader.blockStart(block);
+      const step = stretchStepBytes * Math.ceil((reader.blockEnd(block) + remainingBytes) / stretchStepBytes);
+      const end = Math.min(dataEnd, step);
+      this.#isResident(table, start, end);
+      this.#addAhead(table, end, Math.min(dataEnd, end + lengthBytes));
+      remainingBytes -= end - start;
+    }
+  }
+
+  #addAhead(table: Table, start: number, end: number): void {
+    if (start === end || table.reader.isResident(start, end - start)) return;
+    this.ahead.push({ path: table.path, offset: start, length: end - start });
+  }
+
+  #tailIsResident(table: Table): boolean {
+    if (!table.isOpen) {
+      if (this.#isMissing({ path: table.path, offset: undefined, length: 0 })) return false;
+      table.tailSeenAt = this.#faultCount;
+    }
+    if (table.tailSeenAt === this.#faultCount) return true;
+    const { tailOffset, sizeBytes } = table.reader;
+    if (!this.#isResident(table, tailOffset, sizeBytes)) return false;
+    table.tailSeenAt = this.#faultCount;
+    return true;
+  }
+
+  #isResident(table: Table, start: number, end: number): boolean {
+    if (table.reader.isResident(start, end - start)) return true;
+    return !this.#isMissing({ path: table.path, offset: start, length: end - start });
+  }
+
+  #isMissing(range: ColdRange): boolean {
+    if (this.#awaited.has(nameOf(range))) return false;
+    this.ranges.push(range);
+    return true;
+  }
+}
+
+/** Index of the first table that may hold `key` or something after it. */
+function firstReaching(tables: readonly Table[], key: Uint8Array): number {
+  let low = 0;
+  let high = tables.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareBytes(tables[middle]!.metadata.largestKey, key) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

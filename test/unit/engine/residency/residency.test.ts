@@ -1,0 +1,137 @@
+/** Reads of a store whose pages were thrown out of memory: maps show nonsense until what is needed was brought in. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { Engine } from "../../../../src/engine/engine.ts";
+import { FaultFileSystem } from "../../../../src/platform/fault.ts";
+import { MemoryFileSystem } from "../../../../src/platform/memory.ts";
+import { get, put } from "../../../support/engine-access.ts";
+import { openEngine } from "../../../support/engine-driver.ts";
+import { tinyOptions } from "../../../support/engine-settings.ts";
+
+const options = tinyOptions({ compaction: { l0TriggerCount: 1000 }, cache: { maxSizeBytes: 65_536 } });
+const keyCount = 300;
+const keyOf = (index: number) => `t:key-${String(index).padStart(4, "0")}`;
+const bytesOf = (key: string) => Buffer.from(key, "latin1");
+const contentOf = (index: number) => `value ${index} `.repeat(20);
+
+let memory: MemoryFileSystem;
+let files: FaultFileSystem;
+let engine: Engine;
+
+beforeEach(async () => {
+  memory = new MemoryFileSystem();
+  files = new FaultFileSystem(memory);
+  engine = await openEngine(files, options, 1);
+  for (let index = 0; index < keyCount; index++) {
+    for (let room = engine.whenWritable(300); room !== undefined; room = engine.whenWritable(300)) await room;
+    put(engine, keyOf(index), contentOf(index));
+  }
+  await engine.flush();
+});
+
+afterEach(async () => {
+  memory.bringIn();
+  await engine.close();
+  expect([memory.openFileCount, memory.mapCount]).toEqual([0, 0]);
+});
+
+function whenResident(key: string): Promise<void> | undefined {
+  return engine.whenResident(bytesOf(key), key.length);
+}
+
+describe("a look-up", () => {
+  test("of what is in memory does not wait", async () => {
+    get(engine, keyOf(8));
+    expect(whenResident(keyOf(7))).toBeUndefined();
+    expect(engine.status().residency.coldReadCount).toBe(0);
+  });
+
+  test("of what is not would be wrong without waiting, and is right after", async () => {
+    memory.evict();
+    expect(() => get(engine, keyOf(7))).toThrow();
+    const waiting = whenResident(keyOf(7));
+    expect(waiting).toBeInstanceOf(Promise);
+    await waiting;
+    expect(get(engine, keyOf(7))).toBe(contentOf(7));
+    expect(engine.status().residency.coldReadCount).toBe(1);
+  });
+
+  test("brings in no more than it needs", async () => {
+    const map = (index: number) => whenResident(keyOf(index)) === undefined;
+    memory.evict();
+    await whenResident(keyOf(0));
+    expect(map(0)).toBe(true);
+    const stillCold = Array.from({ length: keyCount }, (_, index) => index).filter((index) => !map(index));
+    expect(stillCold.length).toBeGreaterThan(keyCount / 2);
+  });
+
+  test("of a missing key waits for filters alone", async () => {
+    memory.evict();
+    await whenResident("t:key-none");
+    expect(get(engine, "t:key-none")).toBeUndefined();
+  });
+
+  test("that a memtable or the cache answers never waits", async () => {
+    put(engine, "t:fresh", "in the memtable");
+    for (let times = 0; times < 3; times++) get(engine, keyOf(3));
+    memory.evict();
+    expect(whenResident("t:fresh")).toBeUndefined();
+    expect(get(engine, "t:fresh")).toBe("in the memtable");
+    expect(whenResident(keyOf(3))).toBeUndefined();
+    expect(get(engine, keyOf(3))).toBe(contentOf(3));
+  });
+
+  test("opens tables that were never open, from bytes that were brought in", async () => {
+    await engine.close();
+    engine = await openEngine(files, options, 2);
+    memory.evict();
+    expect(engine.status().openTableCount).toBe(0);
+    await whenResident(keyOf(7));
+    expect(get(engine, keyOf(7))).toBe(contentOf(7));
+  });
+
+  test("goes on though its table is compacted away meanwhile", async () => {
+    memory.evict();
+    const waiting = whenResident(keyOf(7));
+    await engine.compactRange();
+    await waiting;
+    await whenResident(keyOf(7));
+    expect(get(engine, keyOf(7))).toBe(contentOf(7));
+  });
+
+  test("that the disk cannot read is told so, with the table's name", async () => {
+    memory.evict();
+    files.injector = ({ kind, path }) => (kind === "read" && path.endsWith(".sst") ? "EIO" : undefined);
+    await expect(whenResident(keyOf(7))).rejects.toThrow(/\.sst at byte \d+ cannot be read: EIO/);
+    files.injector = () => undefined;
+  });
+
+  test("waits no more once the engine closes", async () => {
+    memory.evict();
+    const waiting = whenResident(keyOf(7));
+    await Promise.all([engine.close(), waiting?.catch(() => {})]);
+    expect(whenResident(keyOf(7))).toBeUndefined();
+  });
+});
+
+describe("a view", () => {
+  test("scans what was brought in from where it asked", async () => {
+    const view = engine.view();
+    memory.evict();
+    await view.whenStretchResident(bytesOf(keyOf(40)));
+    const seen: string[] = [];
+    const cursor = view.cursor(bytesOf(keyOf(40)));
+    for (cursor.rewind(); cursor.valid; cursor.next()) seen.push(Buffer.from(cursor.key.copy()).toString());
+    expect(seen).toEqual(Array.from({ length: keyCount - 40 }, (_, index) => keyOf(40 + index)));
+    expect(view.whenStretchResident(bytesOf(keyOf(40)))).toBeUndefined();
+    view.close();
+  });
+
+  test("looks its own keys up", async () => {
+    const view = engine.view();
+    memory.evict();
+    await view.whenResident(bytesOf(keyOf(9)), keyOf(9).length);
+    expect(view.whenResident(bytesOf(keyOf(9)), keyOf(9).length)).toBeUndefined();
+    view.close();
+    expect(() => view.whenStretchResident(bytesOf("t:"))).toThrow("the view of the data ended");
+  });
+});
