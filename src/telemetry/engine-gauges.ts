@@ -24,13 +24,17 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   gauge("sstable_obsolete_bytes", "Bytes of replaced tables that scans keep", (s) => s.obsoleteTableBytes);
   gauge("sstable_open_count", "Tables that are mapped", (s) => s.openTableCount);
   counter(
-    "reads_cold_total",
+    "sstable_cold_reads_total",
     "Reads that waited for the disk, off the main thread",
     (s) => s.residency.coldReadCount,
   );
-  counter("reads_cold_bytes_total", "Bytes that were read ahead of reads", (s) => s.residency.broughtInBytes);
   counter(
-    "main_thread_page_faults_total",
+    "sstable_cold_read_bytes_total",
+    "Bytes that were read ahead of reads",
+    (s) => s.residency.broughtInBytes,
+  );
+  counter(
+    "sstable_main_thread_faults_total",
     "Times that the main thread itself waited for the disk",
     (s) => s.residency.mainThreadFaultCount,
   );
