@@ -25,8 +25,8 @@ export interface RecordStore {
    */
   whenResident(key: Uint8Array, keyLength: number): Promise<void> | undefined;
   /**
-   * Newest entry of the key; false when absent. `found.value` stays valid until the next call into the store or
-   * the next await.
+   * Newest entry of the key; false when absent: then `found.sequence` is what the absence rests on, 0 for nothing.
+   * `found.value` stays valid until the next call into the store or the next await.
    */
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean;
   /** Throws when writing has ended or there is no room. Copies key and value. */
@@ -37,6 +37,8 @@ export interface RecordStore {
     value: Uint8Array,
     valueLength: number,
   ): StoredEntry;
+  /** Deletes what the keys in [start, end) hold now. Throws as `put` does, and RESOURCE_EXHAUSTED after too many. */
+  deleteRange(start: Uint8Array, end: Uint8Array): StoredEntry;
   /** Undefined when an answer may rest on this sequence number already. */
   whenDurable(sequence: SequenceNumber): Promise<void> | undefined;
   /** A pinned view of what is durable. */

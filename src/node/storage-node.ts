@@ -27,7 +27,7 @@ import { decodeRecord, encodeRecord, type VersionedRecord } from "../versions/re
 import type { ClockEntry, VectorClock } from "../versions/vector-clock.ts";
 import { locateCorruption } from "./corruption.ts";
 import type { DiskGuard } from "./disk-guard.ts";
-import { EngineKeyBuffer } from "./keys.ts";
+import { EngineKeyBuffer, engineKeyRange } from "./keys.ts";
 import type { NodeObserver } from "./node-observer.ts";
 import { absentResult, type ReadResult, readResultOf } from "./read-result.ts";
 import type { RecordStore } from "./record-store.ts";
@@ -169,10 +169,24 @@ export class StorageNode {
   #readNow(tenantId: string, key: string, includeSiblings: boolean): ReadResult | Promise<ReadResult> {
     const found = this.#found;
     this.#key.set(tenantId, key);
-    if (!this.#store.get(this.#key.bytes, this.#key.length, found)) return absentResult;
-    const result = this.#readResult(tenantId, key, includeSiblings);
+    const result = this.#store.get(this.#key.bytes, this.#key.length, found)
+      ? this.#readResult(tenantId, key, includeSiblings)
+      : absentResult;
     const durable = this.#store.whenDurable(found.sequence);
     return durable === undefined ? result : durable.then(() => result);
+  }
+
+  /**
+   * Deletes all that this node holds of a tenant, in a time that does not depend on how much that is; goes on while the
+   * disk is full. Resolves when it is durable; the space comes back later, with compactions. It is a local act: it makes
+   * no clocks, so other replicas keep what they hold, and a write or repair that they send brings records back here.
+   */
+  async deleteTenant(tenantId: string): Promise<void> {
+    checkTenantId(tenantId);
+    const { start, end } = engineKeyRange(tenantId, "", "", "");
+    const ask = () => this.#store.whenWritable(start.length + end.length);
+    for (let room = ask(); room !== undefined; room = ask()) await room;
+    await this.#store.deleteRange(start, end).durable;
   }
 
   /**

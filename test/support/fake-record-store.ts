@@ -7,6 +7,12 @@ import {
 } from "../../src/engine/internal-key.ts";
 import type { RecordStore, RecordView, StoredEntry } from "../../src/node/record-store.ts";
 
+interface Deletion {
+  readonly start: Uint8Array;
+  readonly end: Uint8Array;
+  readonly sequence: number;
+}
+
 interface Entry {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
@@ -31,6 +37,8 @@ export class FakeRecordStore implements RecordStore {
   cold: PromiseWithResolvers<void> | undefined;
   readonly loan = new Loan();
   readonly #entries: Entry[] = [];
+  readonly #deletions: Deletion[] = [];
+  #lastSequence = 0;
   #durableSequence = 0;
   #syncError: Error | undefined;
   #group: PromiseWithResolvers<void> | undefined;
@@ -44,7 +52,7 @@ export class FakeRecordStore implements RecordStore {
 
   /** Makes everything durable that was put. */
   sync(): void {
-    this.#durableSequence = this.#entries.length;
+    this.#durableSequence = this.#lastSequence;
     this.#group?.resolve();
     this.#group = undefined;
   }
@@ -77,8 +85,13 @@ export class FakeRecordStore implements RecordStore {
 
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
     this.loan.end();
-    const entry = this.#newest(key.slice(0, keyLength), Number.POSITIVE_INFINITY);
-    if (entry === undefined) return false;
+    const copy = key.slice(0, keyLength);
+    const entry = this.#newest(copy, Number.POSITIVE_INFINITY);
+    if (entry === undefined) {
+      const isKnown = this.#entries.some((other) => compareBytes(other.key, copy) === 0);
+      found.sequence = isKnown ? (this.#deletions.at(-1)?.sequence ?? 0) : 0;
+      return false;
+    }
     this.loan.lend(entry.value, found.value);
     found.sequence = entry.sequence;
     found.kind = entry.kind;
@@ -96,9 +109,20 @@ export class FakeRecordStore implements RecordStore {
     const copies = { key: key.slice(0, keyLength), value: value.slice(0, valueLength) };
     this.loan.end();
     this.putCount++;
-    const sequence = this.#entries.length + 1;
-    this.#entries.push({ ...copies, kind, sequence });
+    this.#entries.push({ ...copies, kind, sequence: ++this.#lastSequence });
+    return this.#stored();
+  }
+
+  deleteRange(start: Uint8Array, end: Uint8Array): StoredEntry {
+    if (this.putError !== undefined) throw this.putError;
+    this.loan.end();
+    this.#deletions.push({ start, end, sequence: ++this.#lastSequence });
+    return this.#stored();
+  }
+
+  #stored(): StoredEntry {
     if (this.syncsAtOnce) this.sync();
+    const sequence = this.#lastSequence;
     return { sequence, durable: this.whenDurable(sequence) ?? Promise.resolve() };
   }
 
@@ -137,9 +161,17 @@ export class FakeRecordStore implements RecordStore {
   }
 
   #newest(key: Uint8Array, maxSequence: number): Entry | undefined {
-    return this.#entries.findLast(
-      (entry) => entry.sequence <= maxSequence && compareBytes(entry.key, key) === 0,
+    const entry = this.#entries.findLast(
+      ({ key: stored, sequence }) => sequence <= maxSequence && compareBytes(stored, key) === 0,
     );
+    const isDeleted = this.#deletions.some(
+      ({ start, end, sequence }) =>
+        sequence <= maxSequence &&
+        sequence > (entry?.sequence ?? 0) &&
+        compareBytes(key, start) >= 0 &&
+        compareBytes(key, end) < 0,
+    );
+    return isDeleted ? undefined : entry;
   }
 }
 

@@ -9,6 +9,8 @@ import { keepAll, keepNone } from "../../../src/platform/crash.ts";
 import { FaultFileSystem } from "../../../src/platform/fault.ts";
 import type { FileSystem } from "../../../src/platform/file-system.ts";
 import { MemoryFileSystem } from "../../../src/platform/memory.ts";
+import { openEngine } from "../../support/engine-driver.ts";
+import { tinyOptions } from "../../support/engine-settings.ts";
 import { memoryEnvironment } from "../../support/memory-environment.ts";
 import { flipBit, readWhole, writeWhole } from "../../support/whole-file.ts";
 import { testOptions } from "./manifest/manifest-support.ts";
@@ -114,6 +116,21 @@ describe("a store whose manifest cannot be read", () => {
       expect(verifyDataDirectory(files, directories).findings).toEqual([]);
     });
   }
+
+  test("forgets the range deletions that it alone held, and says so", async () => {
+    const engine = await openEngine(files, tinyOptions(), 3);
+    await engine.flush();
+    engine.pauseCompaction();
+    await engine.deleteRange().durable;
+    await engine.close();
+    expect(readManifest(files, directories).state!.rangeDeletions).toHaveLength(1);
+    writeWhole(files, manifest(), new Uint8Array(0));
+    const { damage } = await repair();
+    expect(damage[0]!.message).toContain("so may what was deleted by range");
+    const { values } = await readStore(files);
+    expect(values.size).toBeGreaterThan(0);
+    for (const [key, value] of values) expect(value).toBe(expectedData().get(key)!);
+  });
 
   test("gets it back wherever the damage is, and keeps the old manifest", async () => {
     const whole = readWhole(files, manifest());

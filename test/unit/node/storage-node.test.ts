@@ -33,6 +33,36 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([promise.catch(() => undefined), turn])) !== pending;
 }
 
+describe("the deletion of a tenant", () => {
+  test("takes its records alone, and leaves no clock to write against", async () => {
+    const { node } = testNode();
+    for (const tenant of ["s", "t", "t-1"]) await node.write(tenant, "k", bytesOf("one"), entries({ a: 7 }));
+    await node.deleteTenant("t");
+    expect(await node.read("t", "k")).toMatchObject({ ...notFound, clock: clock({}) });
+    for (const tenant of ["s", "t-1"]) expect(await node.read(tenant, "k")).toMatchObject({ found: true });
+    expect(await write(node, "two", { a: 1 })).toMatchObject({ outcome: "stored", siblingCount: 1 });
+    expect(await versionsOf(node)).toEqual(["two{a:1}"]);
+  });
+
+  test("is refused for what is no tenant, and by a store that refuses it", async () => {
+    const { node, store } = testNode();
+    await expect(node.deleteTenant("")).rejects.toMatchObject({ code: "INVALID_TENANT_ID" });
+    store.putError = new StorageError("RESOURCE_EXHAUSTED", "too many");
+    await expect(node.deleteTenant("t")).rejects.toMatchObject({ code: "RESOURCE_EXHAUSTED" });
+  });
+
+  test("waits for room", async () => {
+    const { node, store } = testNode();
+    await write(node, "x", { a: 1 });
+    store.closeRoom();
+    const deleted = node.deleteTenant("t");
+    expect(await isSettled(deleted)).toBe(false);
+    store.openRoom();
+    await deleted;
+    expect(await node.read("t", "k")).toMatchObject(notFound);
+  });
+});
+
 describe("a key's life", () => {
   test("absent, written, read, overwritten, deleted, written again", async () => {
     const { node } = testNode();
@@ -315,6 +345,19 @@ describe("durability", () => {
     const { node } = testNode();
     await write(node, "v", { a: 1 });
     expect(node.read("t", "k")).toMatchObject({ found: true });
+  });
+
+  test("so does the deletion of its tenant that makes a key absent", async () => {
+    const { node, store } = testNode();
+    await write(node, "x", { a: 1 });
+    store.syncsAtOnce = false;
+    const deleted = node.deleteTenant("t");
+    const read = Promise.resolve(node.read("t", "k"));
+    expect([await isSettled(deleted), await isSettled(read)]).toEqual([false, false]);
+    expect(node.read("t", "never written")).not.toBeInstanceOf(Promise);
+    store.sync();
+    expect(await read).toMatchObject(notFound);
+    await deleted;
   });
 
   test("so does the tombstone that makes a key absent wait", async () => {

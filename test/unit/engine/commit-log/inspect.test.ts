@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { framesOffset } from "../../../../src/engine/commit-log/format.ts";
+import { framesOffset, logEntryKinds } from "../../../../src/engine/commit-log/format.ts";
 import { describeSegment, verifySegment, verifySegments } from "../../../../src/engine/commit-log/inspect.ts";
 import { listSegments } from "../../../../src/engine/commit-log/reader.ts";
 import { entryKinds } from "../../../../src/engine/internal-key.ts";
@@ -113,6 +113,19 @@ describe("describe", () => {
     const before = [...describeSegment(files, first)];
     expect(before[1]).toContain("segment 1, begins a run at sequence 1");
     expect(before.at(-2)).toContain("end mark, segment 2 follows, next sequence 2");
+  });
+
+  test("shows range deletions with their bounds", async () => {
+    const files = await logFiles();
+    const log = await Log.create(files);
+    for (const end of ["acme;", ""]) {
+      log.writer.append(logEntryKinds.rangeDeletion, Buffer.from("acme:"), 5, Buffer.from(end), end.length);
+    }
+    await log.close();
+    const lines = [...describeSegment(files, first)];
+    expect(lines).toContain('  1 range deletion from "acme:" up to "acme;"');
+    expect(lines).toContain('  2 range deletion from "acme:" up to the end');
+    expect(verifySegment(files, first)).toEqual([]);
   });
 
   test("shows damage, and goes on behind it", async () => {
