@@ -21,6 +21,7 @@ export function engineOverrides(configuration: Configuration): EngineOverrides {
     },
     table: {
       blockSizeBytes: sstable.block_size,
+      compressedBlockSizeBytes: sstable.compressed_block_size,
       bloomFalsePositiveRate: sstable.bloom_filter_fp,
       zstdLevel: sstable.zstd_level,
     },

@@ -90,6 +90,8 @@ const sstable = z.strictObject({
   block_size: sizeBytes(256, 16 * mebibyte).default(4096),
   /** By level; the last one holds for all levels below. */
   compression: listOf({ none: "none", zstd: "zstd" }, 5).default(["none", "none", "zstd"]),
+  /** In place of block_size where tables are compressed. */
+  compressed_block_size: sizeBytes(256, 16 * mebibyte).default(2048),
   zstd_level: wholeNumber(1, 22).default(3),
   max_open_tables: wholeNumber(1, 60_000).default(4096),
   index_interval: wholeNumber(1, 1_000_000).default(100),
@@ -99,7 +101,7 @@ const cache = z.strictObject({
   /** 0: no cache. Default: 1 GiB, or a quarter of the memory that the process may take where that is less. */
   max_size: sizeBytes(0, 16 * gibibyte).optional(),
   /** 0: each read decompresses its block. */
-  max_decompressed_size: sizeBytes(0, 4 * gibibyte).default(16 * mebibyte),
+  max_decompressed_size: sizeBytes(0, 4 * gibibyte).default(32 * mebibyte),
   frequency_weight: fraction(0, 1).default(0.5),
   recency_weight: fraction(0, 1).default(0.5),
   adaptive_window: duration(second, 24 * hour).default(5 * minute),

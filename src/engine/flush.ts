@@ -13,7 +13,7 @@ import type { EngineEnvironment } from "./environment.ts";
 import type { SequenceNumber } from "./internal-key.ts";
 import type { VersionSet } from "./manifest/version-set.ts";
 import type { MemtableSet } from "./memtable-set.ts";
-import type { EngineOptions } from "./options.ts";
+import { type EngineOptions, tableOptions } from "./options.ts";
 import type { TableSummary } from "./sstable/writer.ts";
 import type { JobRunner } from "./workers/protocol.ts";
 
@@ -77,7 +77,7 @@ async function writeTable(context: FlushContext, path: string): Promise<TableSum
     memtable: memtable.share(),
     rangeDeletions: [...versions.state.rangeDeletions, ...rangeDeletions],
     path,
-    options: { ...options.table, compression: options.compaction.compression[0]! },
+    options: tableOptions(options, options.compaction.compression[0]!),
     createdAtMs: environment.clock.nowMs(),
   });
 }

@@ -51,6 +51,12 @@ export interface TableOptions {
   readonly zstdLevel: number;
 }
 
+/** How the tables of a store are written; their compression is by level. */
+export interface StoreTableOptions extends Omit<TableOptions, "compression"> {
+  /** In place of `blockSizeBytes` in tables with compression: a look-up there decompresses a whole block. */
+  readonly compressedBlockSizeBytes: number;
+}
+
 export interface CompactionOptions {
   /** So many tables of level 0 make it due. */
   readonly l0TriggerCount: number;
@@ -114,7 +120,7 @@ export interface EngineOptions {
   readonly tableDirectory: string;
   readonly commitLog: CommitLogOptions;
   readonly memtable: MemtableOptions;
-  readonly table: Omit<TableOptions, "compression">;
+  readonly table: StoreTableOptions;
   readonly compaction: CompactionOptions;
   readonly writeStall: WriteStallOptions;
   readonly cache: CacheOptions;
@@ -170,7 +176,7 @@ export function engineOptions(dataDirectory: string, overrides: EngineOverrides 
       maxFrozenCount: 2,
       ...overrides.memtable,
     },
-    table: { ...defaultTableOptions, ...overrides.table },
+    table: { ...defaultTableOptions, compressedBlockSizeBytes: 2048, ...overrides.table },
     compaction,
     writeStall: {
       l0SlowdownCount: 2 * compaction.l0TriggerCount,
@@ -178,7 +184,7 @@ export function engineOptions(dataDirectory: string, overrides: EngineOverrides 
       longestWaitMs: 10_000,
       ...overrides.writeStall,
     },
-    cache: { maxSizeBytes: 0, maxDecompressedBytes: 16 * mebibyte, ...overrides.cache },
+    cache: { maxSizeBytes: 0, maxDecompressedBytes: 32 * mebibyte, ...overrides.cache },
     reads: { residencyChecks: "adaptive", maxOpenTables: 4096, ...overrides.reads },
     views: {
       maxAgeMs: 15 * 60_000,
@@ -190,12 +196,19 @@ export function engineOptions(dataDirectory: string, overrides: EngineOverrides 
   };
 }
 
+/** For one table of the store. */
+export function tableOptions(options: EngineOptions, compression: Compression): TableOptions {
+  const { compressedBlockSizeBytes, ...table } = options.table;
+  const blockSizeBytes = compression === "none" ? table.blockSizeBytes : compressedBlockSizeBytes;
+  return { ...table, blockSizeBytes, compression };
+}
+
 export interface EngineOverrides {
   readonly commitLogDirectory?: string;
   readonly tableDirectory?: string;
   readonly commitLog?: Partial<CommitLogOptions>;
   readonly memtable?: Partial<MemtableOptions>;
-  readonly table?: Partial<Omit<TableOptions, "compression">>;
+  readonly table?: Partial<StoreTableOptions>;
   readonly views?: Partial<ViewLimits>;
   readonly compaction?: Partial<CompactionOptions>;
   readonly writeStall?: Partial<WriteStallOptions>;
@@ -216,6 +229,7 @@ function bounds(options: EngineOptions): [string, number, number, number][] {
     ["memtable.flushThresholdBytes", options.memtable.flushThresholdBytes, 1024, 2 ** 31],
     ["memtable.maxFrozenCount", options.memtable.maxFrozenCount, 1, 64],
     ["table.blockSizeBytes", options.table.blockSizeBytes, 64, 2 ** 24],
+    ["table.compressedBlockSizeBytes", options.table.compressedBlockSizeBytes, 64, 2 ** 24],
     ["table.restartIntervalEntries", options.table.restartIntervalEntries, 1, 1024],
     ["table.bloomFalsePositiveRate", options.table.bloomFalsePositiveRate, 0.0001, 0.5],
     ["table.zstdLevel", options.table.zstdLevel, zstdLevels.least, zstdLevels.most],

@@ -84,7 +84,7 @@ function openVersions(
 ): Promise<VersionSet> {
   const { files, observer } = environment;
   const corruptionFound = (error: StorageError) => observer.corruptionFound(error);
-  const blocks = new BlockCache(options.cache.maxDecompressedBytes, options.table.blockSizeBytes);
+  const blocks = new BlockCache(options.cache.maxDecompressedBytes, options.table.compressedBlockSizeBytes);
   const setOptions: VersionSetOptions = {
     directories: options,
     openTable: (path, { sizeBytes }) => TableReader.open(files, path, sizeBytes, corruptionFound, blocks),

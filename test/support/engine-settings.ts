@@ -4,7 +4,12 @@ import { type EngineOptions, type EngineOverrides, engineOptions } from "../../s
 export const tinyOverrides = {
   commitLog: { segmentSizeBytes: 16_384, preallocateBytes: 4096, groupSizeBytes: 2048 },
   memtable: { maxSizeBytes: 8192, flushThresholdBytes: 4096, maxFrozenCount: 2 },
-  table: { blockSizeBytes: 256, restartIntervalEntries: 4, bloomFalsePositiveRate: 0.01 },
+  table: {
+    blockSizeBytes: 256,
+    compressedBlockSizeBytes: 256,
+    restartIntervalEntries: 4,
+    bloomFalsePositiveRate: 0.01,
+  },
   compaction: {
     l0TriggerCount: 2,
     l1TableSizeBytes: 2048,

@@ -3,7 +3,7 @@ import { tablePath } from "../data-directory.ts";
 import type { FileNumber } from "../internal-key.ts";
 import type { ManifestState } from "../manifest/state.ts";
 import type { TableMetadata } from "../manifest/version-edit.ts";
-import type { EngineOptions } from "../options.ts";
+import { type EngineOptions, tableOptions } from "../options.ts";
 import type { InputTable } from "./input-run.ts";
 import type { CompactionJob } from "./job.ts";
 import type { JobControl } from "./job-control.ts";
@@ -62,7 +62,7 @@ export function jobFor(
     rangeDeletions,
     outputPaths: outputNumbers.map((number) => tablePath(options, number)),
     tableSizeBytes: policy.tableSizeBytes(plan.outputLevel),
-    table: { ...options.table, compression: policy.compression(plan.outputLevel) },
+    table: tableOptions(options, policy.compression(plan.outputLevel)),
     recordFormat: compaction.recordFormat,
     gcGraceMs: compaction.gcGraceMs,
     nowMs,

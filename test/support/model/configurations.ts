@@ -67,7 +67,7 @@ export const configurations: Readonly<Record<string, Configuration>> = {
     workload: { ...common, keyCount: 500, hasRecords: true },
     settings: {
       options: tinyOptions({
-        table: { blockSizeBytes: 128, zstdLevel: 1 },
+        table: { compressedBlockSizeBytes: 128, zstdLevel: 1 },
         compaction: { ...smallTables, compression: ["zstd"] },
         cache: { maxDecompressedBytes: 2048 },
       }),

@@ -29,14 +29,25 @@ async function write(engine: Engine, values: Map<string, string>, text: string, 
   await engine.whenCompacted();
 }
 
-/** Of every table: how many times as large its data blocks are uncompressed. */
-function ratios(files: MemoryFileSystem): number[] {
+function ofTables(files: MemoryFileSystem, figure: (table: TableFile) => number): number[] {
   return files.list(directories.tableDirectory).map((fileName) => {
     const file = files.open(`${directories.tableDirectory}/${fileName}`, "read");
-    const { uncompressedDataBytes, dataSizeBytes } = new TableFile(file).properties();
+    const result = figure(new TableFile(file));
     file.close();
+    return result;
+  });
+}
+
+/** Of every table: how many times as large its data blocks are uncompressed. */
+function ratios(files: MemoryFileSystem): number[] {
+  return ofTables(files, (table) => {
+    const { uncompressedDataBytes, dataSizeBytes } = table.properties();
     return uncompressedDataBytes / dataSizeBytes;
   });
+}
+
+function blockCounts(files: MemoryFileSystem): number[] {
+  return ofTables(files, (table) => table.index().blockCount);
 }
 
 test("compression of too many levels, of none, or of an unknown kind is refused", async () => {
@@ -85,6 +96,19 @@ describe("a store", () => {
     await engine.compactRange();
     expect(ratios(files).every((ratio) => ratio > 1.2)).toBe(true);
     await engine.close();
+  });
+
+  test("has blocks of another size where it compresses", async () => {
+    const files = new MemoryFileSystem();
+    const overrides = { table: { blockSizeBytes: 64, compressedBlockSizeBytes: 1 << 20 } };
+    const engine = await openEngine(files, optionsWith(["none", "zstd"], overrides), 1);
+    engine.pauseCompaction();
+    await write(engine, new Map(), "text", 1);
+    expect(Math.min(...blockCounts(files))).toBeGreaterThan(1);
+    engine.resumeCompaction();
+    await engine.compactRange();
+    await engine.close();
+    expect(Math.max(...blockCounts(files))).toBe(1);
   });
 
   test("takes compression back, in as many tables as that needs", async () => {
