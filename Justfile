@@ -46,7 +46,11 @@ model *ARGUMENTS:
 
 # Damages every byte of every file of a store, and prints how many were found: takes many minutes.
 corruption:
-    CORRUPTION_STRIDE=1 bun test --timeout=0 ./test/model/corruption.test.ts
+    CORRUPTION_EVERY_BYTE=1 bun test --timeout=0 ./test/model/corruption.test.ts
+
+# Writes the golden stores of test/fixtures/golden anew: only where a change of format is meant.
+golden:
+    bun scripts/make-golden.ts
 
 # Two nodes under load, killed again and again for 10 minutes (--seconds N, --seed N), and everything checked.
 soak *ARGUMENTS:

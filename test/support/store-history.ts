@@ -126,6 +126,16 @@ export class StoreHistory {
     );
   }
 
+  /** The sequence number of what the key was last touched by; 0 for none. */
+  lastChangeOf(key: string): number {
+    const last = this.#changes.findLast(({ change }) =>
+      "key" in change
+        ? change.key === key
+        : change.start <= key && (change.end === undefined || key < change.end),
+    );
+    return last?.sequence ?? 0;
+  }
+
   /** Whether a crash may leave exactly the entries up to `sequence`: no batch in halves. */
   isBatchEnd(sequence: number): boolean {
     if (sequence === 0) return true;

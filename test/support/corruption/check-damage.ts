@@ -157,7 +157,7 @@ class DamagedStart {
       if (!isReported) this.#isEndLost = true;
       const states = history.statesOf(key);
       expect([undefined, ...states], `${key} was ${answer} at some time`).toContain(answer);
-      if (isLog) expect(sequenceOf(truth.get(key))).toBeGreaterThan(flushedThrough);
+      if (isLog) expect(history.lastChangeOf(key)).toBeGreaterThan(flushedThrough);
     }
     if (this.#isEndLost) this.#expectEarlierMoment(answers);
   }

@@ -11,15 +11,9 @@ export interface Damage {
   apply(bytes: Uint8Array): Uint8Array | undefined;
 }
 
-/** Bytes of one kind of damage that are tried: every one of the first `allUpTo`, then every `stride`-th. */
-export interface Density {
-  readonly allUpTo: number;
-  readonly stride: number;
-}
-
-function* positions(sizeBytes: number, { allUpTo, stride }: Density, random: Random): Generator<number> {
-  for (let position = 0; position < Math.min(sizeBytes, allUpTo); position++) yield position;
-  for (let start = allUpTo; start < sizeBytes; start += stride) {
+/** Every `stride`-th byte, somewhere within its stride. */
+function* positions(sizeBytes: number, stride: number, random: Random): Generator<number> {
+  for (let start = 0; start < sizeBytes; start += stride) {
     yield Math.min(sizeBytes - 1, start + below(random, stride));
   }
 }
@@ -31,9 +25,9 @@ function changed(bytes: Uint8Array, change: (copy: Uint8Array) => void): Uint8Ar
 }
 
 /** A byte changed: one bit, all bits, or to zero. */
-export function* byteDamages(path: string, bytes: Uint8Array, density: Density): Generator<Damage> {
+export function* byteDamages(path: string, bytes: Uint8Array, stride: number): Generator<Damage> {
   const random = seededRandom(bytes.length);
-  for (const position of positions(bytes.length, density, random)) {
+  for (const position of positions(bytes.length, stride, random)) {
     const bit = below(random, 8);
     yield {
       path,
@@ -82,8 +76,8 @@ export function* sectorDamages(path: string, bytes: Uint8Array): Generator<Damag
 }
 
 /** The file cut short, its end repeated, or the file gone. */
-export function* lengthDamages(path: string, bytes: Uint8Array, density: Density): Generator<Damage> {
-  for (const sizeBytes of positions(bytes.length, density, seededRandom(bytes.length + 1))) {
+export function* lengthDamages(path: string, bytes: Uint8Array, stride: number): Generator<Damage> {
+  for (const sizeBytes of positions(bytes.length, stride, seededRandom(bytes.length + 1))) {
     yield { path, title: `cut to ${sizeBytes} bytes`, apply: (whole) => whole.slice(0, sizeBytes) };
   }
   for (const length of [1, 32, sectorBytes, bytes.length]) {

@@ -5,7 +5,7 @@ import type { EngineOptions } from "../../../src/engine/options.ts";
 import { keepNone } from "../../../src/platform/crash.ts";
 import { MemoryFileSystem } from "../../../src/platform/memory.ts";
 import { type Random, seededRandom } from "../../../src/platform/random.ts";
-import { openEngine, store } from "../engine-driver.ts";
+import { deleteRange, openEngine, store } from "../engine-driver.ts";
 import { below, oneIn } from "../random-operations.ts";
 import { StoreHistory } from "../store-history.ts";
 import { readWhole } from "../whole-file.ts";
@@ -25,7 +25,7 @@ export interface SoundStore {
   readonly options: EngineOptions;
 }
 
-const keyCount = 120;
+const keyCount = 240;
 
 export const storeKeys = Array.from({ length: keyCount + 1 }, (_, index) => `t:key-${index}`);
 
@@ -52,19 +52,31 @@ export async function buildSoundStore(options: EngineOptions): Promise<SoundStor
     }
   };
 
-  await write(240);
+  const deleteKeys = async (start: string, end: string) => {
+    await (await deleteRange(engine, history, { start, end })).acknowledged;
+  };
+
+  // Several tables to merge: one alone would move down as it is.
+  for (let round = 0; round < 3; round++) {
+    await write(160);
+    await engine.flush();
+  }
   await engine.compactRange();
+  await engine.whenCompacted();
   await write(40);
   await engine.flush();
   await engine.whenCompacted();
   engine.pauseCompaction();
+  await deleteKeys("t:key-30", "t:key-35");
   await write(15);
   await engine.flush();
   await engine.holdLog("stream", 0);
   await write(15);
   await engine.flush();
   const flushedThrough = engine.status().lastSequence;
-  await write(220);
+  await write(100);
+  await deleteKeys("t:key-70", "t:key-74");
+  await write(120);
   const { lastSequence } = engine.status();
   await engine.whenDurable(lastSequence);
 
