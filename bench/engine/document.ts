@@ -3,7 +3,7 @@
  * stands its table and its plot, so the document holds no figure that was not measured.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, release, totalmem } from "node:os";
+import { cpus, loadavg, release, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Group } from "./group.ts";
 import { plotOf } from "./plot.ts";
@@ -14,49 +14,63 @@ const documents = join(import.meta.dir, "../../docs");
 const resultsPath = join(documents, "plots/engine.json");
 const documentPath = join(documents, "performance.md");
 
+/** Of other programs: the benchmark has done nothing yet. */
+const loadAtStart = loadavg()[0] ?? 0;
+
 interface Results {
   readonly machine: string;
+  readonly groups: readonly GroupResults[];
+}
+
+interface GroupResults {
+  readonly name: string;
+  readonly title: string;
   readonly rows: readonly Row[];
 }
 
 /** Rows of earlier runs stay where this one has none of that name. */
 export function writeDocuments(settings: Settings, groups: readonly Group[], measured: readonly Row[]): void {
   mkdirSync(join(documents, "plots"), { recursive: true });
-  const earlier = readResults();
-  const known = new Map([...(earlier?.rows ?? []), ...measured].map((row) => [row.case, row]));
-  const rows = groups.flatMap(({ cases }) => cases.flatMap((name) => known.get(name) ?? []));
-  const machine =
-    measured.length === 0 && earlier !== undefined ? earlier.machine : describeMachine(settings);
-  writeFileSync(resultsPath, `${JSON.stringify({ machine, rows } satisfies Results, null, 2)}\n`);
-  for (const { name, title, cases } of groups) {
-    const own = rows.filter((row) => cases.includes(row.case));
-    writeFileSync(join(documents, `plots/${name}.svg`), plotOf(title, own));
+  const earlier = existsSync(resultsPath) ? readResults() : undefined;
+  const earlierRows = earlier?.groups.flatMap(({ rows }) => rows) ?? [];
+  const known = new Map([...earlierRows, ...measured].map((row) => [row.case, row]));
+  const results = {
+    machine: measured.length === 0 && earlier !== undefined ? earlier.machine : describeMachine(settings),
+    groups: groups.map(({ name, title, cases }) => ({
+      name,
+      title,
+      rows: cases.flatMap((caseName) => known.get(caseName) ?? []),
+    })),
+  };
+  writeFileSync(resultsPath, `${JSON.stringify(results, null, 2)}\n`);
+  for (const { name, title, rows } of results.groups) {
+    writeFileSync(join(documents, `plots/${name}.svg`), plotOf(title, rows));
   }
-  writeFileSync(documentPath, withResults(readFileSync(documentPath, "utf8"), groups, { machine, rows }));
+  writeFileSync(documentPath, withResults(readFileSync(documentPath, "utf8"), results));
+}
+
+export function readResults(): Results {
+  return JSON.parse(readFileSync(resultsPath, "utf8")) as Results;
 }
 
 /** The document with these results between its markers. */
-export function withResults(document: string, groups: readonly Group[], { machine, rows }: Results): string {
+export function withResults(document: string, { machine, groups }: Results): string {
   let result = replaceSection(document, "machine", machine);
-  for (const { name, title, cases } of groups) {
-    const own = rows.filter((row) => cases.includes(row.case));
-    result = replaceSection(result, name, `${tableOf(own)}\n\n![${title}](plots/${name}.svg)`);
+  for (const { name, title, rows } of groups) {
+    result = replaceSection(result, name, `${tableOf(rows)}\n\n![${title}](plots/${name}.svg)`);
   }
   return result;
 }
 
-export function readResults(): Results | undefined {
-  return existsSync(resultsPath) ? (JSON.parse(readFileSync(resultsPath, "utf8")) as Results) : undefined;
-}
-
 function describeMachine({ entryCount, valueBytes, roundCount }: Settings): string {
   const [processor] = cpus();
+  const load = loadAtStart.toFixed(1);
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB of memory`;
   const day = new Date().toISOString().slice(0, 10);
   return (
     `${day}, ${cpus().length} processors (${processor?.model ?? "unknown"}), ${memory}, Linux ${release()}, ` +
     `Bun ${Bun.version}; ${entryCount.toLocaleString("en-US")} entries, values of ${valueBytes} bytes, ` +
-    `${roundCount} rounds.`
+    `${roundCount} ${roundCount === 1 ? "round" : "rounds"}, and a load average of ${load} when it began.`
   );
 }
 

@@ -6,11 +6,13 @@ import { growthGroup } from "./cases/growth.ts";
 import { memoryGroup } from "./cases/memory.ts";
 import { readsGroup } from "./cases/reads.ts";
 import { recoveryGroup } from "./cases/recovery.ts";
+import { zstdGroup } from "./cases/zstd.ts";
 import type { Group } from "./group.ts";
 
 export const groups: readonly Group[] = [
   fillGroup,
   readsGroup,
+  zstdGroup,
   memoryGroup,
   cacheRatiosGroup,
   compactionGroup,

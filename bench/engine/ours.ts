@@ -13,7 +13,10 @@ import type { Workload } from "./workload.ts";
 /** As many callers write in one turn of the event loop. */
 const putsInTurn = 256;
 
-/** Without throttle, since nothing throttles the others. */
+/** Of the compaction settings. */
+const uncompressed = { compression: ["none"] } as const;
+
+/** Without throttle, since nothing throttles the others, and uncompressed unless told otherwise. */
 export function openOurs(
   directory: string,
   overrides: EngineOverrides = {},
@@ -23,7 +26,7 @@ export function openOurs(
   const options = engineOptions(directory, {
     ...overrides,
     commitLog: { sync: "never", ...overrides.commitLog },
-    compaction: { throttleBytesPerSecond: 0, ...overrides.compaction },
+    compaction: { throttleBytesPerSecond: 0, ...uncompressed, ...overrides.compaction },
   });
   return Engine.open(environment, options);
 }

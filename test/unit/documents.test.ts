@@ -36,7 +36,7 @@ function slug(title: string): string {
 test("scripts of package.json that are named exist, with the Bun that it asks for", () => {
   const bun = /npx -y (bun@[\d.]+) run/g;
   expect(mentions(bun).filter(([, version]) => version !== packageJson.packageManager)).toEqual([]);
-  const named = mentions(/bun(?:@[\d.]+)? run ([\w-]+)/g);
+  const named = mentions(/bun(?:@[\d.]+)? run ([\w:-]+)/g);
   expect(named.length).toBeGreaterThan(2);
   expect(named.filter(([, script]) => !Object.hasOwn(packageJson.scripts, script))).toEqual([]);
 });
