@@ -85,7 +85,7 @@ export class View {
    */
   whenStretchResident(from: Uint8Array): Promise<void> | undefined {
     this.assertOpen();
-    return this.#residency.isAlert ? this.#residency.whenStretchResident(this.#version, from) : undefined;
+    return this.#residency.whenStretchResident(this.#version, from);
   }
 
   /**

@@ -9,6 +9,7 @@ function openLibrary(name: string) {
   return dlopen(name, {
     flock: { args: ["i32", "i32"], returns: "i32" },
     mincore: { args: ["ptr", "u64", "ptr"], returns: "i32" },
+    madvise: { args: ["ptr", "u64", "i32"], returns: "i32" },
     posix_fadvise: { args: ["i32", "i64", "i64", "i32"], returns: "i32" },
     getpagesize: { args: [], returns: "i32" },
     getrusage: { args: ["i32", "ptr"], returns: "i32" },

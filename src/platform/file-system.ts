@@ -44,6 +44,8 @@ export interface MappedFile {
    * that this seam calls synchronous does. A file's range comes into memory by `File.readAt`, on whatever thread.
    */
   isResident(offset: number, length: number): boolean;
+  /** Lets the system begin to bring a range into memory, and does not wait for it. Else a read brings in its page alone. */
+  prefetch(offset: number, length: number): void;
   /** Gives the address space back; a second call does nothing. */
   unmap(): void;
 }

@@ -11,6 +11,7 @@ import type { MappedFile } from "./file-system.ts";
 export interface MapHost {
   onUnmap?(): void;
   isResident?(bytes: Uint8Array, offset: number, length: number): boolean;
+  prefetch?(bytes: Uint8Array, offset: number, length: number): void;
 }
 
 export class MappedBytes implements MappedFile {
@@ -41,5 +42,9 @@ export class MappedBytes implements MappedFile {
 
   isResident(offset: number, length: number): boolean {
     return this.#host.isResident?.(this.bytes, offset, length) ?? true;
+  }
+
+  prefetch(offset: number, length: number): void {
+    this.#host.prefetch?.(this.bytes, offset, length);
   }
 }

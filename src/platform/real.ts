@@ -13,7 +13,7 @@ import type {
 import { MappedBytes } from "./mapped-bytes.ts";
 import { RealFile } from "./real-file.ts";
 import { lockFile, readLockHolder } from "./real-lock.ts";
-import { isResident, majorFaultCount } from "./real-residency.ts";
+import { adviseRandomReads, isResident, majorFaultCount, prefetch } from "./real-residency.ts";
 import { SystemError } from "./system-error.ts";
 
 const flagsOfMode: Record<OpenMode, string> = { read: "r", create: "wx+", write: "r+" };
@@ -43,7 +43,8 @@ class RealFileSystem implements FileSystem {
     if (size > maxMapBytes) throw new SystemError("EFBIG", "map", path, "a map holds at most 4 GiB");
     // The system refuses an empty mapping, and shares writes with the file unless told otherwise.
     const bytes = size === 0 ? new Uint8Array(0) : Bun.mmap(path, { shared: false });
-    return new MappedBytes(path, bytes, { isResident });
+    adviseRandomReads(bytes);
+    return new MappedBytes(path, bytes, { isResident, prefetch });
   }
 
   status(path: string): FileStatus | undefined {

@@ -35,6 +35,11 @@ export class FaultWatch {
     this.faultCount = files.majorFaultCount();
   }
 
+  /** Nobody is to look, ever. */
+  get isOff(): boolean {
+    return this.#checks === "never";
+  }
+
   /** Asked once for each read. */
   get isAlert(): boolean {
     if (--this.#readsUntilSample === 0) this.#sample();

@@ -49,7 +49,7 @@ export class Residency {
     this.#warmer = new Warmer(jobs);
   }
 
-  /** Asked once for each read; false: it need not look. Costs next to nothing. */
+  /** Asked once for each look-up; false: it need not look. Costs next to nothing. */
   get isAlert(): boolean {
     return this.#watch.isAlert;
   }
@@ -68,9 +68,12 @@ export class Residency {
     return this.#when(forLookUp, version, key, keyLength);
   }
 
-  /** The same for cursors that go on from the key, some hundred kilobytes far; brings in what comes after as well. */
+  /**
+   * The same for cursors that go on from the key, some hundred kilobytes far; brings in what comes after as well. To look
+   * costs nothing beside the reading of such a stretch, so this looks always.
+   */
   whenStretchResident(version: Version, key: Uint8Array): Promise<void> | undefined {
-    return this.#when(forStretch, version, key, key.length);
+    return this.#watch.isOff ? undefined : this.#when(forStretch, version, key, key.length);
   }
 
   #when(collect: Collect, version: Version, key: Uint8Array, keyLength: number): Promise<void> | undefined {
@@ -83,7 +86,9 @@ export class Residency {
     }
     this.#watch.foundCold();
     this.#coldReadCount++;
-    return this.#bringIn(collect, parts, version.acquire(), key.slice(0, keyLength));
+    // A copy: `slice` of a Buffer would be none.
+    const ownKey = Uint8Array.from(key.subarray(0, keyLength));
+    return this.#bringIn(collect, parts, version.acquire(), ownKey);
   }
 
   /** Takes over a reference on the version. */

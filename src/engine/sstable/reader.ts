@@ -83,6 +83,7 @@ export class TableReader implements BlockSource {
       bytes.length,
       bytes,
     );
+    map.prefetch(filterOffset, footerOffset - filterOffset);
     const content = (start: number, end: number) => blockContent(path, start, bytes.subarray(start, end));
     this.path = path;
     this.sizeBytes = bytes.length;

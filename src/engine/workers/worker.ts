@@ -7,9 +7,14 @@ import { describeFailure, type JobAnswer, type JobRequest } from "./protocol.ts"
 
 declare const self: Worker;
 
-lowerThreadPriority();
+let isLowered = false;
 
 self.onmessage = (event: MessageEvent<JobRequest>) => {
+  // Calls wait for what a thread for reads reads, and it gets no other jobs.
+  if (!isLowered && event.data.job.kind !== "warm") {
+    lowerThreadPriority();
+    isLowered = true;
+  }
   void answer(event.data);
 };
 

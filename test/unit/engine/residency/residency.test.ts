@@ -7,8 +7,13 @@ import { get, put } from "../../../support/engine-access.ts";
 import { openEngine } from "../../../support/engine-driver.ts";
 import { tinyOptions } from "../../../support/engine-settings.ts";
 
-const options = tinyOptions({ compaction: { l0TriggerCount: 1000 }, cache: { maxSizeBytes: 65_536 } });
-const keyCount = 300;
+/** Tables of several pages, all in level 0. */
+const options = tinyOptions({
+  memtable: { maxSizeBytes: 65_536, flushThresholdBytes: 40_000 },
+  compaction: { l0TriggerCount: 1000 },
+  cache: { maxSizeBytes: 65_536 },
+});
+const keyCount = 600;
 const keyOf = (index: number) => `t:key-${String(index).padStart(4, "0")}`;
 const bytesOf = (key: string) => Buffer.from(key, "latin1");
 const contentOf = (index: number) => `value ${index} `.repeat(20);
@@ -57,6 +62,17 @@ describe("a look-up", () => {
     await waiting;
     expect(get(engine, keyOf(7))).toBe(contentOf(7));
     expect(engine.status().residency.coldReadCount).toBe(1);
+  });
+
+  test("keeps its own copy of the key: the caller's may change while it waits", async () => {
+    await engine.close();
+    engine = await openEngine(files, options, 2);
+    memory.evict();
+    const key = bytesOf(keyOf(7));
+    const waiting = engine.whenResident(key, key.length);
+    key.write(keyOf(250), "latin1");
+    await waiting;
+    expect(get(engine, keyOf(7))).toBe(contentOf(7));
   });
 
   test("brings in no more than it needs", async () => {
