@@ -42,7 +42,7 @@ export function engineOverrides(configuration: Configuration): EngineOverrides {
       maxDecompressedBytes: cache.max_decompressed_size,
       partitionDelimiter: separator,
     },
-    reads: { maxOpenTables: sstable.max_open_tables },
+    reads: { maxOpenTables: sstable.max_open_tables, maxHeldIndexBytes: sstable.max_index_memory },
     views: {
       maxAgeMs: limits.max_view_age,
       maxPinnedMemtableBytes: limits.max_pinned_bytes,

@@ -94,6 +94,7 @@ const sstable = z.strictObject({
   compressed_block_size: sizeBytes(256, 16 * mebibyte).default(2048),
   zstd_level: wholeNumber(1, 22).default(3),
   max_open_tables: wholeNumber(1, 60_000).default(4096),
+  max_index_memory: sizeBytes(0, 1024 * gibibyte).default(64 * mebibyte),
   index_interval: wholeNumber(1, 1_000_000).default(100),
 });
 

@@ -93,6 +93,8 @@ export interface ReadOptions {
   readonly residencyChecks: ResidencyChecks;
   /** Tables that may be mapped from one turn to the next; the system allows a process 65,530 maps by default. */
   readonly maxOpenTables: number;
+  /** Memory for filters and indexes of open tables; what does not fit is read in the maps. */
+  readonly maxHeldIndexBytes: number;
 }
 
 /** When writers are slowed, and when they wait (`write-stall.ts`). */
@@ -185,7 +187,12 @@ export function engineOptions(dataDirectory: string, overrides: EngineOverrides 
       ...overrides.writeStall,
     },
     cache: { maxSizeBytes: 0, maxDecompressedBytes: 32 * mebibyte, ...overrides.cache },
-    reads: { residencyChecks: "adaptive", maxOpenTables: 4096, ...overrides.reads },
+    reads: {
+      residencyChecks: "adaptive",
+      maxOpenTables: 4096,
+      maxHeldIndexBytes: 64 * mebibyte,
+      ...overrides.reads,
+    },
     views: {
       maxAgeMs: 15 * 60_000,
       maxPinnedMemtableBytes: 256 * mebibyte,
@@ -251,6 +258,7 @@ function bounds(options: EngineOptions): [string, number, number, number][] {
     ["cache.partitionDelimiter", options.cache.partitionDelimiter ?? 0, 0, 255],
     ["cache.maxDecompressedBytes", options.cache.maxDecompressedBytes, 0, 2 ** 32],
     ["reads.maxOpenTables", options.reads.maxOpenTables, 1, 60_000],
+    ["reads.maxHeldIndexBytes", options.reads.maxHeldIndexBytes, 0, 2 ** 40],
   ];
 }
 

@@ -87,8 +87,10 @@ function openVersions(
   const blocks = new BlockCache(options.cache.maxDecompressedBytes, options.table.compressedBlockSizeBytes);
   const setOptions: VersionSetOptions = {
     directories: options,
-    openTable: (path, { sizeBytes }) => TableReader.open(files, path, sizeBytes, corruptionFound, blocks),
+    openTable: (path, { sizeBytes }, holdsTail) =>
+      TableReader.open(files, path, sizeBytes, corruptionFound, blocks, holdsTail),
     maxOpenCount: options.reads.maxOpenTables,
+    maxHeldBytes: options.reads.maxHeldIndexBytes,
     tableChecked: (checked, total) =>
       observer.recoveryProgress("tables", Math.floor((100 * checked) / total)),
     failed: (error) => writeStop.stop(error),

@@ -17,15 +17,18 @@ import type { TableMetadata } from "./version-edit.ts";
 
 export interface TableReadersOptions {
   readonly directories: DataDirectories;
-  /** Opens and checks a table. */
-  readonly openTable: (path: string, metadata: TableMetadata) => TableReader;
+  /** Opens and checks a table; `holdsTail` as `TableReader.open` has it. */
+  readonly openTable: (path: string, metadata: TableMetadata, holdsTail: boolean) => TableReader;
   readonly maxOpenCount: number;
+  /** Filters and indexes are held in memory of their own until they take this much, and left in the maps beyond. */
+  readonly maxHeldBytes: number;
 }
 
 export class TableReaders {
   readonly #options: TableReadersOptions;
   /** Those that are open, the next to be asked to close first. */
   readonly #open = new Set<Table>();
+  #heldBytes = 0;
   #isTrimDue = false;
 
   constructor(options: TableReadersOptions) {
@@ -41,10 +44,11 @@ export class TableReaders {
     return new Table(metadata, tablePath(this.#options.directories, metadata.fileNumber), this);
   }
 
-  /** For `Table`: a reader, which counts as open until `forget` or until it is closed from here. */
+  /** For `Table`: a reader, which counts as open until `closed`. */
   open(table: Table): TableReader {
     const reader = this.#openReader(table);
     this.#open.add(table);
+    this.#heldBytes += reader.heldBytes;
     if (this.#open.size > this.#options.maxOpenCount && !this.#isTrimDue) {
       this.#isTrimDue = true;
       queueMicrotask(() => this.#trim());
@@ -52,9 +56,10 @@ export class TableReaders {
     return reader;
   }
 
-  /** For `Table`: it closes its reader by itself. */
-  forget(table: Table): void {
+  /** For `Table`: its reader was closed. */
+  closed(table: Table, reader: TableReader): void {
     this.#open.delete(table);
+    this.#heldBytes -= reader.heldBytes;
   }
 
   #trim(): void {
@@ -72,7 +77,7 @@ export class TableReaders {
 
   #openReader({ path, metadata }: Table): TableReader {
     try {
-      return this.#options.openTable(path, metadata);
+      return this.#options.openTable(path, metadata, this.#heldBytes < this.#options.maxHeldBytes);
     } catch (error) {
       if (error instanceof StorageError || errnoOf(error) === undefined) throw error;
       const message = `${path} cannot be opened: ${messageOf(error)}`;

@@ -79,8 +79,10 @@ export class Table implements BlockSource {
 
   /** Gives the map back until the table is used again. */
   closeReader(): void {
-    if (this.#reader === undefined) return;
-    this.#reader.close();
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    reader.close();
+    this.#readers.closed(this, reader);
     this.#reader = undefined;
     this.generation++;
   }
@@ -88,7 +90,6 @@ export class Table implements BlockSource {
   /** For good. */
   close(): void {
     this.#isClosed = true;
-    this.#readers.forget(this);
     this.closeReader();
   }
 

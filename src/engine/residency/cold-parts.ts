@@ -84,7 +84,8 @@ export class ColdParts {
       table.tailSeenAt = this.#faultCount;
     }
     if (table.tailSeenAt === this.#faultCount) return true;
-    const { tailOffset, sizeBytes } = table.reader;
+    const { tailOffset, sizeBytes, heldBytes } = table.reader;
+    if (heldBytes > 0) return true;
     if (!this.#isResident(table, tailOffset, sizeBytes)) return false;
     table.tailSeenAt = this.#faultCount;
     return true;

@@ -31,6 +31,8 @@ export class TableReader implements BlockSource {
   readonly properties: TableProperties;
   /** Where the part of the file begins that look-ups in every block use: filter, index, properties. */
   readonly tailOffset: number;
+  /** What of that is held in memory of its own. */
+  readonly heldBytes: number;
   /** What is read here is counted in these; whoever opened the table may put others in their place. */
   counters = new TableReadCounters();
   readonly #map: MappedFile;
@@ -48,7 +50,8 @@ export class TableReader implements BlockSource {
   /**
    * Maps and checks a table; a size other than the expected one is corruption too. A missing file throws the
    * system's error. `corruptionFound` hears of damage found now, and of each damaged data block that somebody meets
-   * later. Look-ups decompress into `blocks`.
+   * later. Look-ups decompress into `blocks`. `holdsTail`: filter and index are copied, so that the system cannot throw
+   * them out of memory.
    */
   static open(
     files: FileSystem,
@@ -56,10 +59,11 @@ export class TableReader implements BlockSource {
     expectedSizeBytes?: number,
     corruptionFound: CorruptionListener = () => {},
     blocks = new BlockCache(0, 0),
+    holdsTail = false,
   ): TableReader {
     const map = files.map(path);
     try {
-      return new TableReader(map, expectedSizeBytes ?? map.bytes.length, corruptionFound, blocks);
+      return new TableReader(map, expectedSizeBytes ?? map.bytes.length, corruptionFound, blocks, holdsTail);
     } catch (error) {
       map.unmap();
       if (error instanceof StorageError && error.code === "CORRUPTED_DATA") corruptionFound(error);
@@ -72,6 +76,7 @@ export class TableReader implements BlockSource {
     expectedSizeBytes: number,
     corruptionFound: CorruptionListener,
     blocks: BlockCache,
+    holdsTail: boolean,
   ) {
     const bytes = map.bytes;
     const path = map.path;
@@ -84,7 +89,12 @@ export class TableReader implements BlockSource {
       bytes,
     );
     map.prefetch(filterOffset, footerOffset - filterOffset);
-    const content = (start: number, end: number) => blockContent(path, start, bytes.subarray(start, end));
+    const tail = holdsTail
+      ? bytes.slice(filterOffset, footerOffset)
+      : bytes.subarray(filterOffset, footerOffset);
+    const content = (start: number, end: number) =>
+      blockContent(path, start, tail.subarray(start - filterOffset, end - filterOffset));
+    this.heldBytes = holdsTail ? tail.length : 0;
     this.path = path;
     this.sizeBytes = bytes.length;
     this.#map = map;

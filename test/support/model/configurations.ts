@@ -79,7 +79,9 @@ export const configurations: Readonly<Record<string, Configuration>> = {
   },
   "one open table": {
     workload: { ...common, keyCount: 200, hasRecords: true },
-    settings: { options: tinyOptions({ compaction: smallTables, reads: { maxOpenTables: 1 } }) },
+    settings: {
+      options: tinyOptions({ compaction: smallTables, reads: { maxOpenTables: 1, maxHeldIndexBytes: 0 } }),
+    },
   },
   "synced now and then": {
     workload: common,

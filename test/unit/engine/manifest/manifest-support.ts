@@ -36,11 +36,15 @@ export function writeTableFile(files: FileSystem, table: TableMetadata): void {
 export class FakeTables {
   readonly opened: number[] = [];
   readonly closed: number[] = [];
+  readonly heldTails: boolean[] = [];
+  /** What each reader says that it holds. */
+  heldBytes = 0;
 
-  open(metadata: TableMetadata): TableReader {
+  open(metadata: TableMetadata, holdsTail = false): TableReader {
+    this.heldTails.push(holdsTail);
     this.opened.push(metadata.fileNumber);
     const close = () => void this.closed.push(metadata.fileNumber);
-    return { close } as unknown as TableReader;
+    return { close, heldBytes: this.heldBytes } as unknown as TableReader;
   }
 
   get openNumbers(): number[] {
@@ -63,8 +67,9 @@ export function testOptions(rollOverSizeBytes?: number): TestSet {
   const removalFailures: string[] = [];
   const options: VersionSetOptions = {
     directories,
-    openTable: (_path, metadata) => tables.open(metadata),
+    openTable: (_path, metadata, holdsTail) => tables.open(metadata, holdsTail),
     maxOpenCount: 100,
+    maxHeldBytes: 100,
     failed: (error) => failures.push(error),
     removalFailed: (path) => removalFailures.push(path),
     ...(rollOverSizeBytes !== undefined && { rollOverSizeBytes }),

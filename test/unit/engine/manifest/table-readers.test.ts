@@ -69,6 +69,17 @@ test("a closed table opens again, and counts where it was told to", async () => 
   expect(fakes.opened).toEqual([1, 2, 1]);
 });
 
+test("filters and indexes are held until they take what they may, and again once a table closed", () => {
+  const { fakes, tables } = setUp(4);
+  fakes.heldBytes = 60;
+  for (const table of tables.slice(0, 3)) table.reader;
+  expect(fakes.heldTails).toEqual([true, true, false]);
+  tables[0]!.close();
+  tables[1]!.close();
+  tables[3]!.reader;
+  expect(fakes.heldTails).toEqual([true, true, false, true]);
+});
+
 test("a table that is closed for good is not read again", () => {
   const { readers, fakes, tables } = setUp(4);
   tables[0]!.reader;

@@ -12,6 +12,7 @@ const options = tinyOptions({
   memtable: { maxSizeBytes: 65_536, flushThresholdBytes: 40_000 },
   compaction: { l0TriggerCount: 1000 },
   cache: { maxSizeBytes: 65_536 },
+  reads: { maxHeldIndexBytes: 0 },
 });
 const keyCount = 600;
 const keyOf = (index: number) => `t:key-${String(index).padStart(4, "0")}`;
@@ -131,6 +132,22 @@ describe("a look-up", () => {
     await Promise.all([engine.close(), waiting?.catch(() => {})]);
     expect(whenResident(keyOf(7))).toBeUndefined();
   });
+});
+
+test("filters and indexes that are held need not be brought in again", async () => {
+  await engine.close();
+  engine = await openEngine(
+    files,
+    { ...options, reads: { ...options.reads, maxHeldIndexBytes: 1 << 20 } },
+    2,
+  );
+  for (let index = 0; index < keyCount; index += 10) get(engine, keyOf(index));
+  memory.evict();
+  expect(whenResident("t:key-none")).toBeUndefined();
+  expect(get(engine, "t:key-none")).toBeUndefined();
+  await whenResident(keyOf(7));
+  expect(engine.status().residency).toMatchObject({ coldReadCount: 1, broughtInCount: 1 });
+  expect(get(engine, keyOf(7))).toBe(contentOf(7));
 });
 
 describe("a view", () => {
