@@ -1,0 +1,69 @@
+/**
+ * Puts the responses of a connection into its output, as far as windows and the output's own bound allow; what waits
+ * goes in turns of one frame, so that no stream holds up the others.
+ */
+import { type ArrayPool, ByteQueue } from "./byte-queue.ts";
+import { SendWindow } from "./flow-control.ts";
+import { FrameWriter } from "./frame-writer.ts";
+import { defaultMaxFrameBytes } from "./frames.ts";
+import { defaultWindowBytes } from "./settings.ts";
+import type { Stream } from "./stream.ts";
+
+/** Data is added to the output up to here: enough for a socket to take at once, and little to hold for a slow peer. */
+const outputFillBytes = 256 * 1024;
+
+export class Sender {
+  readonly output: ByteQueue;
+  readonly frames: FrameWriter;
+  /** Of the connection. */
+  readonly window = new SendWindow(defaultWindowBytes);
+  /** Streams with data that waits, whoever has waited longest first. */
+  readonly waiting = new Set<Stream>();
+  /** DATA frames that were ever sent. */
+  dataFrameCount = 0;
+
+  constructor(pool: ArrayPool) {
+    this.output = new ByteQueue(pool);
+    this.frames = new FrameWriter(this.output);
+  }
+
+  /** Sends what can go at once, and returns how much that was. An end goes only with all of it. */
+  send(stream: Stream, bytes: Uint8Array, start: number, length: number, isEnd: boolean): number {
+    if (length === 0) {
+      if (isEnd) this.writeData(stream, bytes, start, 0, true);
+      return 0;
+    }
+    let sent = 0;
+    while (sent < length) {
+      const room = this.frameRoom(stream, length - sent);
+      if (room <= 0) break;
+      this.writeData(stream, bytes, start + sent, room, isEnd && sent + room === length);
+      sent += room;
+    }
+    return sent;
+  }
+
+  /** How many of `length` bytes the next frame of a stream may have; 0 or less when none. */
+  frameRoom(stream: Stream, length: number): number {
+    if (this.output.length >= outputFillBytes) return 0;
+    return Math.min(length, defaultMaxFrameBytes, stream.sendWindow.bytes, this.window.bytes);
+  }
+
+  writeData(stream: Stream, bytes: Uint8Array, start: number, length: number, isEnd: boolean): void {
+    stream.sendWindow.bytes -= length;
+    this.window.bytes -= length;
+    this.dataFrameCount++;
+    this.frames.data(stream.id, bytes, start, length, isEnd);
+  }
+
+  /** Adds data that waits to the output. */
+  pump(): void {
+    // The set is walked in order of insertion, and those added on the way are met again at its end.
+    for (const stream of this.waiting) {
+      if (this.window.bytes <= 0 || this.output.length >= outputFillBytes) return;
+      if (stream.sendWindow.bytes <= 0) continue;
+      this.waiting.delete(stream);
+      if (stream.sendQueued()) this.waiting.add(stream);
+    }
+  }
+}

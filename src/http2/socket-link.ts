@@ -1,0 +1,136 @@
+/**
+ * A connection and its socket: brings what arrives, writes what is to leave, and ends the one with the other.
+ *
+ * Answers to one read leave in one write at its end. Answers that come later wait for the end of the turn, so that
+ * those of one turn leave in one write as well.
+ */
+import type { Socket } from "bun";
+import type { Peer, PeerCertificate } from "./api.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionEnvironment } from "./environment.ts";
+import type { RefusalReason } from "./observer.ts";
+
+/** How long the rest of what a client sends is read and dropped after our last byte, so that it can read that. */
+const lingerMs = 2000;
+
+/** What a link needs of its server. */
+export interface LinkOwner {
+  readonly environment: ConnectionEnvironment;
+  nowMs(): number;
+  /** Asks for `flush` at the end of the turn. */
+  flushLater(link: SocketLink): void;
+}
+
+export class SocketLink {
+  /** Asked for already. */
+  isFlushPlanned = false;
+  readonly #owner: LinkOwner;
+  readonly #acceptedAtMs: number;
+  #socket: Socket<SocketLink>;
+  /** Without one, the handshake of TLS is on its way. */
+  #connection: Connection | undefined;
+  #closingSinceMs: number | undefined;
+
+  constructor(owner: LinkOwner, socket: Socket<SocketLink>) {
+    this.#owner = owner;
+    this.#socket = socket;
+    this.#acceptedAtMs = owner.nowMs();
+  }
+
+  /** Nothing was said yet that could be told from TLS. */
+  get isFresh(): boolean {
+    return this.#connection === undefined && this.#closingSinceMs === undefined;
+  }
+
+  /** From here on the client may speak HTTP/2, on this socket. */
+  open(socket: Socket<SocketLink>, isSecure: boolean, certificate: PeerCertificate | undefined): void {
+    this.#socket = socket;
+    const { remoteAddress: address, remotePort: port } = socket;
+    const peer: Peer = { address, port, isSecure, certificate };
+    const onOutput = () => this.#owner.flushLater(this);
+    this.#connection = new Connection(this.#owner.environment, peer, this.#acceptedAtMs, onOutput);
+  }
+
+  receive(bytes: Uint8Array): void {
+    const connection = this.#connection;
+    if (connection === undefined || this.#closingSinceMs !== undefined) return;
+    try {
+      connection.receive(bytes, 0, bytes.length, this.#owner.nowMs());
+    } catch (error) {
+      this.#owner.environment.observer.handlerFailed(error);
+      this.destroy();
+      return;
+    }
+    this.flush();
+  }
+
+  /** Writes all that the socket takes. */
+  flush(): void {
+    this.isFlushPlanned = false;
+    const connection = this.#connection;
+    if (connection === undefined || this.#closingSinceMs !== undefined) return;
+    const { output } = connection;
+    connection.pump();
+    while (output.length > 0) {
+      const length = output.length;
+      const written = this.#socket.write(output.bytes, output.start, length);
+      if (written < 0) {
+        this.destroy();
+        return;
+      }
+      connection.wrote(written, this.#owner.nowMs());
+      if (written < length) return;
+      connection.pump();
+    }
+    if (connection.isOver) this.#close();
+  }
+
+  /** Ends a connection that never became one, with a last word on this socket. */
+  refuse(reason: RefusalReason, socket = this.#socket, answer?: Uint8Array): void {
+    if (this.#closingSinceMs !== undefined) return;
+    this.#owner.environment.observer.connectionRefused(reason);
+    this.#closingSinceMs = this.#owner.nowMs();
+    if (answer === undefined) socket.end();
+    else socket.end(answer);
+  }
+
+  shutDown(): void {
+    if (this.#connection === undefined) {
+      this.destroy();
+      return;
+    }
+    this.#connection.shutDown(this.#owner.nowMs());
+    this.flush();
+  }
+
+  tick(nowMs: number): void {
+    const { limits, observer } = this.#owner.environment;
+    if (this.#closingSinceMs !== undefined) {
+      if (nowMs - this.#closingSinceMs >= lingerMs) this.destroy();
+    } else if (this.#connection !== undefined) {
+      this.#connection.tick(nowMs);
+      this.flush();
+    } else if (nowMs - this.#acceptedAtMs >= limits.prefaceTimeoutMs) {
+      observer.limitReached("preface_timeout");
+      this.destroy();
+    }
+  }
+
+  /** Ends the connection now, whatever it was doing. */
+  destroy(): void {
+    this.#connection?.abort();
+    this.#closingSinceMs ??= this.#owner.nowMs();
+    this.#socket.terminate();
+  }
+
+  /** The socket is gone. */
+  closed(): void {
+    this.#connection?.abort();
+    this.#closingSinceMs ??= this.#owner.nowMs();
+  }
+
+  #close(): void {
+    this.#closingSinceMs = this.#owner.nowMs();
+    this.#socket.end();
+  }
+}
