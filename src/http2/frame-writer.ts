@@ -56,12 +56,12 @@ export class FrameWriter {
   }
 
   resetStream(streamId: number, code: number): void {
-    writeUint32(this.output.bytes, this.#begin(frameTypes.RST_STREAM, 0, streamId, 4), code);
+    this.#frameOfUint32(frameTypes.RST_STREAM, streamId, code);
   }
 
   /** `streamId` 0 opens the window of the connection. */
   windowUpdate(streamId: number, byteCount: number): void {
-    writeUint32(this.output.bytes, this.#begin(frameTypes.WINDOW_UPDATE, 0, streamId, 4), byteCount);
+    this.#frameOfUint32(frameTypes.WINDOW_UPDATE, streamId, byteCount);
   }
 
   settings(payload: Uint8Array): void {
@@ -84,6 +84,11 @@ export class FrameWriter {
     this.output.bytes.set(text, position + 8);
   }
 
+  #frameOfUint32(type: number, streamId: number, value: number): void {
+    const position = this.#begin(type, 0, streamId, 4);
+    writeUint32(this.output.bytes, position, value);
+  }
+
   #frame(
     type: number,
     flags: number,
@@ -96,7 +101,7 @@ export class FrameWriter {
     copyRange(payload, start, length, this.output.bytes, position);
   }
 
-  /** Writes a frame's header and leaves room for its payload; returns where that begins. */
+  /** Writes a frame's header and leaves room for its payload; returns where that begins. May move the output. */
   #begin(type: number, flags: number, streamId: number, payloadLength: number): number {
     const { output } = this;
     output.reserve(frameHeaderBytes + payloadLength);

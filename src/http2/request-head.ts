@@ -4,6 +4,11 @@ import { type FieldKind, fieldKinds } from "./field-rules.ts";
 
 const { method, scheme, path, authority, host, contentLength, malformed } = fieldKinds;
 
+/** Sets of kinds, a bit for each. */
+const targetKinds = (1 << scheme) | (1 << path);
+const pseudoKinds = (1 << method) | targetKinds | (1 << authority);
+const readKinds = (1 << host) | (1 << contentLength);
+
 /** Lengths of more digits are no lengths. */
 const maxLengthDigits = 15;
 
@@ -16,38 +21,24 @@ export interface RequestHead {
   contentLength: number | undefined;
 }
 
-/** Moves what is not a field of its own from `all` to `head` and the rest to `fields`; false where it is malformed. */
-export function readRequestHead(all: FieldList, fields: FieldList, head: RequestHead): boolean {
+/** Reads `head` out of the fields, and leaves the others; false where they are no request. */
+export function readRequestHead(fields: FieldList, head: RequestHead): boolean {
+  if (!areValidTrailers(fields, fields.pseudoCount)) return false;
   let seen = 0;
-  let i = 0;
-  for (; i < all.count && all.kind(i) <= authority; i++) {
-    const kind = all.kind(i);
+  for (let i = 0; i < fields.pseudoCount; i++) {
+    const kind = fields.kind(i);
     if (seen & (1 << kind)) return false;
     seen |= 1 << kind;
-    setPseudo(head, kind, all.value(i));
+    setPseudo(head, kind, fields.value(i));
   }
-  if (!hasNeeded(seen, head)) return false;
-  let hostName: string | undefined;
-  for (; i < all.count; i++) {
-    const kind = all.kind(i);
-    const value = all.value(i);
-    if (kind === malformed || kind <= authority) return false;
-    if (kind === host) {
-      if (hostName !== undefined && hostName !== value) return false;
-      hostName = value;
-    } else if (kind === contentLength && !setLength(head, value)) return false;
-    fields.add(all.name(i), value, kind);
-  }
-  return hostName === undefined || agreesOnHost(head, hostName);
+  fields.hidePseudo();
+  return hasNeeded(seen, head) && ((fields.laterKinds & readKinds) === 0 || readFields(fields, head));
 }
 
-/** Trailers have no pseudo-header fields. */
-export function areValidTrailers(fields: FieldList): boolean {
-  for (let i = 0; i < fields.count; i++) {
-    const kind = fields.kind(i);
-    if (kind === malformed || kind <= authority) return false;
-  }
-  return true;
+/** Nothing malformed, and no pseudo-header fields but the allowed ones at the front. */
+export function areValidTrailers(fields: FieldList, allowedPseudoCount = 0): boolean {
+  if (fields.pseudoCount !== allowedPseudoCount) return false;
+  return (fields.laterKinds & (pseudoKinds | (1 << malformed))) === 0;
 }
 
 function setPseudo(head: RequestHead, kind: FieldKind, value: string): void {
@@ -57,13 +48,25 @@ function setPseudo(head: RequestHead, kind: FieldKind, value: string): void {
   else head.authority = value;
 }
 
-/** CONNECT names an authority alone (section 8.5); of the others, an authority may stand in `host`. */
+/** CONNECT names an authority alone (section 8.5). */
 function hasNeeded(seen: number, head: RequestHead): boolean {
-  const hasTarget = (seen & (1 << scheme)) !== 0 && (seen & (1 << path)) !== 0;
-  if (head.method === "CONNECT") {
-    return (seen & (1 << authority)) !== 0 && (seen & ((1 << scheme) | (1 << path))) === 0;
+  if (head.method === "CONNECT") return (seen & (targetKinds | (1 << authority))) === 1 << authority;
+  if ((seen & (1 << method)) === 0 || (seen & targetKinds) !== targetKinds) return false;
+  return head.path !== "*" || head.method === "OPTIONS";
+}
+
+/** The fields that mean something to the message itself. */
+function readFields(fields: FieldList, head: RequestHead): boolean {
+  let hostName: string | undefined;
+  for (let i = 0; i < fields.count; i++) {
+    const kind = fields.kind(i);
+    const value = fields.value(i);
+    if (kind === host) {
+      if (hostName !== undefined && hostName !== value) return false;
+      hostName = value;
+    } else if (kind === contentLength && !setLength(head, value)) return false;
   }
-  return (seen & (1 << method)) !== 0 && hasTarget && (head.path !== "*" || head.method === "OPTIONS");
+  return hostName === undefined || agreesOnHost(head, hostName);
 }
 
 function setLength(head: RequestHead, value: string): boolean {

@@ -49,6 +49,26 @@ export class Sender {
     return Math.min(length, defaultMaxFrameBytes, stream.sendWindow.bytes, this.window.bytes);
   }
 
+  /** Whether a whole answer with so much data can go at once. */
+  canAnswer(stream: Stream, length: number): boolean {
+    return this.frameRoom(stream, length) === length && length > 0;
+  }
+
+  /** Sends a whole answer; `canAnswer` was asked. */
+  answer(
+    stream: Stream,
+    headers: Uint8Array,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    trailers: Uint8Array | undefined,
+  ): void {
+    const { frames } = this;
+    frames.headers(stream.id, headers, false);
+    this.writeData(stream, bytes, start, length, trailers === undefined);
+    if (trailers !== undefined) frames.headers(stream.id, trailers, true);
+  }
+
   writeData(stream: Stream, bytes: Uint8Array, start: number, length: number, isEnd: boolean): void {
     stream.sendWindow.bytes -= length;
     this.window.bytes -= length;

@@ -41,7 +41,7 @@ export class Stream implements ServerRequest, ServerResponse {
   path = "";
   authority = "";
   contentLength: number | undefined = undefined;
-  readonly fields = new FieldList();
+  fields = new FieldList();
   trailers: FieldList | undefined = undefined;
   readonly body = new Slice();
   isWhole = false;
@@ -83,7 +83,6 @@ export class Stream implements ServerRequest, ServerResponse {
     this.path = "";
     this.authority = "";
     this.contentLength = undefined;
-    this.fields.clear();
     this.trailers = undefined;
     this.isWhole = false;
     this.isDispatched = false;
@@ -108,6 +107,13 @@ export class Stream implements ServerRequest, ServerResponse {
   }
 
   // The receiving half, for the connection.
+
+  /** Takes the fields of its request, and gives those of its last one for the next. */
+  exchangeFields(fields: FieldList): FieldList {
+    const old = this.fields;
+    this.fields = fields;
+    return old;
+  }
 
   /** Takes a piece of the body; false when it does not fit the length that was announced. */
   receive(bytes: Uint8Array, start: number, length: number): boolean {
@@ -193,6 +199,14 @@ export class Stream implements ServerRequest, ServerResponse {
   // The sending half.
 
   answer(headers: Uint8Array, bytes: Uint8Array, start: number, length: number, trailers?: Uint8Array): void {
+    const { sender } = this.#owner;
+    if (this.isOpen && !this.#isHeadersSent && sender.canAnswer(this, length)) {
+      this.#isHeadersSent = true;
+      sender.answer(this, headers, bytes, start, length, trailers);
+      this.#owner.wantsToWrite();
+      this.#endLocal();
+      return;
+    }
     this.sendHeaders(headers);
     this.sendData(bytes, start, length, trailers === undefined);
     if (trailers !== undefined) this.sendTrailers(trailers);

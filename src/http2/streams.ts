@@ -29,8 +29,8 @@ const { PROTOCOL_ERROR, STREAM_CLOSED, FLOW_CONTROL_ERROR, REFUSED_STREAM } = er
 /** For a request whose fields are too large. */
 const tooLargeBlock = encodeFields([[":status", "431"]]);
 
-/** Fields of the block that is being read; all connections share it. */
-const decoded = new FieldList();
+/** Fields of the block that is being read; all connections share it. A request takes it, and leaves its old one. */
+let decoded = new FieldList();
 
 export class Streams implements StreamOwner {
   readonly table: StreamTable;
@@ -79,14 +79,14 @@ export class Streams implements StreamOwner {
 
   resetStream(stream: Stream, code: number): void {
     this.#writeReset(stream.id, code);
-    this.table.delete(stream.id);
+    this.table.delete(stream);
     if (stream.isAnswered) this.#connection.guard.answered();
     stream.abort(code);
     this.#connection.endWhenIdle();
   }
 
   finished(stream: Stream): void {
-    this.table.delete(stream.id);
+    this.table.delete(stream);
     this.#connection.guard.answered();
     this.#connection.endWhenIdle();
   }
@@ -122,8 +122,8 @@ export class Streams implements StreamOwner {
   abortAll(code: number): void {
     this.headerBlock.clear();
     this.#started = [];
-    for (const stream of [...this.table.values()]) {
-      this.table.delete(stream.id);
+    for (const stream of this.table.values()) {
+      this.table.delete(stream);
       stream.abort(code);
     }
   }
@@ -193,8 +193,8 @@ export class Streams implements StreamOwner {
     const stream = this.#environment.streams.open(this, id, settings.initialWindowBytes);
     this.table.add(stream);
     if (this.#decoder.isTooLarge(decoded)) return void this.#refuseTooLarge(stream, isEnd);
-    if (!readRequestHead(decoded, stream.fields, stream))
-      return void this.#streamError(stream, PROTOCOL_ERROR);
+    decoded = stream.exchangeFields(decoded);
+    if (!readRequestHead(stream.fields, stream)) return void this.#streamError(stream, PROTOCOL_ERROR);
     this.lastProcessedId = id;
     if (isEnd) this.#end(stream);
     else this.#started.push(stream);
@@ -209,9 +209,8 @@ export class Streams implements StreamOwner {
   #trailers(stream: Stream, isEnd: boolean): void {
     if (stream.isRemoteEnded) return void this.#streamError(stream, STREAM_CLOSED);
     if (!isEnd || !areValidTrailers(decoded)) return void this.#streamError(stream, PROTOCOL_ERROR);
-    stream.trailers = new FieldList();
-    for (let i = 0; i < decoded.count; i++)
-      stream.trailers.add(decoded.name(i), decoded.value(i), decoded.kind(i));
+    stream.trailers = decoded;
+    decoded = new FieldList();
     this.#end(stream);
   }
 
@@ -253,7 +252,7 @@ export class Streams implements StreamOwner {
     if (stream === undefined) return void this.#ignoreOnClosed(id, "RST_STREAM");
     const code = readUint32(bytes, start);
     this.#environment.observer.streamReset("peer", code);
-    this.table.delete(id);
+    this.table.delete(stream);
     this.table.rememberReset(id, true);
     stream.abort(code);
     this.#connection.endWhenIdle();

@@ -14,6 +14,7 @@ export class TokenBucket {
 
   /** False when there is none left. The clock is looked at only then. */
   take(nowMs: number): boolean {
+    this.#tokens = Math.min(this.#rate.burst, this.#tokens);
     if (this.#tokens < 1) {
       const earned = ((nowMs - this.#filledAtMs) / 1000) * this.#rate.perSecond;
       this.#tokens = Math.min(this.#rate.burst, this.#tokens + earned);
@@ -25,6 +26,6 @@ export class TokenBucket {
   }
 
   giveBack(count: number): void {
-    this.#tokens = Math.min(this.#rate.burst, this.#tokens + count);
+    this.#tokens += count;
   }
 }
