@@ -70,11 +70,22 @@ function readFields(fields: FieldList, head: RequestHead): boolean {
 }
 
 function setLength(head: RequestHead, value: string): boolean {
-  if (value.length > maxLengthDigits || !/^\d+$/.test(value)) return false;
-  const length = Number(value);
-  if (head.contentLength !== undefined && head.contentLength !== length) return false;
+  const length = parseLength(value);
+  if (length < 0 || (head.contentLength !== undefined && head.contentLength !== length)) return false;
   head.contentLength = length;
   return true;
+}
+
+/** -1 where it is none. */
+function parseLength(digits: string): number {
+  if (digits.length === 0 || digits.length > maxLengthDigits) return -1;
+  let length = 0;
+  for (let i = 0; i < digits.length; i++) {
+    const digit = digits.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    length = length * 10 + digit;
+  }
+  return length;
 }
 
 /** Two names of the host that differ would let whoever checks one be deceived by the other. */

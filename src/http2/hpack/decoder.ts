@@ -15,6 +15,7 @@ import type { FieldList } from "../field-list.ts";
 import { classifyField, type FieldKind } from "../field-rules.ts";
 import { DynamicTable, entryOverheadBytes } from "./dynamic-table.ts";
 import { decodeHuffman, maxDecodedLength } from "./huffman.ts";
+import { LiteralCache } from "./literal-cache.ts";
 import { staticKinds, staticNames, staticTableSize, staticValues } from "./static-table.ts";
 
 /** Of an integer: 2^28 and more is nothing that a block could mean. */
@@ -28,6 +29,8 @@ const shortStringBytes = 8;
 /** Decoded Huffman strings, one at a time; all decoders share it. */
 let scratch = new Uint8Array(1024);
 
+const literals = new LiteralCache();
+
 export class HpackDecoder {
   /** Entries that ever joined the dynamic table. */
   insertionCount = 0;
@@ -38,6 +41,9 @@ export class HpackDecoder {
   #bytes: Uint8Array = scratch;
   #position = 0;
   #end = 0;
+  /** Of the string being decoded. */
+  #isHuffman = false;
+  #stringLength = 0;
 
   /** `tableLimitBytes` is our SETTINGS_HEADER_TABLE_SIZE, `maxListBytes` our SETTINGS_MAX_HEADER_LIST_SIZE. */
   constructor(tableLimitBytes: number, maxListBytes: number) {
@@ -94,6 +100,7 @@ export class HpackDecoder {
     // A size of the table is no literal, and too late here.
     if (!isIndexed && first & 0x20) return false;
     const index = this.#readInteger(isIndexed ? 0x3f : 0x0f);
+    if (index > 0 && (first & 0xf0) === 0) return this.#readPlainLiteral(index, list);
     const name = index === 0 ? this.#readString() : this.#nameAt(index);
     if (name === undefined) return false;
     const value = this.#readString();
@@ -103,6 +110,26 @@ export class HpackDecoder {
       this.#table.add(name, value, kind);
       this.insertionCount++;
     }
+    this.#keep(list, name, value, kind);
+    return true;
+  }
+
+  /** A literal with an indexed name that does not join the table, and that may be known. */
+  #readPlainLiteral(nameIndex: number, list: FieldList): boolean {
+    const name = this.#nameAt(nameIndex);
+    const start = this.#position;
+    if (name === undefined || !this.#readStringHead()) return false;
+    const end = this.#position + this.#stringLength;
+    const place = literals.find(name, this.#bytes, start, end - start);
+    if (place >= 0) {
+      this.#position = end;
+      this.#keep(list, name, literals.value(place), literals.kind(place));
+      return true;
+    }
+    const value = this.#readStringBody();
+    if (value === undefined) return false;
+    const kind = classifyField(name, value);
+    literals.keep(name, value, kind, this.#bytes, start, end - start);
     this.#keep(list, name, value, kind);
     return true;
   }
@@ -134,13 +161,22 @@ export class HpackDecoder {
 
   /** Section 5.2. */
   #readString(): string | undefined {
-    if (this.#position >= this.#end) return undefined;
-    const isHuffman = this.#bytes[this.#position]! >= 0x80;
-    const length = this.#readInteger(0x7f);
-    if (length === invalid || length > this.#end - this.#position) return undefined;
+    return this.#readStringHead() ? this.#readStringBody() : undefined;
+  }
+
+  /** How the string is coded, and its length, which the block has room for. */
+  #readStringHead(): boolean {
+    if (this.#position >= this.#end) return false;
+    this.#isHuffman = this.#bytes[this.#position]! >= 0x80;
+    this.#stringLength = this.#readInteger(0x7f);
+    return this.#stringLength !== invalid && this.#stringLength <= this.#end - this.#position;
+  }
+
+  #readStringBody(): string | undefined {
     const start = this.#position;
+    const length = this.#stringLength;
     this.#position += length;
-    if (!isHuffman) return latin1(this.#bytes, start, length);
+    if (!this.#isHuffman) return latin1(this.#bytes, start, length);
     if (maxDecodedLength(length) > scratch.length) scratch = new Uint8Array(2 * maxDecodedLength(length));
     const decodedLength = decodeHuffman(this.#bytes, start, length, scratch);
     return decodedLength === invalid ? undefined : latin1(scratch, 0, decodedLength);
