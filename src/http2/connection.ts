@@ -146,7 +146,7 @@ export class Connection implements FrameSink {
   fail(error: ErrorName, message: string): false {
     if (this.isOver) return false;
     this.#environment.observer.connectionFailed(error, message);
-    this.sender.frames.goAway(this.#streams.lastProcessedId, errorCodes[error], message);
+    this.sender.frames.goAway(this.#streams.handledId, errorCodes[error], message);
     this.#end();
     this.wantsToWrite();
     return false;

@@ -52,6 +52,13 @@ export function classifyField(name: string, value: string): FieldKind {
   return name === "te" && value.toLowerCase() !== "trailers" ? malformed : fieldKinds.regular;
 }
 
+/** Whether a response may carry the field. */
+export function isSendable(name: string, value: string): boolean {
+  if (!isValidValue(value) || (name !== ":status" && !isValidName(name))) return false;
+  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0xff) return false;
+  return true;
+}
+
 function classifyPseudo(name: string, value: string): FieldKind {
   const kind = kindsByName.get(name) ?? malformed;
   if (kind === fieldKinds.method && !methodPattern.test(value)) return malformed;

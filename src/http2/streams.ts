@@ -5,7 +5,8 @@
  * 1. A stream is in the table from its first HEADERS until both sides have ended or one has reset it.
  * 2. Every header block is decoded, also of a stream that is refused or gone: the table of HPACK is the connection's.
  * 3. The handler sees a request once: when it is whole, or else when the bytes that are there have all been read.
- * 4. `lastProcessedId` is the highest stream whose handler was called, or may still be.
+ * 4. `handledId` is the highest stream that the handler saw: what a connection error names as the last. What the end of
+ *    a connection names is `openedId`, since the handler will see that one.
  */
 import type { Peer } from "./api.ts";
 import { ByteBudget } from "./byte-budget.ts";
@@ -36,7 +37,8 @@ export class Streams implements StreamOwner {
   readonly table: StreamTable;
   readonly headerBlock: HeaderBlock;
   readonly budget: ByteBudget;
-  lastProcessedId = 0;
+  handledId = 0;
+  #openedId = 0;
   /** Requests with a higher number are left alone: the client was told that they will be. */
   #acceptThroughId = maxUint31;
   readonly #connection: Connection;
@@ -96,10 +98,10 @@ export class Streams implements StreamOwner {
     this.resetStream(stream, errorCodes.ENHANCE_YOUR_CALM);
   }
 
-  /** Refuses requests with a higher number than those that the handler has, from now on; returns that number. */
+  /** Refuses requests with a higher number than the highest so far, from now on; returns that one. */
   acceptNoMore(): number {
-    this.#acceptThroughId = this.lastProcessedId;
-    return this.lastProcessedId;
+    this.#acceptThroughId = this.#openedId;
+    return this.#openedId;
   }
 
   /** Clients that leave an answer lying do not get the rest. */
@@ -195,7 +197,7 @@ export class Streams implements StreamOwner {
     if (this.#decoder.isTooLarge(decoded)) return void this.#refuseTooLarge(stream, isEnd);
     decoded = stream.exchangeFields(decoded);
     if (!readRequestHead(stream.fields, stream)) return void this.#streamError(stream, PROTOCOL_ERROR);
-    this.lastProcessedId = id;
+    this.#openedId = id;
     if (isEnd) this.#end(stream);
     else this.#started.push(stream);
   }
@@ -296,6 +298,7 @@ export class Streams implements StreamOwner {
 
   #dispatch(stream: Stream): void {
     stream.isDispatched = true;
+    this.handledId = Math.max(this.handledId, stream.id);
     const { isWhole } = stream;
     try {
       this.#environment.handle(stream, stream);

@@ -3,6 +3,8 @@
  * a literal that is not indexed. So a block means the same on every connection, can be made once for the answers that
  * never change, and costs no memory per connection; the price is a few bytes an answer.
  */
+import { assert } from "../../base/errors.ts";
+import { isSendable } from "../field-rules.ts";
 import { encodeHuffman, huffmanLength } from "./huffman.ts";
 import { staticIndexOfField, staticIndexOfName } from "./static-table.ts";
 
@@ -15,7 +17,8 @@ export const emptyTableUpdate = 0x20;
 const maxIntegerBytes = 6;
 
 /**
- * The block of these fields. Names are in lower case, pseudo-header fields first; characters are bytes, up to U+00FF.
+ * The block of these fields: `:status` first, names in lower case, a byte for each character of a value. A field that
+ * HTTP does not know is an invariant violation: it would split a message in two where somebody speaks HTTP/1.
  */
 export function encodeFields(fields: readonly Field[]): Uint8Array {
   const room = fields.reduce(
@@ -24,7 +27,10 @@ export function encodeFields(fields: readonly Field[]): Uint8Array {
   );
   const block = new Uint8Array(room);
   let position = 0;
-  for (const [name, value] of fields) position = writeField(block, position, name, value);
+  for (const [name, value] of fields) {
+    assert(isSendable(name, value), `${JSON.stringify(name)} is no header field, or its value is none`);
+    position = writeField(block, position, name, value);
+  }
   return block.slice(0, position);
 }
 
