@@ -79,6 +79,10 @@ export class Connection implements FrameSink {
     return this.#control.peer;
   }
 
+  get streamCount(): number {
+    return this.#streams.table.size;
+  }
+
   // For whoever drives it.
 
   receive(bytes: Uint8Array, start: number, length: number, nowMs: number): void {

@@ -73,6 +73,12 @@ export class Http2Server implements LinkOwner {
     return this.#links.size;
   }
 
+  get streamCount(): number {
+    let count = 0;
+    for (const link of this.#links) count += link.streamCount;
+    return count;
+  }
+
   /** No new connections; resolves when those that are there have served their requests and ended. */
   stopAccepting(): Promise<void> {
     this.#listener.stop(false);

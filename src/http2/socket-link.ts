@@ -42,6 +42,10 @@ export class SocketLink {
     return this.#connection === undefined && this.#closingSinceMs === undefined;
   }
 
+  get streamCount(): number {
+    return this.#connection?.streamCount ?? 0;
+  }
+
   /** From here on the client may speak HTTP/2, on this socket. */
   open(socket: Socket<SocketLink>, isSecure: boolean, certificate: PeerCertificate | undefined): void {
     this.#socket = socket;
