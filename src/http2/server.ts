@@ -166,9 +166,11 @@ export class Http2Server implements LinkOwner {
 
   /** Sees the first byte before TLS does: who does not speak TLS is told so, in the clear. */
   #sniff(socket: Socket<SocketLink>, bytes: Uint8Array): void {
-    if (socket.data.isFresh && bytes[0] !== tlsFirstByte) {
-      socket.data.refuse("plain_on_tls_port", socket, http1Answer("this port speaks HTTP/2 over TLS"));
-    }
+    const link = socket.data;
+    if (link.hasBegun) return;
+    link.hasBegun = true;
+    if (bytes[0] === tlsFirstByte) return;
+    link.refuse("plain_on_tls_port", socket, http1Answer("this port speaks HTTP/2 over TLS"));
   }
 
   #forget(link: SocketLink): void {

@@ -24,6 +24,8 @@ export interface LinkOwner {
 export class SocketLink {
   /** Asked for already. */
   isFlushPlanned = false;
+  /** The first bytes have come; of TLS, in their outer form. */
+  hasBegun = false;
   readonly #owner: LinkOwner;
   readonly #acceptedAtMs: number;
   #socket: Socket<SocketLink>;
@@ -35,11 +37,6 @@ export class SocketLink {
     this.#owner = owner;
     this.#socket = socket;
     this.#acceptedAtMs = owner.nowMs();
-  }
-
-  /** Nothing was said yet that could be told from TLS. */
-  get isFresh(): boolean {
-    return this.#connection === undefined && this.#closingSinceMs === undefined;
   }
 
   get streamCount(): number {
