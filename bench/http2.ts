@@ -15,6 +15,7 @@ import { parseArgs } from "node:util";
 import { encodeFields } from "../src/http2/hpack/encoder.ts";
 import { Http2Server } from "../src/http2/server.ts";
 import { systemClock } from "../src/platform/clock.ts";
+import { processorUs } from "../test/support/load.ts";
 
 const kinds = ["native", "node"] as const;
 type Kind = (typeof kinds)[number];
@@ -70,49 +71,77 @@ async function start(kind: Kind): Promise<Server> {
   return { port: Number(new TextDecoder().decode(value)), process: child };
 }
 
-/** Calls a second; throws when one was not answered by 200. */
-async function load(port: number, calls: string, bodyPath: string): Promise<number> {
+interface Round {
+  readonly callsPerSecond: number;
+  /** What the server spent, of all its threads: unlike the rate, hardly moved by what else the machine does. */
+  readonly processorUsPerCall: number;
+}
+
+/** Throws when a call was not answered by 200. */
+async function load(server: Server, calls: string, bodyPath: string): Promise<Round> {
+  const before = processorUs(server.process.pid);
   const command = ["h2load", "-t1", `-n${calls}`, `-c${options.connections}`, `-m${options.streams}`];
   command.push("-d", bodyPath, "-H", "content-type: application/grpc", "-H", "te: trailers");
-  const child = Bun.spawn([...command, `http://${hostname}:${port}/storage.StorageNodeService/Read`], {
+  const child = Bun.spawn([...command, `http://${hostname}:${server.port}/storage.StorageNodeService/Read`], {
     stdout: "pipe",
   });
   const report = await child.stdout.text();
   const succeeded = /status codes: (\d+) 2xx/.exec(report)?.[1];
   const rate = /, ([\d.]+) req\/s/.exec(report)?.[1];
   if (succeeded !== calls || rate === undefined) throw new Error(`h2load failed:\n${report}`);
-  return Number(rate);
+  const spentUs = processorUs(server.process.pid) - before;
+  return { callsPerSecond: Number(rate), processorUsPerCall: spentUs / Number(calls) };
 }
 
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
-async function measure(): Promise<Record<Kind, number[]>> {
+async function measure(): Promise<Record<Kind, Round[]>> {
   const folder = mkdtempSync(join(tmpdir(), "http2-bench-"));
   const bodyPath = join(folder, "body");
   writeFileSync(bodyPath, Uint8Array.of(0, 0, 0, 0, 6, 10, 1, 116, 18, 1, 107));
   const servers: Record<Kind, Server> = { native: await start("native"), node: await start("node") };
-  const rates: Record<Kind, number[]> = { native: [], node: [] };
+  const rounds: Record<Kind, Round[]> = { native: [], node: [] };
   try {
-    for (const kind of kinds) await load(servers[kind].port, options.calls, bodyPath);
+    for (const kind of kinds) await load(servers[kind], options.calls, bodyPath);
     for (let round = 0; round < Number(options.rounds); round++) {
-      for (const kind of kinds) rates[kind].push(await load(servers[kind].port, options.calls, bodyPath));
+      for (const kind of kinds) rounds[kind].push(await load(servers[kind], options.calls, bodyPath));
     }
   } finally {
     for (const kind of kinds) servers[kind].process.kill();
     rmSync(folder, { recursive: true });
   }
-  return rates;
+  return rounds;
 }
 
-if (options.serve === undefined) {
-  const rates = await measure();
-  const ratios = rates.native.map((rate, round) => rate / rates.node[round]!);
-  const result = { native: median(rates.native), node: median(rates.node), ratio: median(ratios) };
-  if (options.json) console.log(JSON.stringify({ ...result, rates }));
-  else {
-    for (const kind of kinds) console.log(`${kind.padEnd(7)} ${Math.round(result[kind])} calls/s`);
-    console.log(`ratio   ${result.ratio.toFixed(2)} (${ratios.map((ratio) => ratio.toFixed(2)).join(", ")})`);
+function summarise(rounds: readonly Round[]): Round {
+  return {
+    callsPerSecond: Math.round(median(rounds.map(({ callsPerSecond }) => callsPerSecond))),
+    processorUsPerCall: median(rounds.map(({ processorUsPerCall }) => processorUsPerCall)),
+  };
+}
+
+async function report(): Promise<void> {
+  const rounds = await measure();
+  const [native, node] = [summarise(rounds.native), summarise(rounds.node)];
+  const ratios = rounds.native.map(
+    ({ callsPerSecond }, i) => callsPerSecond / rounds.node[i]!.callsPerSecond,
+  );
+  const ratio = median(ratios);
+  const processorRatio = node.processorUsPerCall / native.processorUsPerCall;
+  if (options.json) {
+    console.log(JSON.stringify({ native, node, ratio, processorRatio, rounds }));
+    return;
   }
-} else console.log(options.serve === "native" ? serveNative() : await serveNode());
+  for (const [kind, { callsPerSecond, processorUsPerCall }] of Object.entries({ native, node })) {
+    console.log(
+      `${kind.padEnd(7)} ${callsPerSecond} calls/s, ${processorUsPerCall.toFixed(2)} us of processor a call`,
+    );
+  }
+  console.log(`ratio   ${ratio.toFixed(2)} (${ratios.map((value) => value.toFixed(2)).join(", ")})`);
+  console.log(`ratio   ${processorRatio.toFixed(2)} by processor time`);
+}
+
+if (options.serve === undefined) await report();
+else console.log(options.serve === "native" ? serveNative() : await serveNode());

@@ -65,7 +65,7 @@ export async function runLoad(node: NodeProcess, load: Load): Promise<LoadResult
 }
 
 /** Processor time that a process has used, in user and kernel mode, in steps of Linux's clock tick of 10 ms. */
-function processorUs(pid: number): number {
+export function processorUs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
     .replace(/^.*\) /, "")
     .split(" ");
