@@ -8,8 +8,8 @@
  * **Ownership.**
  * 1. Bytes that are handed up (`body`, `data` of a listener) are the server's: they are valid until the call in which
  *    they were handed up returns. Whoever keeps them copies them.
- * 2. Bytes that are handed down (`answer`, `sendData`) are the caller's again when the call returns. Header blocks are
- *    kept by reference: nobody ever changes them.
+ * 2. Bytes that are handed down (`answer`, `sendData`) are the caller's again when the call returns; those of `giveData`
+ *    and header blocks are kept by reference: nobody changes them any more.
  * 3. Request and response are one object, which serves further requests when a handler that got a whole request has
  *    ended the response before it returned. So whoever ended a response inside the handler does not touch either
  *    again. In all other cases they stay what they are, and every call after the end does nothing.
@@ -91,6 +91,8 @@ export interface ServerResponse {
   sendHeaders(block: Uint8Array, isEnd?: boolean): void;
   /** Whether more is welcome at once; else `whenWritable` tells. */
   sendData(bytes: Uint8Array, start: number, length: number, isEnd?: boolean): boolean;
+  /** The same with bytes that the caller gives away: what has to wait is not copied. For large pieces. */
+  giveData(bytes: Uint8Array, start: number, length: number, isEnd?: boolean): boolean;
   /** Ends the response. */
   sendTrailers(block: Uint8Array): void;
   /** Resolves to `isOpen`, once there is room again or the request is over. One waits at a time. */

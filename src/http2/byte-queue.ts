@@ -6,20 +6,25 @@
  */
 import { copyRange, emptyBytes } from "../base/bytes.ts";
 
-const pooledBytes = 64 * 1024;
-const maxPooledArrays = 64;
+/** Two sizes: one for the small answers of a turn, and one for what a socket takes of large ones. */
+const smallBytes = 64 * 1024;
+const largeBytes = 512 * 1024;
+const maxPooledArrays = { small: 64, large: 8 } as const;
 
 export class ArrayPool {
-  readonly #arrays: Uint8Array[] = [];
+  readonly #small: Uint8Array[] = [];
+  readonly #large: Uint8Array[] = [];
 
   /** At least so long. */
   take(byteCount: number): Uint8Array {
-    if (byteCount > pooledBytes) return new Uint8Array(byteCount);
-    return this.#arrays.pop() ?? new Uint8Array(pooledBytes);
+    if (byteCount <= smallBytes) return this.#small.pop() ?? new Uint8Array(smallBytes);
+    if (byteCount <= largeBytes) return this.#large.pop() ?? new Uint8Array(largeBytes);
+    return new Uint8Array(byteCount);
   }
 
   giveBack(bytes: Uint8Array): void {
-    if (bytes.length === pooledBytes && this.#arrays.length < maxPooledArrays) this.#arrays.push(bytes);
+    if (bytes.length === smallBytes && this.#small.length < maxPooledArrays.small) this.#small.push(bytes);
+    if (bytes.length === largeBytes && this.#large.length < maxPooledArrays.large) this.#large.push(bytes);
   }
 }
 
@@ -30,9 +35,22 @@ export class ByteQueue {
   end = 0;
   readonly #pool: ArrayPool | undefined;
 
+  /** Whether more may be appended. */
+  isOwn = true;
+
   /** Without a pool, arrays are as long as needed. */
   constructor(pool?: ArrayPool) {
     this.#pool = pool;
+  }
+
+  /** A range of somebody else's, to be read only. */
+  static over(bytes: Uint8Array, start: number, length: number): ByteQueue {
+    const queue = new ByteQueue();
+    queue.isOwn = false;
+    queue.bytes = bytes;
+    queue.start = start;
+    queue.end = start + length;
+    return queue;
   }
 
   get length(): number {

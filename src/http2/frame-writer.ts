@@ -11,6 +11,7 @@ import {
   writeUint32,
 } from "./frames.ts";
 import { emptyTableUpdate } from "./hpack/encoder.ts";
+import type { SendQueue } from "./send-queue.ts";
 
 const { END_STREAM, END_HEADERS, ACK } = frameFlags;
 
@@ -53,6 +54,12 @@ export class FrameWriter {
   /** One frame; the caller has looked at windows and sizes. */
   data(streamId: number, bytes: Uint8Array, start: number, length: number, isEnd: boolean): void {
     this.#frame(frameTypes.DATA, isEnd ? END_STREAM : 0, streamId, bytes, start, length);
+  }
+
+  /** One frame out of a queue. */
+  queuedData(streamId: number, queue: SendQueue, length: number, isEnd: boolean): void {
+    const position = this.#begin(frameTypes.DATA, isEnd ? END_STREAM : 0, streamId, length);
+    queue.move(this.output.bytes, position, length);
   }
 
   resetStream(streamId: number, code: number): void {

@@ -6,6 +6,7 @@ import { type ArrayPool, ByteQueue } from "./byte-queue.ts";
 import { SendWindow } from "./flow-control.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { defaultMaxFrameBytes } from "./frames.ts";
+import type { SendQueue } from "./send-queue.ts";
 import { defaultWindowBytes } from "./settings.ts";
 import type { Stream } from "./stream.ts";
 
@@ -74,6 +75,13 @@ export class Sender {
     this.window.bytes -= length;
     this.dataFrameCount++;
     this.frames.data(stream.id, bytes, start, length, isEnd);
+  }
+
+  writeQueued(stream: Stream, queue: SendQueue, length: number, isEnd: boolean): void {
+    stream.sendWindow.bytes -= length;
+    this.window.bytes -= length;
+    this.dataFrameCount++;
+    this.frames.queuedData(stream.id, queue, length, isEnd);
   }
 
   /** Adds data that waits to the output. */

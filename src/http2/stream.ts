@@ -16,6 +16,7 @@ import { errorCodes } from "./error-codes.ts";
 import { FieldList } from "./field-list.ts";
 import { ReceiveWindow, SendWindow } from "./flow-control.ts";
 import type { Http2Limits } from "./limits.ts";
+import { SendQueue } from "./send-queue.ts";
 import type { Sender } from "./sender.ts";
 
 /** The connection, as its streams see it. */
@@ -62,7 +63,7 @@ export class Stream implements ServerRequest, ServerResponse {
   /** Body bytes that wait for a listener. */
   readonly #stored = new ByteQueue();
   /** Response bytes that wait for windows. */
-  readonly #queue = new ByteQueue();
+  readonly #queue = new SendQueue();
   #isHeadersSent = false;
   #isLocalEnded = false;
   /** What ends the response once the queue is empty: a flag on the last data, or trailers. */
@@ -222,6 +223,14 @@ export class Stream implements ServerRequest, ServerResponse {
   }
 
   sendData(bytes: Uint8Array, start: number, length: number, isEnd = false): boolean {
+    return this.#send(bytes, start, length, isEnd, false);
+  }
+
+  giveData(bytes: Uint8Array, start: number, length: number, isEnd = false): boolean {
+    return this.#send(bytes, start, length, isEnd, true);
+  }
+
+  #send(bytes: Uint8Array, start: number, length: number, isEnd: boolean, isGiven: boolean): boolean {
     if (!this.isOpen) return false;
     assert(this.#isHeadersSent, "headers come before data");
     const { sender } = this.#owner;
@@ -232,7 +241,7 @@ export class Stream implements ServerRequest, ServerResponse {
       return true;
     }
     this.#endsWithData = isEnd;
-    return this.#enqueue(bytes, start + sent, length - sent);
+    return this.#enqueue(bytes, start + sent, length - sent, isGiven);
   }
 
   sendTrailers(block: Uint8Array): void {
@@ -265,8 +274,7 @@ export class Stream implements ServerRequest, ServerResponse {
     const queue = this.#queue;
     const length = sender.frameRoom(this, queue.length);
     const isLast = length === queue.length;
-    sender.writeData(this, queue.bytes, queue.start, length, isLast && this.#endsWithData);
-    queue.consume(length);
+    sender.writeQueued(this, queue, length, isLast && this.#endsWithData);
     budget.giveBack(length);
     this.progressedAtMs = this.#owner.nowMs;
     if (queue.length <= limits.streamSendBufferBytes / 2) this.#resolveWritable();
@@ -276,11 +284,7 @@ export class Stream implements ServerRequest, ServerResponse {
     return false;
   }
 
-  get hasQueued(): boolean {
-    return this.#queue.length > 0;
-  }
-
-  #enqueue(bytes: Uint8Array, start: number, length: number): boolean {
+  #enqueue(bytes: Uint8Array, start: number, length: number, isGiven: boolean): boolean {
     const { budget, limits, sender, nowMs } = this.#owner;
     const queue = this.#queue;
     if (queue.length + length > limits.maxQueuedBytesPerStream || !budget.take(length)) {
@@ -288,7 +292,8 @@ export class Stream implements ServerRequest, ServerResponse {
       return false;
     }
     if (queue.length === 0) this.progressedAtMs = nowMs;
-    queue.append(bytes, start, length);
+    if (isGiven) queue.give(bytes, start, length);
+    else queue.push(bytes, start, length);
     sender.waiting.add(this);
     return queue.length < limits.streamSendBufferBytes;
   }
