@@ -19,6 +19,10 @@ import type { Http2Limits } from "./limits.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { Sender } from "./sender.ts";
 
+/** Most streams never hold anything: these stand for their queues until they do. Nobody adds to them. */
+const noBytes = new ByteQueue();
+const nothingQueued = new SendQueue();
+
 /** The connection, as its streams see it. */
 export interface StreamOwner {
   readonly peer: Peer;
@@ -61,9 +65,9 @@ export class Stream implements ServerRequest, ServerResponse {
   /** Of the body, so far. */
   #receivedBytes = 0;
   /** Body bytes that wait for a listener. */
-  readonly #stored = new ByteQueue();
+  #stored: ByteQueue = noBytes;
   /** Response bytes that wait for windows. */
-  readonly #queue = new SendQueue();
+  #queue: SendQueue = nothingQueued;
   #isHeadersSent = false;
   #isLocalEnded = false;
   /** What ends the response once the queue is empty: a flag on the last data, or trailers. */
@@ -160,8 +164,12 @@ export class Stream implements ServerRequest, ServerResponse {
 
   #store(bytes: Uint8Array, start: number, length: number): void {
     if (this.isClosed) return;
-    if (this.#owner.budget.take(length)) this.#stored.append(bytes, start, length);
-    else this.#owner.overQueuedBytes(this);
+    if (!this.#owner.budget.take(length)) {
+      this.#owner.overQueuedBytes(this);
+      return;
+    }
+    if (this.#stored === noBytes) this.#stored = new ByteQueue();
+    this.#stored.append(bytes, start, length);
   }
 
   #releaseStored(): void {
@@ -286,6 +294,7 @@ export class Stream implements ServerRequest, ServerResponse {
 
   #enqueue(bytes: Uint8Array, start: number, length: number, isGiven: boolean): boolean {
     const { budget, limits, sender, nowMs } = this.#owner;
+    if (this.#queue === nothingQueued) this.#queue = new SendQueue();
     const queue = this.#queue;
     if (queue.length + length > limits.maxQueuedBytesPerStream || !budget.take(length)) {
       this.#owner.overQueuedBytes(this);
