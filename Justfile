@@ -60,6 +60,10 @@ soak *ARGUMENTS:
 test-load:
     LOAD_CALLS=30000 bun scripts/test.ts test/load/load.test.ts
 
+# The HTTP/2 server against h2spec, which Go builds.
+conformance:
+    bun scripts/conformance.ts
+
 # Operations a second of the engine, without network, and of a node over gRPC.
 bench:
     bun run bench:engine
