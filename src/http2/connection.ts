@@ -241,10 +241,6 @@ export class Connection implements FrameSink {
     this.fail("FRAME_SIZE_ERROR", `a frame of ${length} bytes is too long`);
   }
 
-  gone(): void {
-    this.#streams.keepBodies();
-  }
-
   frame(type: number, flags: number, id: number, bytes: Uint8Array, start: number, length: number): void {
     if (this.#streams.headerBlock.streamId !== 0 && type !== frameTypes.CONTINUATION) {
       this.fail("PROTOCOL_ERROR", "a header block is interrupted");

@@ -14,7 +14,7 @@ export interface FrameSink {
   greeted(): void;
   /** The first bytes are of something else. */
   foreign(bytes: Uint8Array, start: number, length: number): void;
-  /** The payload is valid until `gone`. */
+  /** The payload is valid until `read` returns; of the first frame of a read, until the next frame. */
   frame(
     type: number,
     flags: number,
@@ -24,8 +24,6 @@ export interface FrameSink {
     length: number,
   ): void;
   tooLong(length: number): void;
-  /** The bytes of all frames so far are about to go. */
-  gone(): void;
 }
 
 export class FrameReader {
@@ -55,7 +53,6 @@ export class FrameReader {
       if (this.#partial.length === 0) this.#partialSinceMs = nowMs;
       this.#partial.append(bytes, position, end - position);
     }
-    this.#sink.gone();
   }
 
   /** Forgets what is kept. */
@@ -94,7 +91,6 @@ export class FrameReader {
     position = this.#gather(frameHeaderBytes + payloadLength, bytes, position, end);
     if (partial.length < frameHeaderBytes + payloadLength) return position;
     this.#handOn(partial.bytes, partial.start, payloadLength);
-    this.#sink.gone();
     partial.clear();
     return position;
   }

@@ -31,8 +31,8 @@ export class StreamTable {
 
   get(id: number): Stream | undefined {
     const stream = this.#slots[this.#slot(id)];
-    if (stream === undefined || stream.id === id) return stream;
-    return this.#others.get(id);
+    if (stream?.id === id) return stream;
+    return this.#others.size === 0 ? undefined : this.#others.get(id);
   }
 
   add(stream: Stream): void {

@@ -128,7 +128,7 @@ export class Stream implements ServerRequest, ServerResponse {
     if (this.#listener !== undefined) this.#listener.data(bytes, start, length);
     else if (!this.isDispatched && this.#receivedBytes === length) this.body.set(bytes, start, length);
     else {
-      this.keepBody();
+      this.#keepBody();
       this.#store(bytes, start, length);
     }
     return true;
@@ -146,7 +146,7 @@ export class Stream implements ServerRequest, ServerResponse {
   }
 
   /** Copies what waits where it arrived, since those bytes are about to go. */
-  keepBody(): void {
+  #keepBody(): void {
     const { bytes, start, length } = this.body;
     if (length === 0 || bytes === this.#stored.bytes) return;
     this.body.set(emptyBytes, 0, 0);
@@ -155,7 +155,7 @@ export class Stream implements ServerRequest, ServerResponse {
 
   /** The handler has returned: a whole body was its to take, others wait until somebody listens. */
   afterHandler(): void {
-    if (!this.isWhole) this.keepBody();
+    if (!this.isWhole) this.#keepBody();
     else {
       this.body.set(emptyBytes, 0, 0);
       if (this.#stored.length > 0) this.#releaseStored();

@@ -276,12 +276,10 @@ export class Streams implements StreamOwner {
 
   // When all bytes that are there have been read.
 
-  /** The bytes that bodies lie in are about to go. */
-  keepBodies(): void {
-    for (const stream of this.#started) if (!stream.isDispatched) stream.keepBody();
-  }
-
-  /** Hands on the requests whose bodies are still to come. */
+  /**
+   * Hands on the requests whose bodies are still to come. So a body that lies where it arrived, since its request began
+   * in the same read, is handed on before those bytes go.
+   */
   dispatchStarted(): void {
     if (this.#started.length === 0) return;
     const started = this.#started;

@@ -9,6 +9,7 @@ import {
   data,
   describeFrame,
   END_HEADERS,
+  END_STREAM,
   frame,
   type HarnessOptions,
   Http2Harness,
@@ -368,6 +369,12 @@ describe("the graceful end", () => {
     const harness = new Http2Harness({ isSilent: true });
     harness.connection.shutDown(harness.nowMs);
     expect(harness.connection.isOver).toBe(true);
+  });
+
+  test("a stream that no handler saw is not named, though another one comes after it", () => {
+    const harness = new Http2Harness();
+    harness.send(headers(1, requestFields, 0), headers(3, [["a", "b"]]), data(1, [], END_STREAM));
+    expect(harness.send(data(0, [1]))).toEqual(["GOAWAY 1 PROTOCOL_ERROR"]);
   });
 
   test("GOAWAY is the last frame after an error", () => {

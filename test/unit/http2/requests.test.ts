@@ -1,11 +1,14 @@
 /** What a handler sees of requests, and which messages are malformed (RFC 9113, section 8). */
 import { describe, expect, test } from "bun:test";
 import type { RequestHandler, ServerRequest } from "../../../src/http2/api.ts";
+import { frameTypes } from "../../../src/http2/frames.ts";
 import type { Field } from "../../../src/http2/hpack/encoder.ts";
 import {
   answerOk,
   data,
+  END_HEADERS,
   END_STREAM,
+  frame,
   Http2Harness,
   headers,
   requestFields,
@@ -144,6 +147,16 @@ describe("fields", () => {
     expect(harness.send(request(1, block(0x40, 1, 65, 1, 98)))).toEqual(malformed);
     expect(harness.send(request(3, block(0xbe)))).toEqual(["RST_STREAM 3 PROTOCOL_ERROR"]);
     expect(harness.send(request(5, block()))).toEqual(["HEADERS 5 :status=200 END_STREAM"]);
+  });
+
+  test("a value that is malformed under one name is fine under another", () => {
+    const harness = new Http2Harness();
+    const literal = (id: number, nameIndex: number) => {
+      const block = [0x83, 0x86, ...(nameIndex === 4 ? [] : [0x84]), nameIndex, 3, 97, 98, 99];
+      return frame(frameTypes.HEADERS, END_HEADERS | END_STREAM, id, block);
+    };
+    expect(harness.send(literal(1, 4))).toEqual(malformed);
+    expect(harness.send(literal(3, 1))).toEqual(["HEADERS 3 :status=200 END_STREAM"]);
   });
 
   test("are handed on without the pseudo-header fields, in their order", () => {
@@ -339,6 +352,33 @@ describe("ends", () => {
       "HEADERS 3 :status=200 END_STREAM",
     ]);
     expect(harness.failures).toEqual([new RangeError("a bug")]);
+  });
+
+  test("an old stream and a new one that shares its slot are two", () => {
+    const bodies = new Map<string, string>();
+    const harness = new Http2Harness({
+      handle: (request, response) => {
+        let body = "";
+        request.listen({
+          data: (bytes, start, length) => {
+            body += Buffer.from(bytes.slice(start, start + length)).toString();
+          },
+          end: () => {
+            bodies.set(request.path, body);
+            response.sendHeaders(Uint8Array.of(0x88), true);
+          },
+          aborted: () => expect.unreachable(),
+        });
+      },
+    });
+    // As many slots as there are: 512 streams further on.
+    const ids = [1, 1 + 2 * 512, 1 + 4 * 512];
+    for (const id of ids) harness.send(headers(id, replaced(":path", `/${id}`), 0));
+    for (const id of ids) harness.send(data(id, Buffer.from(`body of ${id}`)));
+    expect(harness.connection.streamCount).toBe(3);
+    for (const id of ids) expect(harness.send(data(id, [], END_STREAM))).toHaveLength(1);
+    for (const id of ids) expect(bodies.get(`/${id}`)).toBe(`body of ${id}`);
+    expect(harness.connection.streamCount).toBe(0);
   });
 
   test("a late answer of one request never reaches another", () => {
