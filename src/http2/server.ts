@@ -92,6 +92,7 @@ export class Http2Server implements LinkOwner {
   /** Ends every connection now. */
   destroy(): void {
     this.#listener.stop(false);
+    this.#timer.cancel();
     for (const link of [...this.#links]) link.destroy();
   }
 
@@ -153,7 +154,8 @@ export class Http2Server implements LinkOwner {
     const link = new SocketLink(this, socket);
     socket.data = link;
     if (this.#links.size >= this.environment.limits.maxConnections) {
-      link.refuse("connection_limit");
+      this.environment.observer.connectionRefused("connection_limit");
+      link.destroy();
       return;
     }
     this.#links.add(link);
