@@ -81,5 +81,12 @@ export function conflictsBetweenKeys(configuration: Configuration): string[] {
   if (new TextEncoder().encode(server.node_id).length > 128) {
     problems.push(`server.node_id is "${server.node_id}"; allowed is a name of 1 to 128 bytes`);
   }
+  const { cert_file, key_file, client_ca_file } = configuration.tls;
+  if ((cert_file === undefined) !== (key_file === undefined)) {
+    problems.push("tls.cert_file and tls.key_file go together; one of them is missing");
+  }
+  if (client_ca_file !== undefined && cert_file === undefined) {
+    problems.push("tls.client_ca_file needs tls.cert_file and tls.key_file");
+  }
   return problems;
 }

@@ -32,8 +32,12 @@ const server = z.strictObject({
   host: text("an address or host name", 255).optional(),
   port: port().default(50_052),
   max_connections: wholeNumber(1, 1_000_000).default(1000),
+  /** The gRPC port's HTTP/2 server: our own, or the runtime's. */
+  http2: oneOf({ native: "native", node: "node" }).default("native"),
   read_timeout: duration(1, 24 * hour).default(10 * second),
   write_timeout: duration(1, 24 * hour).default(10 * second),
+  keepalive_time: duration(second, 24 * hour).default(2 * minute),
+  keepalive_timeout: duration(second, hour).default(20 * second),
   shutdown_timeout: duration(1, 24 * hour).default(30 * second),
   /** Further Host values that the HTTP port answers to. */
   allowed_hosts: textList("host names").default([]),
@@ -46,6 +50,14 @@ const http = z.strictObject({
   host: text("an address or host name", 255).optional(),
   /** Default: metrics.port. */
   port: port().optional(),
+});
+
+const tls = z.strictObject({
+  /** PEM, with the intermediate certificates. Default: no TLS. */
+  cert_file: text("a path").optional(),
+  key_file: text("a path").optional(),
+  /** Clients of the gRPC port have to show a certificate of this authority. */
+  client_ca_file: text("a path").optional(),
 });
 
 const auth = z.strictObject({
@@ -173,6 +185,7 @@ const logging = z.strictObject({
 export const schema = z.strictObject({
   server: server.prefault({}),
   http: http.prefault({}),
+  tls: tls.prefault({}),
   auth: auth.prefault({}),
   storage: storage.prefault({}),
   commit_log: commitLog.prefault({}),

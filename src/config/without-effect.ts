@@ -7,7 +7,6 @@ import type { Configuration } from "./resolve.ts";
 
 /** Keys, or whole sections, without effect. */
 const withoutEffect: readonly string[] = [
-  "server.write_timeout",
   "commit_log.max_age",
   "commit_log.buffer_size",
   "sstable.l0_size",

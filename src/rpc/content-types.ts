@@ -14,3 +14,8 @@ export function isGrpc(contentType: string): boolean {
 export function isConnectOrGrpcWeb(contentType: string): boolean {
   return connectOrGrpcWeb.test(contentType);
 }
+
+/** gRPC with protobuf and without parameters, which is what most callers send. */
+export function isPlainGrpc(contentType: string): boolean {
+  return contentType === "application/grpc" || contentType === "application/grpc+proto";
+}

@@ -13,15 +13,15 @@ const compressedFlag = 1;
 const endFlag = 0x80;
 
 /**
- * The one message of a unary request whose body is `bytes` from `start` to `end`, uncompressed; a view of `bytes`.
- * Throws what the caller gets.
+ * Checks that the body of a unary request, `bytes` from `start` to `end`, is one uncompressed message, which then
+ * begins after the prefix and ends at `end`. Throws what the caller gets.
  */
-export function unaryMessage(
+export function checkUnaryFrame(
   bytes: Uint8Array,
   start: number,
   end: number,
   maxMessageBytes: number,
-): Uint8Array {
+): void {
   const bodyBytes = end - start;
   if (bodyBytes === 0)
     throw new ConnectError("protocol error: missing input message for unary method", Code.Unimplemented);
@@ -41,7 +41,6 @@ export function unaryMessage(
       Code.Unimplemented,
     );
   }
-  return bytes.subarray(start + envelopePrefixBytes, end);
 }
 
 /** A frame with this message. */

@@ -42,8 +42,7 @@ export type RejectReason =
   | "content_type"
   | "origin"
   | "unknown_method"
-  | "not_serving"
-  | "connection_limit";
+  | "not_serving";
 
 export interface RpcObserver {
   /** Every admitted call ends here exactly once. */

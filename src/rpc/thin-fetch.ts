@@ -14,7 +14,7 @@ import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-g
 import { setTrailerStatus, trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import type { Clock } from "../platform/clock.ts";
 import type { Call } from "./call.ts";
-import { envelope, envelopePrefixBytes, unaryMessage } from "./envelope.ts";
+import { checkUnaryFrame, envelope, envelopePrefixBytes } from "./envelope.ts";
 import { bodyTooSlow } from "./read-timeout.ts";
 import { refuseCall, type ThinMethod, type ThinReply, type ThinRoad, timedOut } from "./thin.ts";
 
@@ -71,7 +71,10 @@ const grpcWeb: UnaryProtocol = {
   timeoutHeader: "grpc-timeout",
   parseTimeout: parseGrpcTimeout,
   prefixBytes: envelopePrefixBytes,
-  message: (body, maxMessageBytes) => unaryMessage(body, 0, body.length, maxMessageBytes),
+  message: (body, maxMessageBytes) => {
+    checkUnaryFrame(body, 0, body.length, maxMessageBytes);
+    return body.subarray(envelopePrefixBytes);
+  },
   success: (message, call) =>
     new Response(Buffer.concat([envelope(0, message), grpcWebTrailers(undefined, call)]), {
       headers: grpcWebHeaders(call),

@@ -1,11 +1,17 @@
 /** The HTTP port: `Bun.serve` in front of whatever answers its requests. */
+import type { TlsMaterial } from "../http2/tls.ts";
 import { type Listener, listenFailure } from "./listener.ts";
 
 export type HttpHandler = (request: Request) => Response | Promise<Response>;
 
 /** Throws UNAVAILABLE when the address cannot be had. */
-export function listenHttp(handler: HttpHandler, host: string, port: number): Listener {
-  const server = serve(handler, host, port);
+export function listenHttp(
+  handler: HttpHandler,
+  host: string,
+  port: number,
+  tls: TlsMaterial | undefined,
+): Listener {
+  const server = serve(handler, host, port, tls);
   return {
     port: server.port ?? port,
     stopAccepting: () => server.stop(false),
@@ -13,7 +19,7 @@ export function listenHttp(handler: HttpHandler, host: string, port: number): Li
   };
 }
 
-function serve(handler: HttpHandler, host: string, port: number) {
+function serve(handler: HttpHandler, host: string, port: number, tls: TlsMaterial | undefined) {
   try {
     return Bun.serve({
       hostname: host,
@@ -25,6 +31,7 @@ function serve(handler: HttpHandler, host: string, port: number) {
       development: false,
       // Outside of development the runtime would share the port with whoever has it already.
       reusePort: false,
+      ...(tls === undefined ? {} : { tls: { key: tls.key, cert: tls.certificate } }),
       fetch: handler,
     });
   } catch (error) {

@@ -11,6 +11,7 @@
  */
 import type { ConnectError } from "@connectrpc/connect";
 import { StorageError } from "../base/errors.ts";
+import type { Http2Observer } from "../http2/observer.ts";
 import type { StorageNode } from "../node/storage-node.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
@@ -37,6 +38,7 @@ export interface NodeServerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: RpcObserver;
+  readonly http2Observer: Http2Observer;
   readonly health: HealthSource;
   readonly metricsText: () => Promise<MetricsText>;
   readonly openStore: () => Promise<OpenStore>;
@@ -97,12 +99,12 @@ export class NodeServer {
   async #start(): Promise<boolean> {
     const { settings, openStore, onServing } = this.#options;
     const edge = this.#createEdge();
-    this.#http = listenHttp(edge.handleHttp, settings.httpHost, settings.httpPort);
+    this.#http = listenHttp(edge.handleHttp, settings.httpHost, settings.httpPort, settings.tls);
     try {
       this.#store = await openStore();
       if (this.#stopping !== undefined) return false;
       this.#gate.open();
-      this.#grpc = await listenGrpc({ settings, edge, observer: this.#options.observer });
+      this.#grpc = await listenGrpc({ ...this.#options, edge });
     } catch (error) {
       await this.#closeAll();
       throw error;

@@ -1,5 +1,7 @@
 /** What the edge needs to know; the configuration fills it in. Times are milliseconds, sizes bytes. */
 
+import type { TlsMaterial } from "../http2/tls.ts";
+
 export interface ServerSettings {
   readonly nodeId: string;
   /** Address and port of the gRPC listener; port 0 lets the system choose. */
@@ -14,8 +16,16 @@ export interface ServerSettings {
   readonly corsOrigins: readonly string[];
   /** Connections that the gRPC listener holds at once. */
   readonly maxConnections: number;
+  /** The gRPC port's HTTP/2 server: `src/http2`, or the runtime's `node:http2`. */
+  readonly http2: "native" | "node";
   /** From a request's first byte to its last. */
   readonly readTimeoutMs: number;
+  /** How long a client may leave answers unread. */
+  readonly writeTimeoutMs: number;
+  /** Silence on a connection of the gRPC port after which it is asked whether anybody is there. */
+  readonly keepAliveIntervalMs: number;
+  /** How long the answer to that may take. */
+  readonly keepAliveTimeoutMs: number;
   /** How long a shutdown may take, all in all. */
   readonly shutdownTimeoutMs: number;
   /** The largest message that a client may send. */
@@ -26,6 +36,8 @@ export interface ServerSettings {
   readonly maxConcurrentStreams: number;
   /** Whether answers are compressed for clients that accept it. */
   readonly compressReplies: boolean;
+  /** What both ports show of themselves; undefined: they speak cleartext. */
+  readonly tls: TlsMaterial | undefined;
   /** Path of the metrics, or `undefined` to serve none. */
   readonly metricsPath: string | undefined;
 }
@@ -43,12 +55,17 @@ export function serverSettings(overrides: Partial<ServerSettings> = {}): ServerS
     allowedHosts: [],
     corsOrigins: [],
     maxConnections: 1000,
+    http2: "native",
     readTimeoutMs: 10_000,
+    writeTimeoutMs: 10_000,
+    keepAliveIntervalMs: 120_000,
+    keepAliveTimeoutMs: 20_000,
     shutdownTimeoutMs: 30_000,
     maxMessageBytes: 16 * mebibyte,
     maxResponseBytes: 16 * mebibyte,
     maxConcurrentStreams: 1000,
     compressReplies: false,
+    tls: undefined,
     metricsPath: "/metrics",
     ...overrides,
   };

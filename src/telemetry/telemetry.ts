@@ -5,6 +5,7 @@ import { registerEngineGauges } from "./engine-gauges.ts";
 import { EngineTelemetry } from "./engine-telemetry.ts";
 import { NodeHealth } from "./health.ts";
 import type { MetricsText } from "./health-types.ts";
+import { Http2Telemetry } from "./http2-telemetry.ts";
 import { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
 import { NodeTelemetry } from "./node-telemetry.ts";
@@ -28,6 +29,7 @@ export class Telemetry {
   readonly engineObserver: EngineTelemetry;
   readonly nodeObserver: NodeTelemetry;
   readonly rpcObserver: RpcTelemetry;
+  readonly http2Observer: Http2Telemetry;
   readonly #instruments: Instruments;
   readonly #system: SystemTelemetry;
   #node: ObservedNode | undefined;
@@ -42,6 +44,7 @@ export class Telemetry {
     );
     this.nodeObserver = new NodeTelemetry(this.#instruments, logger);
     this.rpcObserver = new RpcTelemetry(this.#instruments, logger);
+    this.http2Observer = new Http2Telemetry(this.#instruments, logger);
     this.#system = new SystemTelemetry(this.#instruments, options);
     registerEngineGauges(this.#instruments, () => this.#scraped);
     this.#instruments

@@ -8,6 +8,7 @@
 import { readFileSync } from "node:fs";
 import { create, createFileRegistry, type DescMessage, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { silentHttp2Observer } from "../../src/http2/observer.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { systemRandom } from "../../src/platform/random.ts";
 import { Gate } from "../../src/rpc/gate.ts";
@@ -19,6 +20,9 @@ import { serverSettings } from "../../src/server/settings.ts";
 import { conformanceEndpoints } from "./conformance-service.ts";
 
 interface Wanted {
+  readonly useTls: boolean;
+  readonly serverCreds?: { readonly cert: Uint8Array; readonly key: Uint8Array };
+  readonly clientTlsCert: Uint8Array;
   readonly httpVersion: number;
   readonly messageReceiveLimit: number;
 }
@@ -35,13 +39,26 @@ async function readWanted(): Promise<Wanted> {
   return message as unknown as Wanted;
 }
 
-async function listen({ httpVersion, messageReceiveLimit }: Wanted): Promise<number> {
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+function tlsOf({ useTls, serverCreds, clientTlsCert }: Omit<Wanted, "httpVersion" | "messageReceiveLimit">) {
+  if (!useTls || serverCreds === undefined) return undefined;
+  return {
+    certificate: text(serverCreds.cert),
+    key: text(serverCreds.key),
+    ...(clientTlsCert.length === 0 ? {} : { clientAuthority: text(clientTlsCert) }),
+  };
+}
+
+async function listen({ httpVersion, messageReceiveLimit, ...wanted }: Wanted): Promise<number> {
   const observer = silentRpcObserver;
   const clock = systemClock;
   const settings = serverSettings({
     grpcPort: 0,
     httpPort: 0,
+    http2: process.env["PAIRDB_HTTP2"] === "node" ? "node" : "native",
     compressReplies: true,
+    tls: tlsOf(wanted),
     corsOrigins: ["*"],
     ...(messageReceiveLimit === 0 ? {} : { maxMessageBytes: messageReceiveLimit }),
   });
@@ -60,13 +77,17 @@ async function listen({ httpVersion, messageReceiveLimit }: Wanted): Promise<num
     metricsText: async () => ({ contentType: "text/plain", body: "" }),
     grpcPort: () => undefined,
   });
-  if (httpVersion === http1) return listenHttp(edge.handleHttp, "127.0.0.1", 0).port;
-  return (await listenGrpc({ settings, edge, observer })).port;
+  if (httpVersion === http1) return listenHttp(edge.handleHttp, "127.0.0.1", 0, settings.tls).port;
+  return (await listenGrpc({ settings, edge, clock, observer, http2Observer: silentHttp2Observer })).port;
 }
 
-const port = await listen(await readWanted());
+const wanted = await readWanted();
+const port = await listen(wanted);
 const type = messageType("ServerCompatResponse");
-const answer = toBinary(type, create(type, { host: "127.0.0.1", port }));
+const answer = toBinary(
+  type,
+  create(type, { host: "127.0.0.1", port, ...(wanted.useTls ? { pemCert: wanted.serverCreds?.cert } : {}) }),
+);
 const prefix = Buffer.alloc(4);
 prefix.writeUInt32BE(answer.length);
 process.stdout.write(Buffer.concat([prefix, answer]));

@@ -195,7 +195,7 @@ describe("connections", () => {
     expect((await first.client.healthCheck({})).healthy).toBe(true);
     const second = clientOf(server);
     expect(await failureOf(second.client.healthCheck({}))).toBeInstanceOf(ConnectError);
-    expect(server.rejections).toContain("connection_limit");
+    expect(server.refusedConnections).toEqual(["connection_limit"]);
     expect((await first.client.healthCheck({})).healthy).toBe(true);
     first.close();
     const third = clientOf(server);

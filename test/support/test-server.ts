@@ -1,5 +1,6 @@
 import { afterAll } from "bun:test";
 import type { StorageErrorCode } from "../../src/base/errors.ts";
+import { type RefusalReason, silentHttp2Observer } from "../../src/http2/observer.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { seededRandom } from "../../src/platform/random.ts";
 import type { FinishedCall, RejectReason } from "../../src/rpc/observer.ts";
@@ -14,6 +15,7 @@ export interface TestServer extends TestNode {
   readonly httpUrl: string;
   readonly calls: FinishedCall[];
   readonly rejections: RejectReason[];
+  readonly refusedConnections: RefusalReason[];
   readonly failures: { method: string; requestId: string; error: unknown; code: StorageErrorCode }[];
   /** "serving", "stopping", "store closed", in the order in which they happened. */
   readonly milestones: string[];
@@ -27,12 +29,18 @@ export interface TestServerOptions {
   readonly openStore?: (node: TestNode) => Promise<OpenStore>;
 }
 
+/** The HTTP/2 server that the tests of the edge run on; those in `edge-on-node.test.ts` run again on the other. */
+function testedHttp2(): "native" | "node" {
+  return process.env["PAIRDB_TEST_HTTP2"] === "node" ? "node" : "native";
+}
+
 /** A server on ports of the system's choice over a node in memory; not started yet. */
 export function createTestServer(options: TestServerOptions = {}): TestServer {
   const node = options.node ?? testNode();
   const calls: FinishedCall[] = [];
   const rejections: RejectReason[] = [];
   const failures: TestServer["failures"] = [];
+  const refusedConnections: RefusalReason[] = [];
   const milestones: string[] = [];
   let phase = "commit log";
   const openStore = async (): Promise<OpenStore> => ({
@@ -40,13 +48,23 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     close: async () => void milestones.push("store closed"),
   });
   const server = new NodeServer({
-    settings: serverSettings({ nodeId: "node-1", grpcPort: 0, httpPort: 0, ...options.settings }),
+    settings: serverSettings({
+      nodeId: "node-1",
+      grpcPort: 0,
+      httpPort: 0,
+      http2: testedHttp2(),
+      ...options.settings,
+    }),
     clock: systemClock,
     random: seededRandom(1),
     observer: {
       callFinished: (call) => calls.push(call),
       requestRejected: (reason) => rejections.push(reason),
       callFailed: (method, requestId, error, code) => failures.push({ method, requestId, error, code }),
+    },
+    http2Observer: {
+      ...silentHttp2Observer,
+      connectionRefused: (reason) => refusedConnections.push(reason),
     },
     health: {
       health: () => ({ status: result.status, reasons: [], metrics: { phase } }),
@@ -68,6 +86,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     server,
     calls,
     rejections,
+    refusedConnections,
     failures,
     milestones,
     status: "healthy",

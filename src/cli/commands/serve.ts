@@ -7,6 +7,7 @@ import { type FlagValue, loadConfiguration } from "../../config/load.ts";
 import type { Configuration } from "../../config/resolve.ts";
 import { Engine } from "../../engine/engine.ts";
 import { engineOptions } from "../../engine/options.ts";
+import type { TlsMaterial } from "../../http2/tls.ts";
 import { DiskGuard } from "../../node/disk-guard.ts";
 import { StorageNode } from "../../node/storage-node.ts";
 import { readMemoryStatus } from "../../platform/memory-status.ts";
@@ -20,6 +21,7 @@ import { Telemetry } from "../../telemetry/telemetry.ts";
 import { describeCommand } from "../command.ts";
 import type { CommandContext } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { readTlsFiles } from "../tls-files.ts";
 
 /** Flags that stand for keys of the configuration. */
 const flagPaths = {
@@ -92,10 +94,11 @@ async function runNode(
     diskUsage: () => files.usage(configuration.storage.data_dir),
   });
   const server: NodeServer = new NodeServer({
-    settings: edgeSettings(configuration),
+    settings: edgeSettings(configuration, readTlsFiles(configuration.tls, readText)),
     clock,
     random,
     observer: telemetry.rpcObserver,
+    http2Observer: telemetry.http2Observer,
     health: telemetry.health,
     metricsText: () => telemetry.metricsText(),
     openStore: () => {
@@ -178,8 +181,10 @@ async function openStore(
   return { node, close: () => engine.close() };
 }
 
-function edgeSettings({ server, http, metrics, limits }: Configuration): ServerSettings {
+function edgeSettings(configuration: Configuration, tls: TlsMaterial | undefined): ServerSettings {
+  const { server, http, metrics, limits } = configuration;
   return serverSettings({
+    tls,
     nodeId: server.node_id,
     host: server.host,
     grpcPort: server.port,
@@ -187,8 +192,12 @@ function edgeSettings({ server, http, metrics, limits }: Configuration): ServerS
     httpPort: http.port,
     allowedHosts: server.allowed_hosts,
     corsOrigins: server.cors_origins,
+    http2: server.http2,
     maxConnections: server.max_connections,
     readTimeoutMs: server.read_timeout,
+    writeTimeoutMs: server.write_timeout,
+    keepAliveIntervalMs: server.keepalive_time,
+    keepAliveTimeoutMs: server.keepalive_timeout,
     shutdownTimeoutMs: server.shutdown_timeout,
     maxMessageBytes: limits.max_message_bytes,
     maxResponseBytes: limits.max_response_bytes,

@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import fc from "fast-check";
-import { envelope, unaryMessage } from "../../../src/rpc/envelope.ts";
+import { checkUnaryFrame, envelope, envelopePrefixBytes } from "../../../src/rpc/envelope.ts";
 
 const mostBytes = 1000;
 
 function refusal(body: readonly number[]): [Code, string] {
   try {
-    unaryMessage(Uint8Array.from(body), 0, body.length, mostBytes);
+    checkUnaryFrame(Uint8Array.from(body), 0, body.length, mostBytes);
   } catch (error) {
     const { code, rawMessage } = error as ConnectError;
     return [code, rawMessage];
@@ -21,7 +21,9 @@ test("a message comes out of its frame, wherever the frame stands", () => {
       const frame = envelope(0, message);
       const bytes = new Uint8Array(before + frame.length + 3).fill(255);
       bytes.set(frame, before);
-      expect(unaryMessage(bytes, before, before + frame.length, mostBytes)).toEqual(message);
+      const end = before + frame.length;
+      checkUnaryFrame(bytes, before, end, mostBytes);
+      expect(bytes.subarray(before + envelopePrefixBytes, end)).toEqual(message);
     }),
   );
 });

@@ -1,0 +1,31 @@
+/** gRPC by the bridge: from an HTTP/2 request to Connect's universal handlers and back. */
+import type { ServerRequest, ServerResponse } from "../../http2/api.ts";
+import type { RpcHandler } from "../../rpc/bridge.ts";
+import { plainGrpcMessage } from "../grpc-message.ts";
+import { headersOf } from "./fields.ts";
+import { RequestBody } from "./request-body.ts";
+import { sendResponse } from "./response-sender.ts";
+
+/** Rejects for failures of our own, the stream reset. */
+export async function answerByBridge(
+  rpc: RpcHandler,
+  request: ServerRequest,
+  response: ServerResponse,
+): Promise<void> {
+  const body = new RequestBody(request);
+  const answer = await rpc({
+    httpVersion: "2.0",
+    method: request.method,
+    url: `http://${request.authority}${request.path}`,
+    header: headersOf(request.fields),
+    body,
+    signal: body.signal,
+  });
+  const { trailer } = answer;
+  await sendResponse(response, {
+    status: answer.status,
+    headers: answer.header ?? new Headers(),
+    body: answer.body,
+    trailers: trailer === undefined ? undefined : () => plainGrpcMessage(trailer),
+  });
+}

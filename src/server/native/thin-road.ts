@@ -1,0 +1,269 @@
+/**
+ * gRPC's plain unary calls: from an HTTP/2 request to the thin road and back. A request that arrived whole and is
+ * answered at once costs no promise; its answer leaves with all others of the same read.
+ *
+ * Failures are answered by trailers alone, as gRPC allows before anything else was sent.
+ */
+import type { ConnectError } from "@connectrpc/connect";
+import { parseTimeout, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import type { RequestListener, ServerRequest, ServerResponse } from "../../http2/api.ts";
+import { encodeFields } from "../../http2/hpack/encoder.ts";
+import type { Clock, Timer } from "../../platform/clock.ts";
+import type { Call, CallRequest } from "../../rpc/call.ts";
+import { checkUnaryFrame, envelopePrefixBytes, writeEnvelopePrefix } from "../../rpc/envelope.ts";
+import { grpcTimeoutMs } from "../../rpc/grpc-timeout.ts";
+import { bodyTooSlow } from "../../rpc/read-timeout.ts";
+import { messageTooLarge, refuseCall, type ThinMethod, type ThinReply, timedOut } from "../../rpc/thin.ts";
+import { plainGrpcMessage } from "../grpc-message.ts";
+import { headersOf, responseBlock, trailerBlock } from "./fields.ts";
+
+export interface ThinRoadSettings {
+  readonly clock: Clock;
+  readonly maxMessageBytes: number;
+  /** From a request's head to its last byte. */
+  readonly readTimeoutMs: number;
+}
+
+const contentType = "application/grpc+proto";
+const plainHeaders = encodeFields([
+  [":status", "200"],
+  ["content-type", contentType],
+]);
+const plainTrailers = encodeFields([["grpc-status", "0"]]);
+
+/** Answers up to this size go out through one buffer that is kept. */
+const keptAnswerBytes = 64 * 1024;
+const keptAnswer = new Uint8Array(keptAnswerBytes);
+
+/** First memory for a body that comes in pieces. */
+const leastBodyBytes = 16 * 1024;
+
+/** Answers a request of `method`, whose encoding is not compressed. Throws nothing. */
+export function answerThinly(
+  settings: ThinRoadSettings,
+  method: ThinMethod,
+  request: ServerRequest,
+  response: ServerResponse,
+): void {
+  const timeout = request.fields.get("grpc-timeout");
+  const timeoutMs = timeout === undefined ? undefined : grpcTimeoutMs(timeout);
+  let call: Call;
+  try {
+    call = method.begin(new GrpcCallRequest(request, timeoutMs));
+  } catch (refusal) {
+    sendFailure(response, refusal as ConnectError, undefined);
+    return;
+  }
+  const reply = new GrpcReply(call, response);
+  if (timeout !== undefined && timeoutMs === undefined) {
+    refuseCall(call, parseTimeout(timeout, Number.MAX_SAFE_INTEGER).error!, reply);
+    return;
+  }
+  if (request.isWhole) runWhole(settings, method, request, call, reply, timeoutMs);
+  else new Upload(settings, method, request, call, reply, timeoutMs).listen();
+}
+
+class GrpcCallRequest implements CallRequest {
+  readonly timeoutMs: number | undefined;
+  readonly #request: ServerRequest;
+
+  constructor(request: ServerRequest, timeoutMs: number | undefined) {
+    this.#request = request;
+    this.timeoutMs = timeoutMs;
+  }
+
+  header(name: string): string | null {
+    return this.#request.fields.get(name) ?? null;
+  }
+
+  headers(): Headers {
+    return headersOf(this.#request.fields);
+  }
+}
+
+class GrpcReply implements ThinReply {
+  readonly #call: Call;
+  readonly #response: ServerResponse;
+
+  constructor(call: Call, response: ServerResponse) {
+    this.#call = call;
+    this.#response = response;
+  }
+
+  succeed(message: Uint8Array): void {
+    const call = this.#call;
+    const response = this.#response;
+    let headers = plainHeaders;
+    let trailers = plainTrailers;
+    if (call.hasResponseMetadata) {
+      headers = responseBlock(200, withContentType(call.responseHeaders));
+      trailers = trailerBlock(setTrailerStatus(new Headers(call.responseTrailers), undefined));
+    }
+    const length = envelopePrefixBytes + message.length;
+    if (length <= keptAnswerBytes) {
+      writeEnvelopePrefix(keptAnswer, 0, 0, message.length);
+      keptAnswer.set(message, envelopePrefixBytes);
+      response.answer(headers, keptAnswer, 0, length, trailers);
+      return;
+    }
+    response.sendHeaders(headers);
+    writeEnvelopePrefix(keptAnswer, 0, 0, message.length);
+    response.sendData(keptAnswer, 0, envelopePrefixBytes);
+    response.sendData(message, 0, message.length);
+    response.sendTrailers(trailers);
+  }
+
+  fail(error: ConnectError): void {
+    sendFailure(this.#response, error, this.#call);
+  }
+}
+
+function sendFailure(response: ServerResponse, error: ConnectError, call: Call | undefined): void {
+  const headers = new Headers(call?.hasResponseMetadata === true ? call.responseHeaders : undefined);
+  if (call?.hasResponseMetadata === true) {
+    for (const [name, value] of call.responseTrailers) headers.set(name, value);
+  }
+  plainGrpcMessage(setTrailerStatus(withContentType(headers), error));
+  response.sendHeaders(responseBlock(200, headers), true);
+}
+
+function withContentType(headers: Headers): Headers {
+  headers.set("content-type", contentType);
+  return headers;
+}
+
+function runWhole(
+  { maxMessageBytes }: ThinRoadSettings,
+  method: ThinMethod,
+  request: ServerRequest,
+  call: Call,
+  reply: ThinReply,
+  timeoutMs: number | undefined,
+): void {
+  const { bytes, start, length } = request.body;
+  try {
+    checkUnaryFrame(bytes, start, start + length, maxMessageBytes);
+  } catch (refusal) {
+    refuseCall(call, refusal as ConnectError, reply);
+    return;
+  }
+  // A copy, since the server takes its bytes back and the node may need the message longer.
+  method.run(call, bytes.slice(start + envelopePrefixBytes, start + length), timeoutMs, reply);
+  if (!call.hasEnded) request.listen(new Departure(call));
+}
+
+/** Ends a call whose caller takes it back. */
+class Departure implements RequestListener {
+  readonly #call: Call;
+
+  constructor(call: Call) {
+    this.#call = call;
+  }
+
+  data(): void {
+    // The body came whole.
+  }
+
+  end(): void {
+    // The body came whole.
+  }
+
+  aborted(): void {
+    this.#call.end(undefined);
+  }
+}
+
+/** Gathers a body that comes in pieces, and then runs the call. */
+class Upload implements RequestListener {
+  readonly #settings: ThinRoadSettings;
+  readonly #method: ThinMethod;
+  readonly #request: ServerRequest;
+  readonly #call: Call;
+  readonly #reply: ThinReply;
+  readonly #timeoutMs: number | undefined;
+  readonly #startedMs: number;
+  readonly #timer: Timer;
+  #body = new Uint8Array(0);
+  #length = 0;
+
+  constructor(
+    settings: ThinRoadSettings,
+    method: ThinMethod,
+    request: ServerRequest,
+    call: Call,
+    reply: ThinReply,
+    timeoutMs: number | undefined,
+  ) {
+    this.#settings = settings;
+    this.#method = method;
+    this.#request = request;
+    this.#call = call;
+    this.#reply = reply;
+    this.#timeoutMs = timeoutMs;
+    const { clock, readTimeoutMs } = settings;
+    this.#startedMs = clock.monotonicMs();
+    const isDeadlineFirst = timeoutMs !== undefined && timeoutMs < readTimeoutMs;
+    this.#timer = clock.after(isDeadlineFirst ? timeoutMs : readTimeoutMs, () =>
+      this.#refuse(isDeadlineFirst ? timedOut() : bodyTooSlow(readTimeoutMs)),
+    );
+  }
+
+  listen(): void {
+    this.#request.listen(this);
+  }
+
+  data(bytes: Uint8Array, start: number, length: number): void {
+    if (this.#call.hasEnded) return;
+    const needed = this.#length + length;
+    const limit = this.#settings.maxMessageBytes + envelopePrefixBytes;
+    if (needed > limit) {
+      this.#refuse(messageTooLarge(this.#announcedBytes() ?? needed, this.#settings.maxMessageBytes));
+      return;
+    }
+    if (needed > this.#body.length) this.#grow(needed, limit);
+    this.#body.set(bytes.subarray(start, start + length), this.#length);
+    this.#length = needed;
+    this.#request.grant(length);
+  }
+
+  end(): void {
+    if (this.#call.hasEnded) return;
+    this.#timer.cancel();
+    try {
+      checkUnaryFrame(this.#body, 0, this.#length, this.#settings.maxMessageBytes);
+    } catch (refusal) {
+      this.#refuse(refusal as ConnectError);
+      return;
+    }
+    const message = this.#body.subarray(envelopePrefixBytes, this.#length);
+    const elapsedMs = this.#settings.clock.monotonicMs() - this.#startedMs;
+    const remainingMs = this.#timeoutMs === undefined ? undefined : this.#timeoutMs - elapsedMs;
+    this.#method.run(this.#call, message, remainingMs, this.#reply);
+  }
+
+  aborted(): void {
+    this.#timer.cancel();
+    this.#call.end(undefined);
+  }
+
+  #refuse(refusal: ConnectError): void {
+    this.#timer.cancel();
+    refuseCall(this.#call, refusal, this.#reply);
+  }
+
+  /** Doubles, so that nobody gets much memory by a promise, but never past what was promised. */
+  #grow(needed: number, limit: number): void {
+    const promised = this.#request.contentLength ?? limit;
+    const wanted = Math.max(leastBodyBytes, 2 * this.#body.length);
+    const grown = new Uint8Array(Math.max(needed, Math.min(wanted, promised, limit)));
+    grown.set(this.#body.subarray(0, this.#length));
+    this.#body = grown;
+  }
+
+  /** What the frame's prefix says of its message's length. */
+  #announcedBytes(): number | undefined {
+    if (this.#length < envelopePrefixBytes) return undefined;
+    const { buffer, byteOffset } = this.#body;
+    return new DataView(buffer, byteOffset).getUint32(1);
+  }
+}
