@@ -18,10 +18,23 @@ const allowedImports: Record<string, readonly string[]> = {
   engine: ["base", "platform", "versions"],
   node: ["base", "platform", "versions", "engine"],
   config: ["base", "platform", "engine", "node"],
+  http2: ["base", "platform"],
   rpc: ["base", "platform", "versions", "node", "gen"],
-  telemetry: ["base", "platform", "engine", "node", "rpc"],
-  server: ["base", "platform", "versions", "engine", "node", "rpc", "config", "telemetry", "gen"],
-  cli: ["base", "platform", "versions", "engine", "node", "rpc", "config", "telemetry", "server", "gen"],
+  telemetry: ["base", "platform", "engine", "node", "http2", "rpc"],
+  server: ["base", "platform", "versions", "engine", "node", "http2", "rpc", "config", "telemetry", "gen"],
+  cli: [
+    "base",
+    "platform",
+    "versions",
+    "engine",
+    "node",
+    "http2",
+    "rpc",
+    "config",
+    "telemetry",
+    "server",
+    "gen",
+  ],
   main: ["cli", "platform"],
 };
 
@@ -142,7 +155,7 @@ describe("rooms", () => {
   });
 
   test("telemetry knows what it observes by type alone", () => {
-    const observed = ["engine", "node", "rpc"];
+    const observed = ["engine", "node", "http2", "rpc"];
     const wrong = sources
       .filter((path) => room(path) === "telemetry")
       .flatMap((path) =>
