@@ -14,7 +14,6 @@ const allowedImports: Record<string, readonly string[]> = {
   gen: [],
   platform: ["base"],
   versions: ["base", "platform"],
-  http2: ["base", "platform"],
   engine: ["base", "platform", "versions"],
   node: ["base", "platform", "versions", "engine"],
   config: ["base", "platform", "engine", "node"],
