@@ -1,8 +1,9 @@
 /** What is no gRPC, by the HTTP application: from an HTTP/2 request to fetch's Request, and from its Response back. */
 import type { ServerRequest, ServerResponse } from "../../http2/api.ts";
+import { BodyReader } from "../../http2/body-reader.ts";
 import type { HttpHandler } from "../http-listener.ts";
+import { Departure } from "./departure.ts";
 import { headersOf } from "./fields.ts";
-import { RequestBody } from "./request-body.ts";
 import { sendResponse } from "./response-sender.ts";
 
 /** Rejects for failures of our own, the stream reset. */
@@ -23,25 +24,23 @@ export async function answerByApp(
 
 function fetchRequest(request: ServerRequest): Request {
   const { method } = request;
-  const body = new RequestBody(request);
+  const departure = new Departure();
+  const body = new BodyReader(request, departure.happened);
   const hasBody = method !== "GET" && method !== "HEAD";
   return new Request(`http://${request.authority}${request.path}`, {
     method,
     headers: headersOf(request.fields),
-    signal: body.signal,
+    signal: departure.signal,
     ...(hasBody ? { body: readableStream(body), duplex: "half" } : {}),
   });
 }
 
-function readableStream(body: RequestBody): ReadableStream<Uint8Array<ArrayBuffer>> {
+function readableStream(body: BodyReader): ReadableStream<Uint8Array<ArrayBuffer>> {
   return new ReadableStream({
     async pull(controller) {
       const step = await body.next();
       if (step.done === true) controller.close();
-      else controller.enqueue(step.value);
-    },
-    async cancel() {
-      await body.return();
+      else controller.enqueue(step.value as Uint8Array<ArrayBuffer>);
     },
   });
 }

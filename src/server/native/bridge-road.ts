@@ -1,9 +1,10 @@
 /** gRPC by the bridge: from an HTTP/2 request to Connect's universal handlers and back. */
 import type { ServerRequest, ServerResponse } from "../../http2/api.ts";
+import { BodyReader } from "../../http2/body-reader.ts";
 import type { RpcHandler } from "../../rpc/bridge.ts";
 import { plainGrpcMessage } from "../grpc-message.ts";
+import { Departure } from "./departure.ts";
 import { headersOf } from "./fields.ts";
-import { RequestBody } from "./request-body.ts";
 import { sendResponse } from "./response-sender.ts";
 
 /** Rejects for failures of our own, the stream reset. */
@@ -12,14 +13,15 @@ export async function answerByBridge(
   request: ServerRequest,
   response: ServerResponse,
 ): Promise<void> {
-  const body = new RequestBody(request);
+  const departure = new Departure();
+  const body = new BodyReader(request, departure.happened);
   const answer = await rpc({
     httpVersion: "2.0",
     method: request.method,
     url: `http://${request.authority}${request.path}`,
     header: headersOf(request.fields),
     body,
-    signal: body.signal,
+    signal: departure.signal,
   });
   const { trailer } = answer;
   await sendResponse(response, {

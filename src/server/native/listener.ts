@@ -3,6 +3,7 @@
  * (Connect, gRPC-Web, probes) goes to the HTTP application and its rules.
  */
 import type { ServerRequest, ServerResponse } from "../../http2/api.ts";
+import { ByteBudget } from "../../http2/byte-budget.ts";
 import { encodeFields } from "../../http2/hpack/encoder.ts";
 import type { Http2Observer } from "../../http2/observer.ts";
 import { Http2Server } from "../../http2/server.ts";
@@ -14,7 +15,8 @@ import { type Listener, listenFailure } from "../listener.ts";
 import type { ServerSettings } from "../settings.ts";
 import { answerByApp } from "./app-road.ts";
 import { answerByBridge } from "./bridge-road.ts";
-import { answerThinly, type ThinRoadSettings } from "./thin-road.ts";
+import { answerThinly } from "./thin-road.ts";
+import type { ThinRoadSettings } from "./upload.ts";
 
 export interface NativeListenerOptions {
   readonly settings: ServerSettings;
@@ -23,6 +25,9 @@ export interface NativeListenerOptions {
   readonly observer: RpcObserver;
   readonly http2Observer: Http2Observer;
 }
+
+/** Of messages that arrive in pieces, all together. */
+const mostUploadBytes = 256 << 20;
 
 const badRequest = encodeFields([[":status", "400"]]);
 
@@ -80,7 +85,8 @@ function authorityCheck(): (authority: string) => boolean {
 function requestHandler(options: NativeListenerOptions) {
   const { settings, edge, clock, observer } = options;
   const { maxMessageBytes, readTimeoutMs, compressReplies } = settings;
-  const thin: ThinRoadSettings = { clock, maxMessageBytes, readTimeoutMs };
+  const uploads = new ByteBudget(Math.max(mostUploadBytes, maxMessageBytes));
+  const thin: ThinRoadSettings = { clock, maxMessageBytes, readTimeoutMs, uploads };
   const isTakenThinly = (request: ServerRequest, contentType: string): boolean => {
     if (request.method !== "POST" || !isPlainGrpc(contentType)) return false;
     const encoding = request.fields.get("grpc-encoding");

@@ -8,21 +8,13 @@ import type { ConnectError } from "@connectrpc/connect";
 import { parseTimeout, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import type { RequestListener, ServerRequest, ServerResponse } from "../../http2/api.ts";
 import { encodeFields } from "../../http2/hpack/encoder.ts";
-import type { Clock, Timer } from "../../platform/clock.ts";
 import type { Call, CallRequest } from "../../rpc/call.ts";
 import { checkUnaryFrame, envelopePrefixBytes, writeEnvelopePrefix } from "../../rpc/envelope.ts";
 import { grpcTimeoutMs } from "../../rpc/grpc-timeout.ts";
-import { bodyTooSlow } from "../../rpc/read-timeout.ts";
-import { messageTooLarge, refuseCall, type ThinMethod, type ThinReply, timedOut } from "../../rpc/thin.ts";
+import { refuseCall, type ThinMethod, type ThinReply } from "../../rpc/thin.ts";
 import { plainGrpcMessage } from "../grpc-message.ts";
 import { headersOf, responseBlock, trailerBlock } from "./fields.ts";
-
-export interface ThinRoadSettings {
-  readonly clock: Clock;
-  readonly maxMessageBytes: number;
-  /** From a request's head to its last byte. */
-  readonly readTimeoutMs: number;
-}
+import { type ThinRoadSettings, Upload } from "./upload.ts";
 
 const contentType = "application/grpc+proto";
 const plainHeaders = encodeFields([
@@ -34,9 +26,6 @@ const plainTrailers = encodeFields([["grpc-status", "0"]]);
 /** Answers up to this size go out through one buffer that is kept. */
 const keptAnswerBytes = 64 * 1024;
 const keptAnswer = new Uint8Array(keptAnswerBytes);
-
-/** First memory for a body that comes in pieces. */
-const leastBodyBytes = 16 * 1024;
 
 /** Answers a request of `method`, whose encoding is not compressed. Throws nothing. */
 export function answerThinly(
@@ -60,7 +49,7 @@ export function answerThinly(
     return;
   }
   if (request.isWhole) runWhole(settings, method, request, call, reply, timeoutMs);
-  else new Upload(settings, method, request, call, reply, timeoutMs).listen();
+  else request.listen(new Upload(settings, method, request, call, reply));
 }
 
 class GrpcCallRequest implements CallRequest {
@@ -109,7 +98,7 @@ class GrpcReply implements ThinReply {
     response.sendHeaders(headers);
     writeEnvelopePrefix(keptAnswer, 0, 0, message.length);
     response.sendData(keptAnswer, 0, envelopePrefixBytes);
-    response.sendData(message, 0, message.length);
+    response.giveData(message, 0, message.length);
     response.sendTrailers(trailers);
   }
 
@@ -149,11 +138,11 @@ function runWhole(
   }
   // A copy, since the server takes its bytes back and the node may need the message longer.
   method.run(call, bytes.slice(start + envelopePrefixBytes, start + length), timeoutMs, reply);
-  if (!call.hasEnded) request.listen(new Departure(call));
+  if (!call.hasEnded) request.listen(new CallDeparture(call));
 }
 
 /** Ends a call whose caller takes it back. */
-class Departure implements RequestListener {
+class CallDeparture implements RequestListener {
   readonly #call: Call;
 
   constructor(call: Call) {
@@ -170,100 +159,5 @@ class Departure implements RequestListener {
 
   aborted(): void {
     this.#call.end(undefined);
-  }
-}
-
-/** Gathers a body that comes in pieces, and then runs the call. */
-class Upload implements RequestListener {
-  readonly #settings: ThinRoadSettings;
-  readonly #method: ThinMethod;
-  readonly #request: ServerRequest;
-  readonly #call: Call;
-  readonly #reply: ThinReply;
-  readonly #timeoutMs: number | undefined;
-  readonly #startedMs: number;
-  readonly #timer: Timer;
-  #body = new Uint8Array(0);
-  #length = 0;
-
-  constructor(
-    settings: ThinRoadSettings,
-    method: ThinMethod,
-    request: ServerRequest,
-    call: Call,
-    reply: ThinReply,
-    timeoutMs: number | undefined,
-  ) {
-    this.#settings = settings;
-    this.#method = method;
-    this.#request = request;
-    this.#call = call;
-    this.#reply = reply;
-    this.#timeoutMs = timeoutMs;
-    const { clock, readTimeoutMs } = settings;
-    this.#startedMs = clock.monotonicMs();
-    const isDeadlineFirst = timeoutMs !== undefined && timeoutMs < readTimeoutMs;
-    this.#timer = clock.after(isDeadlineFirst ? timeoutMs : readTimeoutMs, () =>
-      this.#refuse(isDeadlineFirst ? timedOut() : bodyTooSlow(readTimeoutMs)),
-    );
-  }
-
-  listen(): void {
-    this.#request.listen(this);
-  }
-
-  data(bytes: Uint8Array, start: number, length: number): void {
-    if (this.#call.hasEnded) return;
-    const needed = this.#length + length;
-    const limit = this.#settings.maxMessageBytes + envelopePrefixBytes;
-    if (needed > limit) {
-      this.#refuse(messageTooLarge(this.#announcedBytes() ?? needed, this.#settings.maxMessageBytes));
-      return;
-    }
-    if (needed > this.#body.length) this.#grow(needed, limit);
-    this.#body.set(bytes.subarray(start, start + length), this.#length);
-    this.#length = needed;
-    this.#request.grant(length);
-  }
-
-  end(): void {
-    if (this.#call.hasEnded) return;
-    this.#timer.cancel();
-    try {
-      checkUnaryFrame(this.#body, 0, this.#length, this.#settings.maxMessageBytes);
-    } catch (refusal) {
-      this.#refuse(refusal as ConnectError);
-      return;
-    }
-    const message = this.#body.subarray(envelopePrefixBytes, this.#length);
-    const elapsedMs = this.#settings.clock.monotonicMs() - this.#startedMs;
-    const remainingMs = this.#timeoutMs === undefined ? undefined : this.#timeoutMs - elapsedMs;
-    this.#method.run(this.#call, message, remainingMs, this.#reply);
-  }
-
-  aborted(): void {
-    this.#timer.cancel();
-    this.#call.end(undefined);
-  }
-
-  #refuse(refusal: ConnectError): void {
-    this.#timer.cancel();
-    refuseCall(this.#call, refusal, this.#reply);
-  }
-
-  /** Doubles, so that nobody gets much memory by a promise, but never past what was promised. */
-  #grow(needed: number, limit: number): void {
-    const promised = this.#request.contentLength ?? limit;
-    const wanted = Math.max(leastBodyBytes, 2 * this.#body.length);
-    const grown = new Uint8Array(Math.max(needed, Math.min(wanted, promised, limit)));
-    grown.set(this.#body.subarray(0, this.#length));
-    this.#body = grown;
-  }
-
-  /** What the frame's prefix says of its message's length. */
-  #announcedBytes(): number | undefined {
-    if (this.#length < envelopePrefixBytes) return undefined;
-    const { buffer, byteOffset } = this.#body;
-    return new DataView(buffer, byteOffset).getUint32(1);
   }
 }

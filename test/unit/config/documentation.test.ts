@@ -107,11 +107,14 @@ describe.each(documentedKeys)("$path", (documented) => {
   });
 
   test("has an effect, unless the document says otherwise", () => {
-    const { warnings } = load({ [section]: { [key]: valueInFile(documented) } });
+    const { warnings } = load({ [section]: { ...companions[section], [key]: valueInFile(documented) } });
     const isWithoutEffect = warnings.some((warning) => warning.startsWith("settings without effect"));
     expect(meaning.includes("no effect in this version")).toBe(isWithoutEffect);
   });
 });
+
+/** What has to be said beside any key of these sections. */
+const companions: Readonly<Record<string, object>> = { tls: { cert_file: "cert.pem", key_file: "key.pem" } };
 
 /** Something that a file may say of the key. */
 function valueInFile(documented: DocumentedKey): unknown {

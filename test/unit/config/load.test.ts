@@ -207,7 +207,7 @@ describe("operators' files", () => {
       coordinator: { host: "coordinator", retry_interval: 5000 },
     });
     expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toStartWith("settings without effect in this version: server.write_timeout, ");
+    expect(warnings[0]).toStartWith("settings without effect in this version: commit_log.max_age, ");
   });
 
   test("its values are the defaults", () => {
