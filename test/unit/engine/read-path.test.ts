@@ -22,7 +22,8 @@ async function versionOf(contents: readonly (readonly Entry[])[]): Promise<Versi
   const readers = new TableReaders({
     directories,
     openTable: (path) => TableReader.open(files, path, undefined, undefined, blocks),
-    maxOpenCount: 10, maxHeldBytes: 0,
+    maxOpenCount: 10,
+    maxHeldBytes: 0,
   });
   const tables: Table[] = [];
   for (const [index, entries] of contents.entries()) {
