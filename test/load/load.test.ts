@@ -5,7 +5,8 @@
 import { describe, expect, test } from "bun:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ReadRequestSchema, WriteRequestSchema } from "../../src/gen/storage/storage_node_pb.ts";
-import { isLoadGeneratorThere, type Load, runLoad } from "../support/load.ts";
+import { isH2loadThere } from "../support/h2load.ts";
+import { type Load, runLoad } from "../support/load.ts";
 import { readCounters } from "../support/node-counters.ts";
 import { runCommand, startNode } from "../support/node-process.ts";
 import { requirePeer } from "../support/peers.ts";
@@ -27,7 +28,7 @@ function read(key: string): Load {
   return { ...write(key), method: "Read", request, appendsPerCall: 0 };
 }
 
-describe.if(requirePeer("h2load, of nghttp2-client,", isLoadGeneratorThere))("under load", () => {
+describe.if(requirePeer("h2load, of nghttp2-client,", isH2loadThere))("under load", () => {
   test("every call is answered and counted, and the files are clean after SIGTERM", async () => {
     const node = await startNode({ environment });
     await runLoad(node, write("a"));

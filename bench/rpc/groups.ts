@@ -1,0 +1,8 @@
+/** All groups, in the order of the results. */
+import type { Group } from "./group.ts";
+import { callsGroup } from "./groups/calls.ts";
+import { httpPortGroup } from "./groups/http-port.ts";
+import { sizesGroup } from "./groups/sizes.ts";
+import { tlsGroup } from "./groups/tls.ts";
+
+export const groups: readonly Group[] = [callsGroup, sizesGroup, httpPortGroup, tlsGroup];

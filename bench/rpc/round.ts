@@ -1,0 +1,43 @@
+/** One round: a load on a server that is believed only if the server counted exactly that. */
+import { processorUs } from "../../test/support/load.ts";
+import { probe } from "./probe.ts";
+import { riseOf, type Server } from "./server.ts";
+import type { Work } from "./work.ts";
+
+/** What a load generator saw. */
+export interface Load {
+  readonly callsPerSecond: number;
+  /** Of all answers together. */
+  readonly bodyBytes: number;
+}
+
+export type Generate<L extends Load> = (server: Server, work: Work, callCount: number) => Promise<L>;
+
+export type Round<L extends Load> = L & { readonly processorUsPerCall: number };
+
+/** Throws when the server counted anything else than these calls, or a value that was read has another size. */
+export async function runRound<L extends Load>(
+  server: Server,
+  work: Work,
+  callCount: number,
+  generate: Generate<L>,
+): Promise<Round<L>> {
+  const answerBytes = work.operation === "read" ? await answerSize(server, work) : undefined;
+  const before = await server.counts();
+  const processorUsBefore = processorUs(server.pid);
+  const load = await generate(server, work, callCount);
+  const processorUsPerCall = (processorUs(server.pid) - processorUsBefore) / callCount;
+  server.verify(riseOf(before, await server.counts()), callCount);
+  if (answerBytes !== undefined && load.bodyBytes !== callCount * answerBytes)
+    throw new Error(`${callCount} answers of ${answerBytes} bytes came as ${load.bodyBytes} bytes`);
+  return { ...load, processorUsPerCall };
+}
+
+/** Of an answer that holds a value of the right size. */
+async function answerSize(server: Server, { valueBytes }: Work): Promise<number> {
+  const body = await probe(server.target);
+  const value = server.valueIn(body);
+  if (value.length !== valueBytes)
+    throw new Error(`a value has ${value.length} bytes instead of ${valueBytes}`);
+  return body.length;
+}

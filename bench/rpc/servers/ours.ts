@@ -1,0 +1,117 @@
+/** A node of ours on a temporary data directory, over any of its protocols. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fromBinary } from "@bufbuild/protobuf";
+import { ReadResponseSchema } from "../../../src/gen/storage/storage_node_pb.ts";
+import { makeAuthority, makeCertificate } from "../../../test/support/certificates.ts";
+import { envelope } from "../../../test/support/raw-grpc.ts";
+import { type NodeProcess, nodeCommand, spawnNode } from "../../../test/support/spawn-node.ts";
+import { probe } from "../probe.ts";
+import { serverPrefix } from "../processors.ts";
+import { type Counts, expectRise, metricsOf, type Server, type StartServer, type Target } from "../server.ts";
+import { methodNames, methodPath, requestMessage, type Work } from "../work.ts";
+
+export interface OursOptions {
+  readonly http2?: "native" | "node";
+  readonly protocol?: "grpc" | "grpc-web" | "connect";
+  readonly isTls?: boolean;
+}
+
+export function ours(options: OursOptions = {}): StartServer {
+  return async (work) => {
+    const folder = mkdtempSync(join(tmpdir(), "pairdb-bench-"));
+    const spawned = spawnNode({
+      dataDirectory: join(folder, "data"),
+      environment: environmentFor(folder, options),
+      command: [...serverPrefix(), ...nodeCommand()],
+    });
+    try {
+      const node = await spawned.serving;
+      await probe(targetOf(node, { ...work, operation: "write" }, options));
+      return serverOf(node, work, options, folder);
+    } catch (error) {
+      await spawned.kill();
+      throw error;
+    }
+  };
+}
+
+function environmentFor(folder: string, { http2 = "native", isTls = false }: OursOptions) {
+  if (!isTls) return { PAIRDB_SERVER_HTTP2: http2 };
+  makeAuthority(folder, "authority");
+  const { certificatePath, keyPath } = makeCertificate(folder, "server", "authority");
+  return {
+    PAIRDB_SERVER_HTTP2: http2,
+    PAIRDB_TLS_CERT_FILE: certificatePath,
+    PAIRDB_TLS_KEY_FILE: keyPath,
+  };
+}
+
+function serverOf(node: NodeProcess, work: Work, options: OursOptions, folder: string): Server {
+  const httpUrl = options.isTls === true ? node.httpUrl.replace("http:", "https:") : node.httpUrl;
+  return {
+    pid: node.pid,
+    target: targetOf(node, work, options),
+    counts: () => nodeCounts(httpUrl),
+    verify: (rise, callCount) => verify(work, rise, callCount),
+    valueIn: (body) => fromBinary(ReadResponseSchema, body.subarray(prefixBytes(options))).value,
+    async stop() {
+      const exitCode = await node.stop();
+      rmSync(folder, { recursive: true, force: true });
+      if (exitCode !== 0) throw new Error(`the node ended with ${exitCode}:\n${node.output()}`);
+    },
+  };
+}
+
+function prefixBytes({ protocol = "grpc" }: OursOptions): number {
+  return protocol === "connect" ? 0 : 5;
+}
+
+function targetOf(node: NodeProcess, work: Work, options: OursOptions): Target {
+  const { protocol = "grpc", isTls = false } = options;
+  const scheme = isTls ? "https" : "http";
+  const message = requestMessage(work);
+  if (protocol === "grpc") {
+    const url = `${scheme}://${node.grpcAddress}${methodPath(work)}`;
+    const headers = { "content-type": "application/grpc", te: "trailers" };
+    return { url, headers, body: envelope(message), isHttp1: false };
+  }
+  const url = `${scheme}://127.0.0.1:${node.httpPort}${methodPath(work)}`;
+  const isConnect = protocol === "connect";
+  const contentType = isConnect ? "application/proto" : "application/grpc-web+proto";
+  return {
+    url,
+    headers: { "content-type": contentType },
+    body: isConnect ? message : envelope(message),
+    isHttp1: true,
+  };
+}
+
+const countedMetrics = [
+  "pairdb_rpc_requests_total",
+  "pairdb_rpc_rejected_requests_total",
+  "pairdb_commitlog_appends_total",
+  "pairdb_storage_read_requests_bytes_sum",
+  "pairdb_storage_write_requests_bytes_sum",
+  "pairdb_commitlog_written_bytes_total",
+];
+
+async function nodeCounts(httpUrl: string): Promise<Counts> {
+  const counters = await metricsOf(httpUrl);
+  return Object.fromEntries(
+    [...counters].filter(([series]) => countedMetrics.includes(series.replace(/\{.*/, ""))),
+  );
+}
+
+function verify({ operation, valueBytes }: Work, rise: Counts, callCount: number): void {
+  const { pairdb_commitlog_written_bytes_total: loggedBytes = 0, ...exact } = rise;
+  const bytes = operation === "receive" ? 0 : callCount * valueBytes;
+  expectRise(exact, {
+    [`pairdb_rpc_requests_total{method="${methodNames[operation]}",status="OK"}`]: callCount,
+    [`pairdb_storage_${operation}_requests_bytes_sum`]: bytes,
+    pairdb_commitlog_appends_total: operation === "write" ? callCount : 0,
+  });
+  if (operation === "write" && loggedBytes < bytes)
+    throw new Error(`the commit log took ${loggedBytes} bytes for values of ${bytes}`);
+}
