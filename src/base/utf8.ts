@@ -25,15 +25,18 @@ export function writeUtf8(target: Uint8Array, position: number, text: string): n
   return position + text.length;
 }
 
+/** Up to here a text is put together unit by unit; beyond, a call into the runtime is faster. */
+const shortTextBytes = 12;
+
 /** The text of a range; `undefined` where it is not valid UTF-8. */
 export function readUtf8(bytes: Uint8Array, start: number, length: number): string | undefined {
-  if (length > 64) return decode(bytes, start, length);
+  const end = start + length;
+  let allBits = 0;
+  for (let i = start; i < end; i++) allBits |= bytes[i]!;
+  if (allBits >= 0x80) return decode(bytes, start, length);
+  if (length > shortTextBytes) return Buffer.prototype.latin1Slice.call(bytes, start, end);
   let text = "";
-  for (let i = start; i < start + length; i++) {
-    const byte = bytes[i]!;
-    if (byte >= 0x80) return decode(bytes, start, length);
-    text += String.fromCharCode(byte);
-  }
+  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]!);
   return text;
 }
 

@@ -12,7 +12,7 @@
  *
  * Other calls may run at every `await`; the buffers that all calls share are never used across one.
  */
-import { Slice } from "../base/bytes.ts";
+import { emptyBytes, Slice } from "../base/bytes.ts";
 import { entryKinds, type FoundEntry } from "../engine/internal-key.ts";
 import type { Clock } from "../platform/clock.ts";
 import {
@@ -74,11 +74,11 @@ export interface WriteResult {
 
 export type { ReadResult } from "./read-result.ts";
 
+type ChangeKind = "write" | "delete" | "repair";
+
 /** What a read-modify-write came to. */
 interface Applied {
   readonly resolution: Resolution;
-  /** Where the store has no room for the record: nothing was stored, and it has to be tried again after this. */
-  readonly room: Promise<void> | undefined;
   /** Undefined where nothing has to be waited for. */
   readonly durable: Promise<void> | undefined;
 }
@@ -110,47 +110,28 @@ export class StorageNode {
    * reads `value` until the promise settles. Resolves when everything that the answer rests on is durable;
    * after COMMIT_LOG_FAILED the write may or may not have happened.
    */
-  async write(
+  write(
     tenantId: string,
     key: string,
     value: Uint8Array,
     clock: readonly ClockEntry[],
   ): Promise<WriteResult> {
-    checkTenantId(tenantId);
-    checkKey(key);
-    checkValue(value);
-    const resolution = await this.#apply(tenantId, key, liveVersion(value, checkClock(clock)), clock);
-    return this.#writeResult(resolution, tenantId, key, this.#options.staleWrite === "report");
+    return this.#change("write", tenantId, key, value, clock);
   }
 
   /** Stores a tombstone under the same rules as `write`; goes on while the disk is full. */
-  async delete(tenantId: string, key: string, clock: readonly ClockEntry[]): Promise<WriteResult> {
-    checkTenantId(tenantId);
-    checkKey(key);
-    const tombstone = {
-      clock: checkClock(clock),
-      isTombstone: true,
-      value: new Slice(),
-      timestampSeconds: undefined,
-    };
-    const resolution = await this.#apply(tenantId, key, tombstone, clock);
-    return this.#writeResult(resolution, tenantId, key, this.#options.staleWrite === "report");
+  delete(tenantId: string, key: string, clock: readonly ClockEntry[]): Promise<WriteResult> {
+    return this.#change("delete", tenantId, key, emptyBytes, clock);
   }
 
   /** Stores what another replica holds: as `write`, but never without a clock, and a stale one always succeeds. */
-  async repair(
+  repair(
     tenantId: string,
     key: string,
     value: Uint8Array,
     clock: readonly ClockEntry[],
   ): Promise<WriteResult> {
-    checkTenantId(tenantId);
-    checkKey(key);
-    checkValue(value);
-    const version = liveVersion(value, checkClock(clock));
-    checkRepairClock(version.clock);
-    const resolution = await this.#apply(tenantId, key, version, clock);
-    return this.#writeResult(resolution, tenantId, key, false);
+    return this.#change("repair", tenantId, key, value, clock);
   }
 
   /**
@@ -199,42 +180,42 @@ export class StorageNode {
   }
 
   /** Applies the conflict rule to the key and waits until what it came to is durable. */
-  async #apply(
+  async #change(
+    kind: ChangeKind,
     tenantId: string,
     key: string,
-    incoming: IncomingVersion,
-    clockAsSent: readonly ClockEntry[],
-  ): Promise<Resolution> {
-    // At least this much; how large the record becomes only the look-up tells.
-    const leastBytes = key.length + incoming.value.length;
+    value: Uint8Array,
+    clock: readonly ClockEntry[],
+  ): Promise<WriteResult> {
+    checkTenantId(tenantId);
+    checkKey(key);
+    checkValue(value);
+    const incoming = incomingVersion(value, checkClock(clock), kind === "delete");
+    if (kind === "repair") checkRepairClock(incoming.clock);
     this.#key.set(tenantId, key);
     const resident = this.#store.whenResident(this.#key.bytes, this.#key.length);
     if (resident !== undefined) await resident;
-    for (;;) {
-      if (!incoming.isTombstone) this.#diskGuard.check(incoming.value.length);
-      const room = this.#store.whenWritable(leastBytes);
-      if (room !== undefined) {
-        await room;
-        continue;
-      }
-      const applied = this.#readModifyWrite(tenantId, key, incoming, clockAsSent);
-      if (applied.room !== undefined) {
-        await applied.room;
-        continue;
-      }
-      this.#tellObserver(applied.resolution, tenantId, key);
-      if (applied.durable !== undefined) await applied.durable;
-      return applied.resolution;
+    let applied = this.#apply(tenantId, key, incoming, clock);
+    while (applied instanceof Promise) {
+      await applied;
+      applied = this.#apply(tenantId, key, incoming, clock);
     }
+    this.#tellObserver(applied.resolution, tenantId, key);
+    if (applied.durable !== undefined) await applied.durable;
+    return this.#writeResult(applied.resolution, tenantId, key, kind);
   }
 
-  /** In one turn: nothing in here waits. */
-  #readModifyWrite(
+  /** In one turn; where the store has no room it has stored nothing, and is to be called again after the promise. */
+  #apply(
     tenantId: string,
     key: string,
     incoming: IncomingVersion,
     clockAsSent: readonly ClockEntry[],
-  ): Applied {
+  ): Applied | Promise<void> {
+    if (!incoming.isTombstone) this.#diskGuard.check(incoming.value.length);
+    // At least this much; how large the record becomes only the look-up tells.
+    const room = this.#store.whenWritable(key.length + incoming.value.length);
+    if (room !== undefined) return room;
     const { nodeId, limits } = this.#options;
     const nowMs = this.#clock.nowMs();
     this.#key.set(tenantId, key);
@@ -242,9 +223,9 @@ export class StorageNode {
     checkClockGrowth(clockAsSent, held);
     const resolution = resolve(held, incoming, { nodeId, nowMs, limits });
     if (resolution.record === undefined) {
-      return { resolution, room: undefined, durable: this.#store.whenDurable(this.#found.sequence) };
+      return { resolution, durable: this.#store.whenDurable(this.#found.sequence) };
     }
-    return { resolution, ...this.#put(resolution.record, resolution.recordBytes) };
+    return this.#put(resolution, resolution.record);
   }
 
   /** The record of the key in `#key`, or `undefined`; its values are the store's bytes, valid until it is asked again. */
@@ -268,23 +249,24 @@ export class StorageNode {
   }
 
   /** Encodes first: the record may point into the held one, whose bytes the store lends only until it is asked again. */
-  #put(record: VersionedRecord, recordBytes: number): Pick<Applied, "room" | "durable"> {
+  #put(resolution: Resolution, record: VersionedRecord): Applied | Promise<void> {
+    const { recordBytes } = resolution;
     const buffer = recordBytes <= keptRecordBytes ? this.#recordBuffer : new Uint8Array(recordBytes);
     const length = encodeRecord(record, buffer);
     const room = this.#store.whenWritable(this.#key.length + length);
-    if (room !== undefined) return { room, durable: undefined };
+    if (room !== undefined) return room;
     const kind = record[0]!.isTombstone ? entryKinds.tombstone : entryKinds.value;
     const { durable } = this.#store.put(this.#key.bytes, this.#key.length, kind, buffer, length);
-    return { room, durable };
+    return { resolution, durable };
   }
 
-  #writeResult(resolution: Resolution, tenantId: string, key: string, reportStale: boolean): WriteResult {
+  #writeResult(resolution: Resolution, tenantId: string, key: string, kind: ChangeKind): WriteResult {
     const { outcome, clock, siblingCount } = resolution;
-    const staleMessage =
-      outcome === "stale" && reportStale
-        ? `stale write: key ${JSON.stringify(key)} of tenant ${JSON.stringify(tenantId)} holds a version ` +
-          "whose clock has seen this one; nothing was stored"
-        : undefined;
+    const isReported = outcome === "stale" && kind !== "repair" && this.#options.staleWrite === "report";
+    const staleMessage = isReported
+      ? `stale write: key ${JSON.stringify(key)} of tenant ${JSON.stringify(tenantId)} holds a version ` +
+        "whose clock has seen this one; nothing was stored"
+      : undefined;
     return { outcome, clock, siblingCount, staleMessage };
   }
 
@@ -298,6 +280,6 @@ export class StorageNode {
   }
 }
 
-function liveVersion(value: Uint8Array, clock: VectorClock): IncomingVersion {
-  return { clock, isTombstone: false, value: new Slice(value), timestampSeconds: undefined };
+function incomingVersion(value: Uint8Array, clock: VectorClock, isTombstone: boolean): IncomingVersion {
+  return { clock, isTombstone, value: new Slice(value), timestampSeconds: undefined };
 }

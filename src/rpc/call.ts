@@ -98,6 +98,19 @@ export class Call {
     });
   }
 
+  /**
+   * As `wait`, for whoever makes a promise less of it. Either callback may still come after the call has ended, and
+   * `failed` twice.
+   */
+  hear<T>(work: Promise<T>, done: (value: T) => void, failed: (error: unknown) => void): void {
+    if (this.#interruption !== undefined) {
+      failed(this.#interruption);
+      return;
+    }
+    this.#stopWaiting = failed;
+    work.then(done, failed);
+  }
+
   /** The source's items, one `wait` each; the source is released when the call ends, however it does. */
   async *each<T>(source: AsyncGenerator<T, void, void>): AsyncGenerator<T, void, void> {
     // Not awaited: a source in the middle of a step is released after it, and its failure concerns nobody then.

@@ -9,6 +9,7 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import type { Call } from "./call.ts";
+import type { CodecShortcut } from "./message-codec.ts";
 
 /** Fields of an answer's message. */
 export type Answer = MessageInitShape<DescMessage>;
@@ -27,6 +28,8 @@ export interface UnaryEndpoint<I extends DescMessage = DescMessage, O extends De
   readonly kind: "unary";
   readonly method: DescMethodUnary<I, O>;
   readonly run: UnaryRun<I, O>;
+  /** Where the library's way to and from bytes takes too long. */
+  readonly shortcut: CodecShortcut<I, O> | undefined;
 }
 
 export interface StreamEndpoint<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage> {
@@ -53,8 +56,9 @@ export type Endpoint = UnaryEndpoint | StreamEndpoint | ExchangeEndpoint;
 export function unary<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
   run: UnaryRun<I, O>,
+  shortcut?: CodecShortcut<I, O>,
 ): UnaryEndpoint<I, O> {
-  return { kind: "unary", method, run };
+  return { kind: "unary", method, run, shortcut };
 }
 
 export function serverStream<I extends DescMessage, O extends DescMessage>(

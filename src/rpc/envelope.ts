@@ -4,7 +4,7 @@
  * A unary request is exactly one such frame. What is not, is refused as Connect refuses it, so that both roads agree.
  */
 import { Code, ConnectError } from "@connectrpc/connect";
-import { messageTooLarge } from "./thin.ts";
+import { messageTooLarge } from "./errors.ts";
 
 export const envelopePrefixBytes = 5;
 

@@ -148,3 +148,11 @@ const statusNames: Readonly<Record<Code, StatusName>> = {
 export function statusName(code: Code): StatusName {
   return statusNames[code];
 }
+
+/** What both roads answer to a message over the limit. */
+export function messageTooLarge(sizeBytes: number, limitBytes: number): ConnectError {
+  return new ConnectError(
+    `message size ${sizeBytes} is larger than configured readMaxBytes ${limitBytes}`,
+    Code.ResourceExhausted,
+  );
+}

@@ -92,6 +92,7 @@ export class Gate {
   #leave(call: Call): void {
     this.#inFlight.delete(call);
     if (!call.isStream) this.#unaryCount--;
+    if (this.#waiters.length === 0) return;
     for (const waiter of this.#waiters) if (waiter.isDone()) waiter.resolve();
     this.#waiters = this.#waiters.filter((waiter) => !waiter.isDone());
   }

@@ -18,6 +18,7 @@ import type { ReadResult, StorageNode } from "../node/storage-node.ts";
 import type { Call } from "./call.ts";
 import { type Endpoint, serverStream, unary } from "./endpoint.ts";
 import { clockEntries, readResponse, scanEntry, writeResponse } from "./messages.ts";
+import { readCodec, writeCodec } from "./storage-codecs.ts";
 
 /** How the node is: the part of a health report that HealthCheck tells. */
 export interface HealthAnswer {
@@ -36,11 +37,15 @@ export function storageEndpoints(options: StorageServiceOptions): Endpoint[] {
   const { node, health, maxResponseBytes } = options;
   const { method } = StorageNodeService;
   return [
-    unary(method.write, async (request, call) => {
-      call.valueBytes += request.value.length;
-      const { tenantId, key, value, vectorClock } = request;
-      return writeResponse(await node().write(tenantId, key, value, clockEntries(vectorClock)));
-    }),
+    unary(
+      method.write,
+      (request, call) => {
+        call.valueBytes += request.value.length;
+        const { tenantId, key, value, vectorClock } = request;
+        return node().write(tenantId, key, value, clockEntries(vectorClock)).then(writeResponse);
+      },
+      writeCodec,
+    ),
 
     unary(method.delete, async ({ tenantId, key, vectorClock }) =>
       writeResponse(await node().delete(tenantId, key, clockEntries(vectorClock))),
@@ -53,13 +58,20 @@ export function storageEndpoints(options: StorageServiceOptions): Endpoint[] {
       return { success: true };
     }),
 
-    unary(method.read, async ({ tenantId, key, includeSiblings }, call) => {
-      const result = await node().read(tenantId, key, includeSiblings);
-      call.valueBytes += valueBytesOf(result);
-      const response = readResponse(result, tenantId, key);
-      assertResponseFits(response, result, maxResponseBytes);
-      return response;
-    }),
+    unary(
+      method.read,
+      ({ tenantId, key, includeSiblings }, call) => {
+        const answer = (result: ReadResult) => {
+          call.valueBytes += valueBytesOf(result);
+          const response = readResponse(result, tenantId, key);
+          assertResponseFits(response, result, maxResponseBytes);
+          return response;
+        };
+        const result = node().read(tenantId, key, includeSiblings);
+        return result instanceof Promise ? result.then(answer) : answer(result);
+      },
+      readCodec,
+    ),
 
     unary(method.healthCheck, () => {
       const { status, metrics } = health();

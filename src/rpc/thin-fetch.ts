@@ -12,9 +12,11 @@ import {
 } from "@connectrpc/connect/protocol-connect";
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
 import { setTrailerStatus, trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
+import { Slice } from "../base/bytes.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Call } from "./call.ts";
 import { checkUnaryFrame, envelope, envelopePrefixBytes } from "./envelope.ts";
+import type { EncodedMessage } from "./message-codec.ts";
 import { bodyTooSlow } from "./read-timeout.ts";
 import { refuseCall, type ThinMethod, type ThinReply, type ThinRoad, timedOut } from "./thin.ts";
 
@@ -36,8 +38,8 @@ interface UnaryProtocol {
   readonly timeoutHeader: string;
   readonly parseTimeout: typeof parseGrpcTimeout;
   readonly prefixBytes: number;
-  message(body: Uint8Array, maxMessageBytes: number): Uint8Array;
-  success(message: Uint8Array, call: Call): Response;
+  message(body: Uint8Array, maxMessageBytes: number): Slice;
+  success(message: EncodedMessage, call: Call): Response;
   failure(error: ConnectError, call: Call | undefined, registry: Registry): Response;
 }
 
@@ -46,9 +48,9 @@ const connect: UnaryProtocol = {
   timeoutHeader: "connect-timeout-ms",
   parseTimeout: parseConnectTimeout,
   prefixBytes: 0,
-  message: (body) => body,
+  message: (body) => new Slice(body),
   success: (message, call) =>
-    new Response(message as Uint8Array<ArrayBuffer>, { headers: connectHeaders("application/proto", call) }),
+    new Response(message.take(), { headers: connectHeaders("application/proto", call) }),
   failure: (error, call, registry) =>
     new Response(errorToJsonBytes(error, { registry }) as Uint8Array<ArrayBuffer>, {
       status: codeToHttpStatus(error.code),
@@ -73,10 +75,10 @@ const grpcWeb: UnaryProtocol = {
   prefixBytes: envelopePrefixBytes,
   message: (body, maxMessageBytes) => {
     checkUnaryFrame(body, 0, body.length, maxMessageBytes);
-    return body.subarray(envelopePrefixBytes);
+    return new Slice(body, envelopePrefixBytes, body.length - envelopePrefixBytes);
   },
   success: (message, call) =>
-    new Response(Buffer.concat([envelope(0, message), grpcWebTrailers(undefined, call)]), {
+    new Response(Buffer.concat([envelope(0, message.take()), grpcWebTrailers(undefined, call)]), {
       headers: grpcWebHeaders(call),
     }),
   failure: (error, call) => new Response(grpcWebTrailers(error, call), { headers: grpcWebHeaders(call) }),
@@ -142,7 +144,7 @@ async function answer(
     return protocol.failure(refusal as ConnectError, undefined, options.registry);
   }
   const startedMs = options.clock.monotonicMs();
-  let message: Uint8Array;
+  let message: Slice;
   try {
     if (timeout.error !== undefined) throw timeout.error;
     const body = await readBody(options, request, timeoutMs);

@@ -5,17 +5,20 @@
  * rest. An implementation that answers at once costs no promise. Calls that this road does not understand
  * (streams, JSON, compression) take the bridge; both roads give the same answers.
  */
-import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { Slice } from "../base/bytes.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Call, CallRequest } from "./call.ts";
 import type { Answer, Endpoint, UnaryEndpoint } from "./endpoint.ts";
+import { messageTooLarge } from "./errors.ts";
 import type { Gate } from "./gate.ts";
+import { decodeMessage, EncodedMessage, encodeMessage } from "./message-codec.ts";
 
 /** Where a call's answer goes: one of the two, once, at once or later. */
 export interface ThinReply {
-  /** The answer's message, which the reply may keep. */
-  succeed(message: Uint8Array): void;
+  /** The answer's message, valid until this returns. */
+  succeed(message: EncodedMessage): void;
   fail(error: ConnectError): void;
 }
 
@@ -46,6 +49,9 @@ function methodPath({ method }: UnaryEndpoint): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
 
+/** One for all: it is handed on within the turn that fills it. */
+const encoded = new EncodedMessage();
+
 export class ThinMethod {
   readonly #endpoint: UnaryEndpoint;
   readonly #options: ThinRoadOptions;
@@ -61,15 +67,15 @@ export class ThinMethod {
   }
 
   /**
-   * Runs an admitted call to its end. `timeoutMs` counts from now. The message's bytes may be used until the reply.
+   * Runs an admitted call to its end. `timeoutMs` counts from now. The message is the caller's again when this returns.
    * `call.end` from outside, when the caller has left, ends it without a reply.
    */
-  run(call: Call, message: Uint8Array, timeoutMs: number | undefined, reply: ThinReply): void {
-    const { method, run } = this.#endpoint;
+  run(call: Call, message: Slice, timeoutMs: number | undefined, reply: ThinReply): void {
+    const { method, run, shortcut } = this.#endpoint;
     let request: MessageShape<DescMessage>;
     try {
-      this.#checkSize(message);
-      request = parse(method.input, message);
+      this.#checkSize(message.length);
+      request = parse(method.input, message, shortcut);
       if (timeoutMs !== undefined && timeoutMs <= 0) throw timedOut();
     } catch (refusal) {
       refuseCall(call, refusal as ConnectError, reply);
@@ -89,7 +95,8 @@ export class ThinMethod {
       timeoutMs === undefined
         ? undefined
         : this.#options.clock.after(timeoutMs, () => call.interrupt(timedOut()));
-    call.wait(answer).then(
+    call.hear(
+      answer,
       (value) => this.#finish(call, value, deadline, reply),
       (error) => {
         deadline?.cancel();
@@ -109,17 +116,16 @@ export class ThinMethod {
 
   #succeed(call: Call, answer: Answer, reply: ThinReply): void {
     if (call.hasEnded) return;
-    const { output } = this.#endpoint.method;
-    const message = toBinary(output, create(output, answer));
+    const { method, shortcut } = this.#endpoint;
+    encodeMessage(method.output, answer, encoded, shortcut);
     call.answered();
     call.end(undefined);
-    reply.succeed(message);
+    reply.succeed(encoded);
   }
 
-  #checkSize(message: Uint8Array): void {
+  #checkSize(messageBytes: number): void {
     const { maxMessageBytes } = this.#options;
-    if (message.length <= maxMessageBytes) return;
-    throw messageTooLarge(message.length, maxMessageBytes);
+    if (messageBytes > maxMessageBytes) throw messageTooLarge(messageBytes, maxMessageBytes);
   }
 }
 
@@ -135,22 +141,18 @@ export function refuseCall(call: Call, refusal: ConnectError, reply: ThinReply):
   reply.fail(refusal);
 }
 
-/** What both roads answer to a message over the limit. */
-export function messageTooLarge(sizeBytes: number, limitBytes: number): ConnectError {
-  return new ConnectError(
-    `message size ${sizeBytes} is larger than configured readMaxBytes ${limitBytes}`,
-    Code.ResourceExhausted,
-  );
-}
-
 /** What a call gets whose deadline has passed. */
 export function timedOut(): ConnectError {
   return new ConnectError("the operation timed out", Code.DeadlineExceeded);
 }
 
-function parse(schema: DescMessage, message: Uint8Array): MessageShape<DescMessage> {
+function parse(
+  schema: DescMessage,
+  message: Slice,
+  shortcut: UnaryEndpoint["shortcut"],
+): MessageShape<DescMessage> {
   try {
-    return fromBinary(schema, message);
+    return decodeMessage(schema, message, shortcut);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConnectError(`parse binary: ${reason}`, Code.Internal);

@@ -6,11 +6,13 @@
  */
 import type { ConnectError } from "@connectrpc/connect";
 import { parseTimeout, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { Slice } from "../../base/bytes.ts";
 import type { RequestListener, ServerRequest, ServerResponse } from "../../http2/api.ts";
 import { encodeFields } from "../../http2/hpack/encoder.ts";
 import type { Call, CallRequest } from "../../rpc/call.ts";
 import { checkUnaryFrame, envelopePrefixBytes, writeEnvelopePrefix } from "../../rpc/envelope.ts";
 import { grpcTimeoutMs } from "../../rpc/grpc-timeout.ts";
+import type { EncodedMessage } from "../../rpc/message-codec.ts";
 import { refuseCall, type ThinMethod, type ThinReply } from "../../rpc/thin.ts";
 import { plainGrpcMessage } from "../grpc-message.ts";
 import { headersOf, responseBlock, trailerBlock } from "./fields.ts";
@@ -23,9 +25,8 @@ const plainHeaders = encodeFields([
 ]);
 const plainTrailers = encodeFields([["grpc-status", "0"]]);
 
-/** Answers up to this size go out through one buffer that is kept. */
-const keptAnswerBytes = 64 * 1024;
-const keptAnswer = new Uint8Array(keptAnswerBytes);
+/** The message of the request at hand, which is used within the turn. */
+const message = new Slice();
 
 /** Answers a request of `method`, whose encoding is not compressed. Throws nothing. */
 export function answerThinly(
@@ -79,7 +80,7 @@ class GrpcReply implements ThinReply {
     this.#response = response;
   }
 
-  succeed(message: Uint8Array): void {
+  succeed(message: EncodedMessage): void {
     const call = this.#call;
     const response = this.#response;
     let headers = plainHeaders;
@@ -88,17 +89,16 @@ class GrpcReply implements ThinReply {
       headers = responseBlock(200, withContentType(call.responseHeaders));
       trailers = trailerBlock(setTrailerStatus(new Headers(call.responseTrailers), undefined));
     }
+    const { bytes } = message;
+    const start = message.start - envelopePrefixBytes;
     const length = envelopePrefixBytes + message.length;
-    if (length <= keptAnswerBytes) {
-      writeEnvelopePrefix(keptAnswer, 0, 0, message.length);
-      keptAnswer.set(message, envelopePrefixBytes);
-      response.answer(headers, keptAnswer, 0, length, trailers);
+    writeEnvelopePrefix(bytes, start, 0, message.length);
+    if (!message.isOwn) {
+      response.answer(headers, bytes, start, length, trailers);
       return;
     }
     response.sendHeaders(headers);
-    writeEnvelopePrefix(keptAnswer, 0, 0, message.length);
-    response.sendData(keptAnswer, 0, envelopePrefixBytes);
-    response.giveData(message, 0, message.length);
+    response.giveData(bytes, start, length);
     response.sendTrailers(trailers);
   }
 
@@ -136,8 +136,8 @@ function runWhole(
     refuseCall(call, refusal as ConnectError, reply);
     return;
   }
-  // A copy, since the server takes its bytes back and the node may need the message longer.
-  method.run(call, bytes.slice(start + envelopePrefixBytes, start + length), timeoutMs, reply);
+  message.set(bytes, start + envelopePrefixBytes, length - envelopePrefixBytes);
+  method.run(call, message, timeoutMs, reply);
   if (!call.hasEnded) request.listen(new CallDeparture(call));
 }
 

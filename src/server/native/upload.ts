@@ -6,16 +6,16 @@
  * more than the budget.
  */
 import type { ConnectError } from "@connectrpc/connect";
-import { copyRange } from "../../base/bytes.ts";
+import { copyRange, Slice } from "../../base/bytes.ts";
 import { StorageError } from "../../base/errors.ts";
 import type { RequestListener, ServerRequest } from "../../http2/api.ts";
 import type { ByteBudget } from "../../http2/byte-budget.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import type { Call } from "../../rpc/call.ts";
 import { checkUnaryFrame, envelopePrefixBytes } from "../../rpc/envelope.ts";
-import { toConnectError } from "../../rpc/errors.ts";
+import { messageTooLarge, toConnectError } from "../../rpc/errors.ts";
 import { bodyTooSlow } from "../../rpc/read-timeout.ts";
-import { messageTooLarge, refuseCall, type ThinMethod, type ThinReply, timedOut } from "../../rpc/thin.ts";
+import { refuseCall, type ThinMethod, type ThinReply, timedOut } from "../../rpc/thin.ts";
 
 export interface ThinRoadSettings {
   readonly clock: Clock;
@@ -86,7 +86,7 @@ export class Upload implements RequestListener {
       this.#refuse(refusal as ConnectError);
       return;
     }
-    const message = this.#body.subarray(envelopePrefixBytes, this.#length);
+    const message = new Slice(this.#body, envelopePrefixBytes, this.#length - envelopePrefixBytes);
     const { timeoutMs } = this.#call.request;
     const elapsedMs = clock.monotonicMs() - this.#startedMs;
     this.#giveBack();

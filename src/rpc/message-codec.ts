@@ -1,0 +1,74 @@
+/**
+ * Protobuf messages of unary calls, from the bytes of a request and to the bytes of an answer.
+ *
+ * The library walks descriptors, which takes as long as all the rest of a small call. So a method may bring a *shortcut*
+ * for its usual messages, which does exactly what the library would; what it does not take goes to the library.
+ */
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import type { Slice } from "../base/bytes.ts";
+import { envelopePrefixBytes } from "./envelope.ts";
+
+export interface CodecShortcut<I extends DescMessage, O extends DescMessage> {
+  /** The message in these bytes, with copies of what it holds; `undefined` where it is not a usual one. */
+  decode(message: Slice): MessageShape<I> | undefined;
+  /** Writes the message and returns true, or false having written nothing. */
+  encode(answer: MessageInitShape<O>, target: EncodedMessage): boolean;
+}
+
+/** Messages up to this size are encoded in memory that is kept. */
+const keptBytes = 64 * 1024;
+const kept = new Uint8Array(envelopePrefixBytes + keptBytes);
+
+/** An encoded message, with room for the prefix of its envelope right before it. */
+export class EncodedMessage {
+  bytes: Uint8Array = kept;
+  readonly start = envelopePrefixBytes;
+  length = 0;
+
+  /** Whether the bytes stay as they are; else they are those of the next message once this turn's caller returns. */
+  get isOwn(): boolean {
+    return this.bytes !== kept;
+  }
+
+  /** Makes room for a message of so many bytes, which is then written from `start`. */
+  reserve(length: number): void {
+    this.length = length;
+    this.bytes = length <= keptBytes ? kept : new Uint8Array(this.start + length);
+  }
+
+  /** The message alone, its receiver's own. */
+  take(): Uint8Array<ArrayBuffer> {
+    const { bytes, start, length } = this;
+    const end = start + length;
+    return (this.isOwn ? bytes.subarray(start, end) : bytes.slice(start, end)) as Uint8Array<ArrayBuffer>;
+  }
+}
+
+/** Throws what the library throws where the bytes are no such message. */
+export function decodeMessage<I extends DescMessage>(
+  schema: I,
+  message: Slice,
+  shortcut: CodecShortcut<I, DescMessage> | undefined,
+): MessageShape<I> {
+  // The library lends parts of what it reads.
+  return shortcut?.decode(message) ?? fromBinary(schema, message.copy());
+}
+
+export function encodeMessage<O extends DescMessage>(
+  schema: O,
+  answer: MessageInitShape<O>,
+  target: EncodedMessage,
+  shortcut: CodecShortcut<DescMessage, O> | undefined,
+): void {
+  if (shortcut?.encode(answer, target) === true) return;
+  const bytes = toBinary(schema, create(schema, answer));
+  target.reserve(bytes.length);
+  target.bytes.set(bytes, target.start);
+}

@@ -1,0 +1,185 @@
+/** The shortcuts to and from protobuf, held against the library. */
+import { describe, expect, test } from "bun:test";
+import {
+  create,
+  type DescMessage,
+  equals,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { Slice } from "../../../src/base/bytes.ts";
+import {
+  ReadRequestSchema,
+  ReadResponseSchema,
+  WriteRequestSchema,
+  WriteResponseSchema,
+} from "../../../src/gen/storage/storage_node_pb.ts";
+import { type CodecShortcut, EncodedMessage } from "../../../src/rpc/message-codec.ts";
+import { readCodec, writeCodec } from "../../../src/rpc/storage-codecs.ts";
+
+/** The bytes in the midst of others, which must not be looked at. */
+function inside(bytes: Uint8Array): Slice {
+  const around = new Uint8Array(bytes.length + 20).fill(0x0a);
+  around.set(bytes, 7);
+  return new Slice(around, 7, bytes.length);
+}
+
+/** What the shortcut makes of the bytes is what the library makes of them, or nothing. */
+function expectSame<I extends DescMessage>(
+  schema: I,
+  { decode }: CodecShortcut<I, DescMessage>,
+  bytes: Uint8Array,
+): MessageShape<I> | undefined {
+  const decoded = decode(inside(bytes));
+  if (decoded !== undefined) expect(equals(schema, decoded, fromBinary(schema, bytes))).toBe(true);
+  return decoded;
+}
+
+function encoded<O extends DescMessage>(
+  { encode }: CodecShortcut<DescMessage, O>,
+  answer: MessageInitShape<O>,
+): Uint8Array | undefined {
+  const target = new EncodedMessage();
+  return encode(answer, target) ? target.take() : undefined;
+}
+
+const someText = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constant("\ufeffmark"));
+const someTimestamp = fc.oneof(fc.bigInt(1n, 300n), fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n));
+const someBytes = fc.uint8Array({ maxLength: 300 });
+const someClock = fc.option(
+  fc.record({
+    entries: fc.array(fc.record({ coordinatorNodeId: someText, logicalTimestamp: someTimestamp }), {
+      maxLength: 4,
+    }),
+  }),
+  { nil: undefined },
+);
+
+const someReadRequest = fc.record({ tenantId: someText, key: someText, includeSiblings: fc.boolean() });
+const someWriteRequest = fc.record(
+  { tenantId: someText, key: someText, value: someBytes, vectorClock: someClock, idempotencyKey: someText },
+  { requiredKeys: [] },
+);
+
+const plainClock = { entries: [{ coordinatorNodeId: "node-1", logicalTimestamp: 7n }] };
+
+describe("requests", () => {
+  test("of all kinds are decoded as the library does", () => {
+    fc.assert(
+      fc.property(someReadRequest, (request) => {
+        expectSame(
+          ReadRequestSchema,
+          readCodec,
+          toBinary(ReadRequestSchema, create(ReadRequestSchema, request)),
+        );
+      }),
+    );
+    fc.assert(
+      fc.property(someWriteRequest, (request) => {
+        const message = create(WriteRequestSchema, request as MessageInitShape<typeof WriteRequestSchema>);
+        expectSame(WriteRequestSchema, writeCodec, toBinary(WriteRequestSchema, message));
+      }),
+    );
+  });
+
+  test("with bytes changed, cut off, repeated or inserted are too, or go to the library", () => {
+    const message = create(WriteRequestSchema, {
+      tenantId: "t",
+      key: "k",
+      value: new Uint8Array(3),
+      vectorClock: plainClock,
+    });
+    const bytes = toBinary(WriteRequestSchema, message);
+    const tryBoth = (changed: Uint8Array): void => {
+      for (const [schema, codec] of [
+        [WriteRequestSchema, writeCodec],
+        [ReadRequestSchema, readCodec],
+      ] as const) {
+        try {
+          fromBinary(schema as DescMessage, changed);
+        } catch {
+          expect(codec.decode(inside(changed))).toBeUndefined();
+          continue;
+        }
+        expectSame(schema as DescMessage, codec as CodecShortcut<DescMessage, DescMessage>, changed);
+      }
+    };
+    const change = fc.record({
+      start: fc.nat(bytes.length),
+      removed: fc.nat(4),
+      inserted: fc.uint8Array({ maxLength: 4 }),
+      isTwice: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(change, ({ start, removed, inserted, isTwice }) => {
+        const changed = Buffer.concat([bytes.subarray(0, start), inserted, bytes.subarray(start + removed)]);
+        tryBoth(isTwice ? Buffer.concat([changed, bytes]) : changed);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("as clients make them take the shortcut, and share no memory with what they came in", () => {
+    const read = { tenantId: "tenant", key: "schlüssel/1", includeSiblings: true };
+    const readBytes = toBinary(ReadRequestSchema, create(ReadRequestSchema, read));
+    expect(expectSame(ReadRequestSchema, readCodec, readBytes)).toMatchObject(read);
+    const write = { tenantId: "t", key: "k", value: Uint8Array.of(1, 2), vectorClock: plainClock };
+    const source = inside(toBinary(WriteRequestSchema, create(WriteRequestSchema, write)));
+    const decoded = writeCodec.decode(source);
+    source.bytes.fill(0);
+    expect(decoded).toMatchObject(write);
+  });
+});
+
+describe("answers", () => {
+  const someAnswer = fc.record({ success: fc.boolean(), vectorClock: someClock, value: someBytes });
+
+  test("of all kinds are encoded as the library does, or left to it", () => {
+    fc.assert(
+      fc.property(someAnswer, fc.integer({ min: 0, max: 2 ** 31 - 1 }), (answer, siblingCount) => {
+        const init = { ...answer, siblingCount } as MessageInitShape<typeof ReadResponseSchema>;
+        const bytes = encoded(readCodec, init);
+        const expected = toBinary(ReadResponseSchema, create(ReadResponseSchema, init));
+        if (bytes !== undefined) expect(Buffer.compare(bytes, expected)).toBe(0);
+      }),
+    );
+    fc.assert(
+      fc.property(someAnswer, ({ success, vectorClock }) => {
+        const init = { success, updatedVectorClock: vectorClock } as MessageInitShape<
+          typeof WriteResponseSchema
+        >;
+        const bytes = encoded(writeCodec, init);
+        const expected = toBinary(WriteResponseSchema, create(WriteResponseSchema, init));
+        if (bytes !== undefined) expect(Buffer.compare(bytes, expected)).toBe(0);
+      }),
+    );
+  });
+
+  test("with siblings or a failure are left to the library", () => {
+    const value = new Uint8Array(1);
+    expect(
+      encoded(readCodec, { success: true, value, siblingCount: 2, siblings: [{ key: "k" }] }),
+    ).toBeUndefined();
+    expect(encoded(readCodec, { success: true, value, siblingCount: 1, errorMessage: "m" })).toBeUndefined();
+    expect(encoded(readCodec, { success: false, value, siblingCount: 0 })).toBeUndefined();
+    expect(encoded(writeCodec, { success: true, errorMessage: "m" })).toBeUndefined();
+  });
+
+  test.each([0, 1, 200, 65_536, 100_000])("with a value of %i bytes take the shortcut", (valueBytes) => {
+    const answer = {
+      success: true,
+      value: new Uint8Array(valueBytes).fill(9),
+      vectorClock: plainClock,
+      siblingCount: 1,
+    };
+    const bytes = encoded(readCodec, answer);
+    expect(bytes).toEqual(toBinary(ReadResponseSchema, create(ReadResponseSchema, answer)));
+    const written = { success: true, updatedVectorClock: plainClock };
+    expect(encoded(writeCodec, written)).toEqual(
+      toBinary(WriteResponseSchema, create(WriteResponseSchema, written)),
+    );
+  });
+});
