@@ -67,7 +67,7 @@ conformance:
 # Operations a second of the engine, without network, and of a node over gRPC.
 bench:
     bun run bench:engine
-    bun bench/rpc.ts
+    bun run bench:rpc
 
 # The single executable, dist/pairdb-node.
 build:
