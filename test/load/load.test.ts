@@ -11,7 +11,7 @@ import { readCounters } from "../support/node-counters.ts";
 import { runCommand, startNode } from "../support/node-process.ts";
 import { requirePeer } from "../support/peers.ts";
 
-const callCount = Number(process.env["LOAD_CALLS"] ?? 4000);
+const callCount = Number(process.env["LOAD_CALLS"] ?? 6000);
 const value = "v".repeat(100);
 
 /** Small, so that the load fills several. */
