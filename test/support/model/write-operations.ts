@@ -96,7 +96,8 @@ export const settle = defineOperation({
     store.engine.resumeCompaction();
     await Promise.all(store.compactions.splice(0));
     await Promise.all(store.acknowledgements.splice(0));
-    const { durableSequence, lastSequence } = store.engine.status();
+    const { durableSequence, lastSequence, writingStopped } = store.engine.status();
+    if (writingStopped !== undefined) throw writingStopped;
     expect(durableSequence).toBe(lastSequence);
     return lastSequence;
   },
