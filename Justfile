@@ -60,9 +60,9 @@ soak *ARGUMENTS:
 test-load:
     LOAD_CALLS=30000 bun scripts/test.ts test/load/load.test.ts
 
-# The HTTP/2 server against h2spec, which Go builds.
-conformance:
-    bun scripts/conformance.ts
+# The edge against h2spec and Connect's conformance suite, which Go builds: just conformance [h2spec] [connect].
+conformance *SUITES:
+    bun scripts/conformance.ts {{SUITES}}
 
 # Operations a second of the engine, without network, and of a node over gRPC.
 bench:
