@@ -1,4 +1,8 @@
-/** `grpc-timeout`: 1 to 8 digits and a unit, as gRPC's protocol over HTTP/2 has it. */
+/**
+ * `grpc-timeout`: 1 to 8 digits and a unit, as gRPC's protocol over HTTP/2 has it. More than timers can wait, 24 days,
+ * counts as that.
+ */
+import { longestDelayMs } from "../platform/clock.ts";
 
 const unitMs: Readonly<Record<string, number>> = {
   H: 3_600_000,
@@ -20,5 +24,16 @@ export function grpcTimeoutMs(text: string): number | undefined {
     if (digit < 0 || digit > 9) return undefined;
     amount = 10 * amount + digit;
   }
-  return amount * unit;
+  return Math.min(amount * unit, longestDelayMs);
+}
+
+/** The same headers, in which no timeout is longer than timers can wait: Connect would let those pass at once. */
+export function withinTimers(headers: Headers): Headers {
+  const grpc = headers.get("grpc-timeout");
+  const connect = headers.get("connect-timeout-ms");
+  if (grpc !== null && grpcTimeoutMs(grpc) === longestDelayMs) {
+    headers.set("grpc-timeout", `${longestDelayMs / 1000}S`);
+  }
+  if (Number(connect) > longestDelayMs) headers.set("connect-timeout-ms", String(longestDelayMs));
+  return headers;
 }

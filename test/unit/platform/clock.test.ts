@@ -23,3 +23,11 @@ test("a timer calls once, and not when it is cancelled", async () => {
   });
   expect(calls).toEqual(["called"]);
 });
+
+test("a timer of more than the runtime's longest delay does not call at once", async () => {
+  const calls: string[] = [];
+  const timer = systemClock.after(2 ** 31 + 1, () => calls.push("called"));
+  await new Promise<void>((resolve) => systemClock.after(20, resolve));
+  timer.cancel();
+  expect(calls).toEqual([]);
+});
