@@ -88,7 +88,10 @@ export class Call {
 
   /** Waits for work of the node, or throws the interruption. At most one wait at a time. */
   async wait<T>(work: T | Promise<T>): Promise<T> {
-    if (this.#interruption !== undefined) throw this.#interruption;
+    if (this.#interruption !== undefined) {
+      if (work instanceof Promise) abandon(work);
+      throw this.#interruption;
+    }
     if (!(work instanceof Promise)) return work;
     return new Promise<T>((resolve, reject) => {
       this.#stopWaiting = reject;
@@ -104,6 +107,7 @@ export class Call {
    */
   hear<T>(work: Promise<T>, done: (value: T) => void, failed: (error: unknown) => void): void {
     if (this.#interruption !== undefined) {
+      abandon(work);
       failed(this.#interruption);
       return;
     }
@@ -114,11 +118,17 @@ export class Call {
   /** The source's items, one `wait` each; the source is released when the call ends, however it does. */
   async *each<T>(source: AsyncGenerator<T, void, void>): AsyncGenerator<T, void, void> {
     // Not awaited: a source in the middle of a step is released after it, and its failure concerns nobody then.
-    this.#releaseSource = () => void source.return().catch(() => undefined);
-    for (;;) {
-      const step = await this.wait(source.next());
-      if (step.done === true) return;
-      yield step.value;
+    const release = () => abandon(source.return());
+    this.#releaseSource = release;
+    try {
+      for (;;) {
+        const step = await this.wait(source.next());
+        if (step.done === true) return;
+        yield step.value;
+      }
+    } finally {
+      // Whoever ended the call before it came to here did not know of the source.
+      release();
     }
   }
 
@@ -127,9 +137,12 @@ export class Call {
     this.#isAnswered = true;
   }
 
-  /** The implementation's failure as its caller gets it; what the caller may not see is reported. */
+  /**
+   * The implementation's failure as its caller gets it; what the caller may not see is reported. After the end of the
+   * call it concerns nobody: most often it is the end itself, as a stream's source sees it.
+   */
   failure(error: unknown): ConnectError {
-    if (isWithheld(error)) {
+    if (!this.#hasEnded && isWithheld(error)) {
       this.#environment.observer.callFailed(this.method, this.requestId, error, storageCodeOf(error));
     }
     this.#failure = toConnectError(error, this.requestId);
@@ -163,6 +176,11 @@ export class Call {
     if (reason !== this.#failure) this.#environment.adoptError(reason);
     return statusName(reason.code);
   }
+}
+
+/** How it ends concerns nobody any more. */
+function abandon(work: Promise<unknown>): void {
+  work.catch(() => undefined);
 }
 
 function interruptionBy(reason: unknown): ConnectError {

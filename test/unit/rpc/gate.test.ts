@@ -147,6 +147,18 @@ describe("Call", () => {
     expect(ConnectError.from(await failureOf(waiting)).code).toBe(Code.Canceled);
   });
 
+  test("lets work fail for which it does not wait any more", async () => {
+    const call = openGate().gate.admit(read, request);
+    call.interrupt(stopping);
+    const failing = () => Promise.reject(new StorageError("INVALID_KEY", "m"));
+    expect(await failureOf(call.wait(failing()))).toBe(stopping);
+    const heard = Promise.withResolvers<unknown>();
+    call.hear(failing(), () => undefined, heard.resolve);
+    expect(await heard.promise).toBe(stopping);
+    // A rejection that nobody handles would fail this test by now.
+    await Bun.sleep(0);
+  });
+
   test("reports a failure that its caller may not see, and no other", () => {
     const { gate, failed } = openGate();
     const call = gate.admit(read, request);
@@ -155,6 +167,9 @@ describe("Call", () => {
     const thrown = new StorageError("SSTABLE_FAILED", "m");
     call.failure(thrown);
     expect(failed).toEqual([["Read", call.requestId, thrown, "SSTABLE_FAILED"]]);
+    call.end(undefined);
+    call.failure(thrown);
+    expect(failed.length).toBe(1);
   });
 });
 
@@ -193,6 +208,14 @@ describe("Call.each", () => {
     expect(taken).toEqual([1, 2]);
     call.interrupt(stopping);
     expect(await failureOf(items.next())).toBe(stopping);
+  });
+
+  test("the source is released that is begun after the end of the call", async () => {
+    const call = openGate().gate.admit(scan, request);
+    const { state, source } = counting();
+    call.end(new DOMException("gone", "AbortError"));
+    expect(ConnectError.from(await failureOf(call.each(source).next())).code).toBe(Code.Canceled);
+    while (!state.isReleased) await Bun.sleep(0);
   });
 
   test("the source is released when the call ends, though nobody asks for another item", async () => {
