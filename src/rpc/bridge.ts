@@ -21,6 +21,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Call } from "./call.ts";
 import type { Answer, Endpoint, ExchangeEndpoint, UnaryEndpoint } from "./endpoint.ts";
 import type { Gate } from "./gate.ts";
+import { withinTimers } from "./grpc-timeout.ts";
 import { withReadTimeout } from "./read-timeout.ts";
 import { createFallback } from "./unknown-method.ts";
 
@@ -42,6 +43,8 @@ export interface BridgeOptions {
 /** Replies shorter than this are not worth the processor time. */
 const compressMinBytes = 1024;
 
+const knownEncodings = ["identity", compressionGzip.name];
+
 const callKey = createContextKey<Call | undefined>(undefined);
 
 export function createBridge(endpoints: readonly Endpoint[], options: BridgeOptions): RpcHandler {
@@ -57,9 +60,16 @@ export function createBridge(endpoints: readonly Endpoint[], options: BridgeOpti
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   const fallback = createFallback(options.gate.observer);
 
-  return (request) => {
+  return async (request) => {
     const handler = handlers.get(new URL(request.url).pathname) ?? fallback;
-    return handler({ ...request, body: withReadTimeout(request.body, options) });
+    const header = withinTimers(request.header);
+    const response = await handler({ ...request, header, body: withReadTimeout(request.body, options) });
+    const encoding = header.get("grpc-encoding");
+    // Connect leaves it out, with which callers choose another.
+    if (encoding !== null && !knownEncodings.includes(encoding)) {
+      response.header?.set("grpc-accept-encoding", knownEncodings.join(","));
+    }
+    return response;
   };
 }
 

@@ -9,18 +9,18 @@ import { messageTooLarge } from "./errors.ts";
 export const envelopePrefixBytes = 5;
 
 const compressedFlag = 1;
-/** Of the frame with gRPC-Web's trailers, which no request has. */
-const endFlag = 0x80;
 
 /**
  * Checks that the body of a unary request, `bytes` from `start` to `end`, is one uncompressed message, which then
- * begins after the prefix and ends at `end`. Throws what the caller gets.
+ * begins after the prefix and ends at `end`. Throws what the caller gets, also for a frame with `forbiddenFlag`: that of
+ * gRPC-Web's trailers, which means nothing in gRPC.
  */
 export function checkUnaryFrame(
   bytes: Uint8Array,
   start: number,
   end: number,
   maxMessageBytes: number,
+  forbiddenFlag = 0,
 ): void {
   const bodyBytes = end - start;
   if (bodyBytes === 0)
@@ -34,7 +34,7 @@ export function checkUnaryFrame(
   if ((flags & compressedFlag) !== 0) {
     throw new ConnectError("received compressed envelope, but do not know how to decompress", Code.Internal);
   }
-  if ((flags & endFlag) !== 0) throw new ConnectError("unexpected end flag", Code.InvalidArgument);
+  if ((flags & forbiddenFlag) !== 0) throw new ConnectError("unexpected end flag", Code.InvalidArgument);
   if (restBytes > messageBytes) {
     throw new ConnectError(
       "protocol error: received extra input message for unary method",

@@ -74,7 +74,7 @@ const grpcWeb: UnaryProtocol = {
   parseTimeout: parseGrpcTimeout,
   prefixBytes: envelopePrefixBytes,
   message: (body, maxMessageBytes) => {
-    checkUnaryFrame(body, 0, body.length, maxMessageBytes);
+    checkUnaryFrame(body, 0, body.length, maxMessageBytes, trailerFlag);
     return new Slice(body, envelopePrefixBytes, body.length - envelopePrefixBytes);
   },
   success: (message, call) =>

@@ -5,9 +5,9 @@ import { checkUnaryFrame, envelope, envelopePrefixBytes } from "../../../src/rpc
 
 const mostBytes = 1000;
 
-function refusal(body: readonly number[]): [Code, string] {
+function refusal(body: readonly number[], forbiddenFlag?: number): [Code, string] {
   try {
-    checkUnaryFrame(Uint8Array.from(body), 0, body.length, mostBytes);
+    checkUnaryFrame(Uint8Array.from(body), 0, body.length, mostBytes, forbiddenFlag);
   } catch (error) {
     const { code, rawMessage } = error as ConnectError;
     return [code, rawMessage];
@@ -35,11 +35,15 @@ test("what is not one plain message is refused", () => {
   expect(refusal([0, 0, 0, 0])).toEqual([Code.InvalidArgument, incomplete]);
   expect(refusal([0, 0, 0, 0, 2, 9])).toEqual([Code.InvalidArgument, incomplete]);
   expect(refusal([1, 0, 0, 0, 1, 9])[1]).toStartWith("received compressed envelope");
-  expect(refusal([0x80, 0, 0, 0, 0])).toEqual([Code.InvalidArgument, "unexpected end flag"]);
+  expect(refusal([0x80, 0, 0, 0, 0], 0x80)).toEqual([Code.InvalidArgument, "unexpected end flag"]);
   expect(refusal([0, 0, 0, 0, 0, 0, 0, 0, 0, 0])[1]).toContain("extra input message");
   expect(refusal([0, 0, 0, 3, 233])).toEqual([
     Code.ResourceExhausted,
     "message size 1001 is larger than configured readMaxBytes 1000",
   ]);
   expect(refusal([0, 255, 255, 255, 255])[0]).toBe(Code.ResourceExhausted);
+});
+
+test("flags that mean nothing are ignored", () => {
+  checkUnaryFrame(Uint8Array.of(0xfe, 0, 0, 0, 0), 0, 5, mostBytes);
 });
