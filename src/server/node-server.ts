@@ -104,7 +104,7 @@ export class NodeServer {
       this.#store = await openStore();
       if (this.#stopping !== undefined) return false;
       this.#gate.open();
-      this.#grpc = await listenGrpc({ ...this.#options, edge });
+      this.#grpc = await listenGrpc({ ...this.#options, edge, httpPort: this.httpPort });
     } catch (error) {
       await this.#closeAll();
       throw error;

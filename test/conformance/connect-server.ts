@@ -78,7 +78,8 @@ async function listen({ httpVersion, messageReceiveLimit, ...wanted }: Wanted): 
     grpcPort: () => undefined,
   });
   if (httpVersion === http1) return listenHttp(edge.handleHttp, "127.0.0.1", 0, settings.tls).port;
-  return (await listenGrpc({ settings, edge, clock, observer, http2Observer: silentHttp2Observer })).port;
+  const common = { settings, edge, clock, observer, httpPort: 0 };
+  return (await listenGrpc({ ...common, http2Observer: silentHttp2Observer })).port;
 }
 
 const wanted = await readWanted();

@@ -7,7 +7,11 @@ import {
   ReadRequestSchema,
   WriteRequestSchema,
 } from "../../src/gen/storage/storage_node_pb.ts";
+import { isOpensslThere, makeAuthority } from "../support/certificates.ts";
+import { FrameClient } from "../support/frame-client.ts";
+import { data, headers, preface, requestFields, settings } from "../support/http2-harness.ts";
 import { envelope, type RawAnswer, RawGrpcConnection } from "../support/raw-grpc.ts";
+import { temporaryFolder } from "../support/temp-folder.ts";
 import { startTestServer } from "../support/test-server.ts";
 
 const maxMessageBytes = 1 << 20;
@@ -98,15 +102,15 @@ describe("gRPC", () => {
     expect([answer.httpStatus, server.rejections.at(-1)]).toEqual([400, "malformed"]);
   });
 
-  test("a message that ends early fails", async () => {
+  test("a message that ends early is INTERNAL", async () => {
     const answer = await connection.call(`${service}/Write`, envelope(writeMessage(10), 0, 1000));
-    expect(answer.grpcStatus).not.toBe("0");
+    expect(codes(answer)).toEqual([Code.Internal, 2000]);
   });
 
-  test("no message, or two, fail", async () => {
+  test("no message, or two, are INTERNAL", async () => {
     const two = Buffer.concat([envelope(readMessage), envelope(readMessage)]);
     for (const body of [new Uint8Array(0), two]) {
-      expect((await connection.call(`${service}/Read`, body)).grpcStatus).not.toBe("0");
+      expect(codes(await connection.call(`${service}/Read`, body))).toEqual([Code.Internal, 2000]);
     }
   });
 
@@ -116,6 +120,7 @@ describe("gRPC", () => {
     });
     expect(answer.error?.code).toBe(Code.Unimplemented);
     expect(answer.error?.rawMessage).toContain("gzip");
+    expect(answer.headers["grpc-accept-encoding"]).toBe("identity,gzip");
   });
 
   test("what expands beyond the limit is RESOURCE_EXHAUSTED", async () => {
@@ -225,17 +230,91 @@ describe("Connect over HTTP", () => {
   });
 });
 
-test("a connection that speaks no HTTP/2 ends, and others go on", async () => {
+/** What a connection gets back that sends these bytes, once it has ended. */
+async function talk(port: number, bytes: Uint8Array): Promise<string> {
   const ended = Promise.withResolvers<void>();
+  let received = "";
   await Bun.connect({
     hostname: "127.0.0.1",
-    port: server.server.grpcPort,
+    port,
     socket: {
-      open: (socket) => void socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
-      data: () => undefined,
+      open: (socket) => void socket.write(bytes),
+      data: (_, answer) => {
+        received += answer.toString("latin1");
+      },
       close: () => ended.resolve(),
+      error: () => undefined,
     },
   });
   await ended.promise;
-  expect((await connection.call(`${service}/Read`, envelope(readMessage))).grpcStatus).toBe("0");
+  return received;
+}
+
+const http1 = Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+/** Enough of a ClientHello to be known for one. */
+const tlsHello = Uint8Array.of(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3);
+const text = Buffer.from("neither one nor the other, but long enough to be seen as no preface");
+
+describe("connections", () => {
+  afterEach(async () => {
+    expect((await connection.call(`${service}/Read`, envelope(readMessage))).grpcStatus).toBe("0");
+    expect(connection.session.closed).toBe(false);
+  });
+
+  test.each([
+    ["HTTP/1.1", http1],
+    ["TLS", tlsHello],
+    ["text", text],
+    ["a preface that goes wrong at its end", Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\rX")],
+    ["a preface, and then text", Buffer.concat([preface, text])],
+    [
+      "a frame that is too long",
+      Buffer.concat([preface, settings(), Uint8Array.of(255, 255, 255, 0, 0, 0, 0, 0, 1)]),
+    ],
+  ])("%s ends its connection, and others go on", async (_, bytes) => {
+    await talk(server.server.grpcPort, bytes);
+  });
+
+  test("a frame that is cut off, and a call whose connection ends with it, harm nobody", async () => {
+    const head = headers(1, [...requestFields, ["content-type", "application/grpc"]], 0);
+    for (const bytes of [head, data(1, envelope(writeMessage(100), 0, 200))]) {
+      for (let length = 1; length < bytes.length; length += 7) {
+        const client = await FrameClient.connect(server.server.grpcPort);
+        client.send(...(bytes === head ? [] : [head]), bytes.subarray(0, length));
+        await client.end();
+      }
+    }
+  });
+});
+
+// The runtime's server answers them in HTTP/2.
+const isNative = process.env["PAIRDB_TEST_HTTP2"] !== "node";
+if (isNative)
+  describe("foreign protocols", () => {
+    test("HTTP/1.1 is told the port that speaks it", async () => {
+      const { grpcPort, httpPort } = server.server;
+      const answer = await talk(grpcPort, http1);
+      expect(answer).toStartWith("HTTP/1.1 400 Bad Request\r\n");
+      expect(answer).toEndWith(`HTTP/1.1 is served on port ${httpPort}\n`);
+      expect(server.refusedConnections.at(-1)).toBe("http1");
+    });
+
+    test("TLS on the plain port gets an alert", async () => {
+      const answer = await talk(server.server.grpcPort, tlsHello);
+      expect(Buffer.from(answer, "latin1")[0]).toBe(21);
+      expect(server.refusedConnections.at(-1)).toBe("tls_on_plain_port");
+    });
+  });
+
+describe.if(isOpensslThere)("with TLS", () => {
+  test("cleartext is refused, in HTTP/1.1 and in HTTP/2, and TLS goes on", async () => {
+    const tls = makeAuthority(temporaryFolder(), "localhost");
+    const secure = await startTestServer({ settings: { tls } });
+    const { grpcPort } = secure.server;
+    const client = await FrameClient.connect(grpcPort, { tls: true });
+    for (const bytes of [http1, Buffer.concat([preface, settings()]), text]) await talk(grpcPort, bytes);
+    const id = client.open([...requestFields, ["content-type", "application/grpc"]], true);
+    expect((await client.answer(id)).headers).toContainEqual([":status", "200"]);
+    client.close();
+  });
 });

@@ -24,6 +24,8 @@ export interface NativeListenerOptions {
   readonly clock: Clock;
   readonly observer: RpcObserver;
   readonly http2Observer: Http2Observer;
+  /** Where those are sent who speak HTTP/1.1. */
+  readonly httpPort: number;
 }
 
 /** Of messages that arrive in pieces, all together. */
@@ -51,7 +53,7 @@ export function listenNative(options: NativeListenerOptions): Listener {
         keepAliveIntervalMs: settings.keepAliveIntervalMs,
         keepAliveTimeoutMs: settings.keepAliveTimeoutMs,
       },
-      http1Explanation: "this port speaks gRPC over HTTP/2; HTTP/1.1 is served on the HTTP port",
+      http1Explanation: `this port speaks gRPC over HTTP/2; HTTP/1.1 is served on port ${options.httpPort}`,
     });
     return {
       port: server.port,
