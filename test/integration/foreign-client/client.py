@@ -152,4 +152,5 @@ def main():
         verify(client, records, rest[0])
 
 
-main()
+if __name__ == "__main__":
+    main()
