@@ -2,84 +2,16 @@
  * Look-ups in tables make no objects, and scans a few for each block: garbage collection does not grow with the number of
  * reads.
  */
-import { heapStats } from "bun:jsc";
 import { expect, test } from "bun:test";
-import type { Engine } from "../../../src/engine/engine.ts";
-import { MemoryFileSystem } from "../../../src/platform/memory.ts";
-import { putWhenWritable } from "../../support/engine-access.ts";
-import { openEngine } from "../../support/engine-driver.ts";
-import { tinyOptions } from "../../support/engine-settings.ts";
-import { newFound } from "../../support/store-history.ts";
+import { join } from "node:path";
 
-const keyCount = 2000;
-const keys = Array.from({ length: keyCount }, (_, index) => Buffer.from(`t:key-${index}`));
+const program = join(import.meta.dir, "../../support/entries/heap-bytes-per-read.ts");
 
-const options = tinyOptions({
-  memtable: { maxSizeBytes: 65_536, flushThresholdBytes: 40_000 },
-  table: { blockSizeBytes: 4096 },
-  compaction: { l1TableSizeBytes: 32_768, l2TableSizeBytes: 32_768 },
-});
-
-/** A store whose entries lie in tables. */
-async function storeOfTables(): Promise<Engine> {
-  const engine = await openEngine(new MemoryFileSystem(), options, 1);
-  for (const key of keys) await putWhenWritable(engine, key.toString(), "v".repeat(50));
-  await engine.flush();
-  await engine.whenCompacted();
-  return engine;
-}
-
-/**
- * Bytes that the heap grows by for each of `count` calls, when they run often enough to be compiled. Its capacity tells,
- * since its size is counted anew by collections only.
- */
-function heapBytesPerCall(count: number, run: () => void): number {
-  for (let index = 0; index < count; index++) run();
-  let least = Number.POSITIVE_INFINITY;
-  // The least of several: the compiler and its statistics take memory now and then, too.
-  for (let round = 0; round < 5; round++) {
-    Bun.gc(true);
-    const before = heapStats().heapCapacity;
-    for (let index = 0; index < count; index++) run();
-    least = Math.min(least, (heapStats().heapCapacity - before) / count);
-  }
-  return least;
-}
-
-test("look-ups of keys that are there and of keys that are not", async () => {
-  const engine = await storeOfTables();
-  const found = newFound();
-  const missing = Buffer.from("t:key-none");
-  let next = 0;
-  const perCall = heapBytesPerCall(100_000, () => {
-    const key = keys[next]!;
-    next = (next + 1) % keyCount;
-    engine.get(key, key.length, found);
-    engine.get(missing, missing.length, found);
-  });
-  expect(perCall).toBeLessThan(4);
-  await engine.close();
+test("look-ups and moves of a cursor leave nothing on the heap, and the measurement would see a small object", async () => {
+  const child = Bun.spawn([process.execPath, program], { stdout: "pipe", stderr: "inherit" });
+  const { lookUps, cursorMoves, smallObjects } = JSON.parse(await child.stdout.text());
+  expect(await child.exited).toBe(0);
+  expect(lookUps).toBeLessThan(4);
+  expect(cursorMoves).toBeLessThan(4);
+  expect(smallObjects).toBeGreaterThan(16);
 }, 60_000);
-
-test("moves of a cursor, of which each block has some sixty", async () => {
-  const engine = await storeOfTables();
-  const view = engine.view();
-  const cursor = view.cursor();
-  cursor.rewind();
-  const perCall = heapBytesPerCall(100_000, () => {
-    cursor.next();
-    if (!cursor.valid) cursor.rewind();
-  });
-  expect(perCall).toBeLessThan(4);
-  view.close();
-  await engine.close();
-}, 60_000);
-
-test("the measurement finds what makes one small object a call", () => {
-  const kept: object[] = new Array<object>(1000);
-  let next = 0;
-  const perCall = heapBytesPerCall(100_000, () => {
-    kept[next++ % kept.length] = { next };
-  });
-  expect(perCall).toBeGreaterThan(16);
-});
