@@ -14,7 +14,7 @@ import type { MemtableOptions } from "./options.ts";
 import type { RangeDeletion } from "./range-deletion/range-deletion.ts";
 
 /** With so many range deletions a memtable counts as full, so that a quiet store gets rid of them. */
-const mostRangeDeletions = 128;
+export const mostRangeDeletions = 128;
 
 /** A memtable with the commit-log segment where its entries begin. */
 export class TrackedMemtable {

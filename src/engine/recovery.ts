@@ -5,8 +5,8 @@
  * 2. The manifest is read and every table checked to be there. In mode `strict` the commit log is checked whole.
  *    Up to here nothing has been written.
  * 3. A fresh manifest is put in force.
- * 4. The commit log is replayed into memtables, and every replayed entry is made durable anew by flushing it to
- *    tables: that bytes could be read does not mean that they are on the disk.
+ * 4. The commit log is replayed, and every replayed entry is made durable anew in tables, which workers write while
+ *    the log is read on: that bytes could be read does not mean that they are on the disk.
  * 5. The manifest says that the old segments are not needed any more. Only then is a new segment created: an old
  *    one with a torn tail must never have a successor while it still counts, since that would make the tail
  *    corruption.
@@ -15,22 +15,20 @@
  * A crash at any point leads back to the same state: flushes move `flushedThroughSequence` on, and replay passes
  * over what is below it.
  */
-import { copyRange, emptyBytes } from "../base/bytes.ts";
-import { StorageError } from "../base/errors.ts";
+import type { StorageError } from "../base/errors.ts";
 import { nextTurn } from "../base/next-turn.ts";
 import type { DirectoryLock } from "../platform/file-system.ts";
-import { logEntryKinds } from "./commit-log/format.ts";
 import { type Frame, listSegments, readSegments, type SegmentsSource } from "./commit-log/reader.ts";
 import { CommitLogWriter, type CommitLogWriterHooks } from "./commit-log/writer.ts";
 import { openDataDirectory } from "./data-directory.ts";
 import type { EngineEnvironment } from "./environment.ts";
-import { type FlushContext, flushOldestFrozen, highWaterAfter } from "./flush.ts";
+import { highWaterAfter } from "./flush.ts";
 import type { SequenceNumber } from "./internal-key.ts";
 import { VersionSet, type VersionSetOptions } from "./manifest/version-set.ts";
 import { MemtableSet } from "./memtable-set.ts";
 import type { Damage } from "./observer.ts";
 import type { EngineOptions } from "./options.ts";
-import { decodeEnd } from "./range-deletion/range-deletion.ts";
+import { ReplayedEntries } from "./replay/replayed-entries.ts";
 import { Salvage } from "./salvage.ts";
 import { BlockCache } from "./sstable/block-cache.ts";
 import { TableReader } from "./sstable/reader.ts";
@@ -59,10 +57,11 @@ export async function recover(
   observer.recoveryProgress("locking", 0);
   const { lock, isNew } = await openDataDirectory(environment.files, options);
   let versions: VersionSet | undefined;
+  let recovery: Recovery | undefined;
   try {
     observer.recoveryProgress("manifest", 0);
     versions = await openVersions(environment, options, isNew, writeStop);
-    const recovery = new Recovery(environment, options, jobs, versions);
+    recovery = new Recovery(environment, options, jobs, versions);
     await recovery.checkWholeLog();
     if (!isNew) await versions.start();
     await recovery.replay();
@@ -70,6 +69,7 @@ export async function recover(
     observer.recoveryProgress("done", 100);
     return { lock, versions, memtables: recovery.memtables, log };
   } catch (error) {
+    await recovery?.settle();
     await versions?.close();
     lock.release();
     throw error;
@@ -104,7 +104,7 @@ class Recovery {
   readonly #environment: EngineEnvironment;
   readonly #options: EngineOptions;
   readonly #versions: VersionSet;
-  readonly #context: FlushContext;
+  readonly #entries: ReplayedEntries;
   readonly #source: SegmentsSource;
   readonly #salvage: Salvage;
   /** Found since it was last written to the manifest. */
@@ -116,8 +116,6 @@ class Recovery {
   /** Of keys and values. */
   #replayedBytes = 0;
   #lastSequence: SequenceNumber;
-  #key: Uint8Array = emptyBytes;
-  #value: Uint8Array = emptyBytes;
 
   constructor(environment: EngineEnvironment, options: EngineOptions, jobs: JobRunner, versions: VersionSet) {
     const { flushedThroughSequence, oldestSegmentNumber } = versions.state;
@@ -140,7 +138,7 @@ class Recovery {
       nowMs: environment.clock.nowMs(),
     };
     this.memtables = new MemtableSet(options.memtable, environment.random, oldestSegmentNumber);
-    this.#context = { environment, options, memtables: this.memtables, versions, jobs };
+    this.#entries = new ReplayedEntries({ environment, options, versions, jobs });
   }
 
   /** In mode `strict`: throws where the log is damaged, before anything is changed. */
@@ -152,7 +150,7 @@ class Recovery {
       if (++frameCount % framesPerTurn === 0) await nextTurn();
   }
 
-  /** Fills memtables from the log and flushes them as they fill. */
+  /** Reads the log, and lets workers write what it says to tables meanwhile. */
   async replay(): Promise<void> {
     const { observer } = this.#environment;
     observer.recoveryProgress("commit log", 0);
@@ -167,29 +165,35 @@ class Recovery {
         observer.recoveryProgress("commit log", Math.floor((100 * read) / Math.max(1, total))),
     });
     try {
-      await this.#insertAll(reading);
+      await this.#gather(reading);
       await this.#recordDamage();
       observer.entriesReplayed(this.#replayedEntryCount, this.#replayedBytes);
     } finally {
       this.#salvage.close();
     }
+    this.#lastSequence = Math.max(this.#lastSequence, this.#entries.largestSequence);
     if (this.#damaged) {
       const { sequenceHighWater } = this.#versions.state;
       this.#lastSequence = Math.max(this.#lastSequence, reading.highestSequence, sequenceHighWater);
     }
   }
 
-  async #insertAll(frames: Iterable<Frame>): Promise<void> {
+  async #gather(frames: Iterable<Frame>): Promise<void> {
     let frameCount = 0;
     for (const frame of frames) {
       await this.#recordDamage();
       while (frame.next()) {
-        if (this.#insert(frame)) continue;
-        await this.#flush(frame.segmentNumber);
-        if (!this.#insert(frame)) throw this.#tooLarge(frame);
+        if (!this.#entries.tryAdd(frame)) await this.#entries.add(frame);
+        this.#replayedEntryCount++;
+        this.#replayedBytes += frame.key.length + frame.value.length;
       }
       if (++frameCount % framesPerTurn === 0) await nextTurn();
     }
+  }
+
+  /** After a failure: returns when no job runs any more. */
+  async settle(): Promise<void> {
+    await this.#entries.settle();
   }
 
   /** Makes durable what was replayed, retires the old segments and starts a new one. */
@@ -197,7 +201,7 @@ class Recovery {
     const { observer } = this.#environment;
     observer.recoveryProgress("making durable", 0);
     const firstNeeded = this.#versions.allocateFileNumber();
-    await this.#flush(firstNeeded);
+    await this.#entries.finish(firstNeeded);
     await this.#versions.apply({
       oldestSegmentNumber: firstNeeded,
       // Also where it has leapt: what lies between is lost, and its numbers stay used.
@@ -214,42 +218,6 @@ class Recovery {
       this.#lastSequence + 1,
       hooks,
     );
-  }
-
-  #insert(frame: Frame): boolean {
-    if (this.memtables.activeIsFull) return false;
-    const { key, value, sequence, kind } = frame;
-    if (kind === logEntryKinds.rangeDeletion) {
-      this.memtables.addRangeDeletion({ start: key.copy(), end: decodeEnd(value.copy()), sequence });
-      this.#lastSequence = sequence;
-      return true;
-    }
-    if (this.#key.length < key.length) this.#key = new Uint8Array(2 * key.length);
-    if (this.#value.length < value.length) this.#value = new Uint8Array(2 * value.length);
-    copyRange(key.bytes, key.start, key.length, this.#key, 0);
-    copyRange(value.bytes, value.start, value.length, this.#value, 0);
-    const { active } = this.memtables;
-    if (!active.insert(this.#key, key.length, sequence, kind, this.#value, value.length)) return false;
-    this.#lastSequence = sequence;
-    this.#replayedEntryCount++;
-    this.#replayedBytes += key.length + value.length;
-    return true;
-  }
-
-  /** The memtable was larger when the entry was written. */
-  #tooLarge({ key, value }: Frame): StorageError {
-    return new StorageError(
-      "INVALID_ARGUMENT",
-      `the commit log holds an entry of ${key.length + value.length} bytes, which does not fit a memtable of ` +
-        `${this.#options.memtable.maxSizeBytes} bytes: start with the larger memtable that it was written with`,
-    );
-  }
-
-  /** The next entries lie in segment `nextSegment` or later ones. */
-  async #flush(nextSegment: number): Promise<void> {
-    if (this.memtables.activeIsEmpty) return;
-    this.memtables.freeze(nextSegment);
-    await flushOldestFrozen(this.#context);
   }
 
   /** Damage is in the manifest before anything that comes after it. */

@@ -4,12 +4,14 @@ import { assert } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { FileSystem } from "../../platform/file-system.ts";
 import { runCompaction } from "../compaction/merge.ts";
+import type { EntryCursor, SequenceNumber } from "../internal-key.ts";
 import { Memtable } from "../memtable/memtable.ts";
 import { RangeDeletionSet } from "../range-deletion/range-deletion-set.ts";
 import { surviving } from "../range-deletion/surviving-cursor.ts";
+import { SortedEntries } from "../replay/sorted-entries.ts";
 import { runWarm } from "../residency/warm-job.ts";
 import { TableWriter } from "../sstable/writer.ts";
-import type { FlushJob, Job, JobResult, JobResults } from "./protocol.ts";
+import type { FlushJob, FlushSource, Job, JobResult, JobResults } from "./protocol.ts";
 
 export function runJob<J extends Job>(files: FileSystem, clock: Clock, job: J): Promise<JobResult<J>>;
 export async function runJob(files: FileSystem, clock: Clock, job: Job): Promise<JobResults[Job["kind"]]> {
@@ -19,11 +21,8 @@ export async function runJob(files: FileSystem, clock: Clock, job: Job): Promise
 
 /** Writes the table, syncs it and its directory entry. */
 async function flush(files: FileSystem, job: FlushJob): Promise<JobResult<FlushJob>> {
-  const memtable = Memtable.open(job.memtable);
-  assert(memtable.entryCount > 0, "a memtable without entries was given to a flush");
-  const { largestSequence } = memtable;
-  const deletions = new RangeDeletionSet(job.rangeDeletions);
-  const cursor = surviving(memtable.newestCursor(largestSequence), deletions, largestSequence);
+  const { entries, largestSequence } = openSource(job.source);
+  const cursor = surviving(entries, new RangeDeletionSet(job.rangeDeletions), largestSequence);
   cursor.rewind();
   if (!cursor.valid) return undefined;
   const file = files.open(job.path, "create");
@@ -38,4 +37,22 @@ async function flush(files: FileSystem, job: FlushJob): Promise<JobResult<FlushJ
   } finally {
     file.close();
   }
+}
+
+interface OpenSource {
+  /** Each key once, with its newest entry; at least one. */
+  readonly entries: EntryCursor;
+  readonly largestSequence: SequenceNumber;
+}
+
+function openSource(source: FlushSource): OpenSource {
+  if ("entryList" in source) {
+    const { entryList } = source;
+    assert(entryList.entryCount > 0, "a list without entries was given to a flush");
+    return { entries: new SortedEntries(entryList), largestSequence: entryList.largestSequence };
+  }
+  const memtable = Memtable.open(source.memtable);
+  assert(memtable.entryCount > 0, "a memtable without entries was given to a flush");
+  const { largestSequence } = memtable;
+  return { entries: memtable.newestCursor(largestSequence), largestSequence };
 }
