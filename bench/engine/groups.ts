@@ -1,5 +1,6 @@
 /** All groups, in the order of the results. */
 import { cacheRatiosGroup } from "./cases/cache-ratios.ts";
+import { coldReadsGroup } from "./cases/cold-reads.ts";
 import { compactionGroup } from "./cases/compaction.ts";
 import { fillGroup } from "./cases/fill.ts";
 import { growthGroup } from "./cases/growth.ts";
@@ -16,6 +17,7 @@ export const groups: readonly Group[] = [
   memoryGroup,
   cacheRatiosGroup,
   compactionGroup,
+  coldReadsGroup,
   recoveryGroup,
   growthGroup,
 ];

@@ -1,4 +1,4 @@
-/** Opening a store after a crash with a full memtable: log replay, and the tables that it writes. */
+/** Opening a store after a crash with full memtables: log replay, and the tables that it writes. */
 import { cpSync } from "node:fs";
 import { copyDurably } from "../disk.ts";
 import type { Bench, Group } from "../group.ts";
@@ -8,23 +8,34 @@ import * as classicLevel from "../peers/classic-level.ts";
 import { atLeast, makeRow, type Row } from "../row.ts";
 import { shuffled } from "../workload.ts";
 
-const name = "open after a crash";
+/** By the memtables that were full. */
+const memtableCounts: Readonly<Record<string, number>> = {
+  "open after a crash, full memtable": 1,
+  "open after a crash, three full memtables": 3,
+};
 const memtableBytes = 64 * 2 ** 20;
+/** Of `entryCount`, nearly what a memtable holds. */
+const memtableShare = 0.65;
 
 export const recoveryGroup: Group = {
   name: "recovery",
   title: "Recovery",
-  cases: [name],
-  run: async (bench) => [await recover(bench)],
+  cases: Object.keys(memtableCounts),
+  async run(bench) {
+    const rows: Row[] = [];
+    for (const [name, memtableCount] of Object.entries(memtableCounts)) {
+      if (bench.wants(name)) rows.push(await recover(bench, name, memtableCount));
+    }
+    return rows;
+  },
 };
 
-async function recover(bench: Bench): Promise<Row> {
+async function recover(bench: Bench, name: string, memtableCount: number): Promise<Row> {
   const { settings, workload } = bench;
-  // Nearly what a memtable holds.
-  const order = shuffled(Math.round(0.65 * settings.entryCount), 7);
+  const order = shuffled(Math.round(memtableShare * memtableCount * settings.entryCount), 7);
   const userMegabytes = (order.length * workload.entryBytes) / 1e6;
-  const crashed = await crashedOurs(bench, order);
-  const crashedLevel = await crashedClassicLevel(bench, order);
+  const crashed = await crashedOurs(bench, order, memtableCount * memtableBytes);
+  const crashedLevel = await crashedClassicLevel(bench, order, memtableCount * memtableBytes);
   const opened = async (image: string, open: (directory: string) => Promise<void>): Promise<number> => {
     const directory = bench.directory("recovered");
     copyDurably(image, directory);
@@ -55,9 +66,11 @@ async function recover(bench: Bench): Promise<Row> {
 }
 
 /** What a crash would leave: a copy of the files while the store is open. */
-async function crashedOurs(bench: Bench, order: Uint32Array): Promise<string> {
+async function crashedOurs(bench: Bench, order: Uint32Array, maxSizeBytes: number): Promise<string> {
   const directory = bench.directory("ours");
-  const engine = await openOurs(directory);
+  const engine = await openOurs(directory, {
+    memtable: { maxSizeBytes, flushThresholdBytes: maxSizeBytes },
+  });
   await fillOurs(engine, bench.workload, order, 1);
   const image = bench.directory("crashed");
   cpSync(directory, image, { recursive: true });
@@ -67,9 +80,13 @@ async function crashedOurs(bench: Bench, order: Uint32Array): Promise<string> {
   return image;
 }
 
-async function crashedClassicLevel(bench: Bench, order: Uint32Array): Promise<string> {
+async function crashedClassicLevel(
+  bench: Bench,
+  order: Uint32Array,
+  writeBufferBytes: number,
+): Promise<string> {
   const directory = bench.directory("classic-level");
-  const level = await classicLevel.openLevel(directory, memtableBytes, memtableBytes);
+  const level = await classicLevel.openLevel(directory, writeBufferBytes, memtableBytes);
   await classicLevel.putInBatches(level, bench.workload, order, 1000, false);
   const image = bench.directory("crashed-classic-level");
   cpSync(directory, image, { recursive: true });
