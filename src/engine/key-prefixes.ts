@@ -10,7 +10,8 @@
  */
 import { compareRanges, Slice } from "../base/bytes.ts";
 
-const byteCount = 4;
+/** Of memory, for each key. */
+export const keyPrefixBytes = 4;
 
 export class KeyPrefixes {
   /** After `narrow`: all keys before this index are smaller than the one sought. */
@@ -71,7 +72,7 @@ export class KeyPrefixes {
 
   #numberOf(bytes: Uint8Array, start: number, length: number): number {
     let number = 0;
-    for (let index = this.#shared.length; index < this.#shared.length + byteCount; index++) {
+    for (let index = this.#shared.length; index < this.#shared.length + keyPrefixBytes; index++) {
       number = (number << 8) | (index < length ? bytes[start + index]! : 0);
     }
     return number ^ 0x80000000;

@@ -43,6 +43,8 @@ export interface TableOptions {
   readonly blockSizeBytes: number;
   /** Every so many entries a key is stored whole. */
   readonly restartIntervalEntries: number;
+  /** An index that grows past this is cut into partitions of about this size, with a top level. */
+  readonly indexPartitionBytes: number;
   /** Share of absent keys that the bloom filter lets through. */
   readonly bloomFalsePositiveRate: number;
   /** Of data blocks that it makes an eighth smaller. */
@@ -136,6 +138,7 @@ const mebibyte = 1 << 20;
 export const defaultTableOptions: TableOptions = {
   blockSizeBytes: 4096,
   restartIntervalEntries: 16,
+  indexPartitionBytes: 65_536,
   bloomFalsePositiveRate: 0.01,
   compression: "none",
   zstdLevel: 3,
@@ -238,6 +241,7 @@ function bounds(options: EngineOptions): [string, number, number, number][] {
     ["table.blockSizeBytes", options.table.blockSizeBytes, 64, 2 ** 24],
     ["table.compressedBlockSizeBytes", options.table.compressedBlockSizeBytes, 64, 2 ** 24],
     ["table.restartIntervalEntries", options.table.restartIntervalEntries, 1, 1024],
+    ["table.indexPartitionBytes", options.table.indexPartitionBytes, 1, 2 ** 30],
     ["table.bloomFalsePositiveRate", options.table.bloomFalsePositiveRate, 0.0001, 0.5],
     ["table.zstdLevel", options.table.zstdLevel, zstdLevels.least, zstdLevels.most],
     ["views.maxAgeMs", options.views.maxAgeMs, 1, 2 ** 40],

@@ -73,7 +73,7 @@ class ReadAheadSource implements BlockSource {
     this.path = file.path;
     this.#file = file;
     this.#index = table.index();
-    this.#dataEnd = table.footer.filterOffset;
+    this.#dataEnd = this.#index.dataSizeBytes;
     this.blockCount = this.#index.blockCount;
   }
 

@@ -49,8 +49,9 @@ export class ColdParts {
   #endsLookUp(table: Table, key: Uint8Array, keyLength: number): boolean {
     if (!this.#tailIsResident(table)) return false;
     const { reader } = table;
-    const block = reader.candidateBlock(key, keyLength);
-    if (block < 0) return false;
+    if (!reader.passesFilter(key, keyLength)) return false;
+    if (!this.#indexIsResident(table, key, keyLength)) return true;
+    const block = reader.findBlock(key, keyLength);
     if (!this.#isResident(table, reader.blockStart(block), reader.blockEnd(block))) return true;
     return reader.blockHolds(block, key, keyLength);
   }
@@ -60,14 +61,15 @@ export class ColdParts {
     let remainingBytes = lengthBytes;
     for (let index = firstReaching(tables, key); index < tables.length && remainingBytes > 0; index++) {
       const table = tables[index]!;
-      if (!this.#tailIsResident(table)) return;
+      if (!this.#tailIsResident(table) || !this.#indexIsResident(table, key, key.length)) return;
       const { reader } = table;
-      const dataEnd = reader.tailOffset;
+      const dataEnd = reader.dataSizeBytes;
       const block = reader.findBlock(key, key.length);
       const start = reader.blockStart(block);
       const step = stretchStepBytes * Math.ceil((reader.blockEnd(block) + remainingBytes) / stretchStepBytes);
       const end = Math.min(dataEnd, step);
       this.#isResident(table, start, end);
+      this.#addIndex(table, block, end);
       this.#addAhead(table, end, Math.min(dataEnd, end + lengthBytes));
       remainingBytes -= end - start;
     }
@@ -89,6 +91,23 @@ export class ColdParts {
     if (!this.#isResident(table, tailOffset, sizeBytes)) return false;
     table.tailSeenAt = this.#faultCount;
     return true;
+  }
+
+  /** Whether the part of the index that knows the key's block is in memory. */
+  #indexIsResident(table: Table, key: Uint8Array, keyLength: number): boolean {
+    const { indexTopLevel } = table.reader;
+    if (indexTopLevel === undefined) return true;
+    const partition = indexTopLevel.find(key, keyLength);
+    return this.#isResident(table, indexTopLevel.start(partition), indexTopLevel.end(partition));
+  }
+
+  /** Asks for the parts of the index that a cursor comes to on its way from a block to an offset of the file. */
+  #addIndex(table: Table, block: number, dataEnd: number): void {
+    const { indexTopLevel } = table.reader;
+    if (indexTopLevel === undefined) return;
+    const next = indexTopLevel.partitionOfBlock(block) + 1;
+    const last = indexTopLevel.partitionOfOffset(dataEnd - 1);
+    if (next <= last) this.#isResident(table, indexTopLevel.start(next), indexTopLevel.end(last));
   }
 
   #isResident(table: Table, start: number, end: number): boolean {

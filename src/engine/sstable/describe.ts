@@ -21,9 +21,9 @@ export function* describeTable(
   const file = files.open(path, "read");
   try {
     const table = new TableFile(file);
-    yield* describeFrame(table);
-    yield* describeProperties(table);
     const index = table.index();
+    yield* describeFrame(table, index);
+    yield* describeProperties(table);
     yield* describeIndex(index);
     if (options.entries === true) yield* describeEntries(table, index);
   } finally {
@@ -31,13 +31,16 @@ export function* describeTable(
   }
 }
 
-function* describeFrame(table: TableFile): Generator<string> {
+function* describeFrame(table: TableFile, { dataSizeBytes, topLevel }: TableIndex): Generator<string> {
   const { filterOffset, indexOffset, propertiesOffset, footerOffset } = table.footer;
   const filter = table.filter();
   yield `table ${table.path}`;
   yield `  format version     ${formatVersion}`;
   yield `  size               ${table.sizeBytes} bytes`;
-  yield `  data blocks        0 to ${filterOffset}`;
+  yield `  data blocks        0 to ${dataSizeBytes}`;
+  if (topLevel !== undefined) {
+    yield `  index partitions   ${dataSizeBytes} to ${filterOffset}: ${topLevel.partitionCount}`;
+  }
   yield `  filter block       ${filterOffset} to ${indexOffset}: ${filter.bitCount} bits, ${filter.probeCount} probes`;
   yield `  index block        ${indexOffset} to ${propertiesOffset}`;
   yield `  properties block   ${propertiesOffset} to ${footerOffset}`;

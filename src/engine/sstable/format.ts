@@ -1,12 +1,12 @@
 /**
  * The frame of a table file: limits, blocks' trailers, footer.
  *
- *     data block | … | data block | filter block | index block | properties block | footer
+ *     data block | … | data block | index partition | … | filter block | index block | properties block | footer
  *
  * A block is its content and a trailer of five bytes: a compression byte and the CRC32 of content and
  * compression byte. The footer, 28 bytes, says where the last three blocks begin:
  *
- *      0  uint32  filter block's offset, which is also where the data blocks end
+ *      0  uint32  filter block's offset, which is also where data blocks and index partitions end
  *      4  uint32  index block's offset
  *      8  uint32  properties block's offset
  *     12  uint32  format version

@@ -2,8 +2,8 @@
  * Reads a table through a map of its file: point look-ups and cursors.
  *
  * Opening verifies footer, filter, index and properties; a data block is verified before its first use, which a
- * bitmap remembers. A look-up goes filter → index → one block, all of them where they lie in the map unless the block
- * is compressed, and allocates nothing.
+ * bitmap remembers, and so is a partition of the index. A look-up goes filter → index → one block, all of them where
+ * they lie in the map unless the block is compressed, and allocates nothing.
  *
  * Invariants:
  * 1. The file never changes under the map: tables are written once.
@@ -14,6 +14,7 @@
 import { corruption, StorageError } from "../../base/errors.ts";
 import type { FileSystem, MappedFile } from "../../platform/file-system.ts";
 import type { EntryCursor, FoundEntry } from "../internal-key.ts";
+import { keyPrefixBytes } from "../key-prefixes.ts";
 import { TableReadCounters } from "../statistics/read-statistics.ts";
 import { BlockReader } from "./block.ts";
 import { BlockCache } from "./block-cache.ts";
@@ -21,6 +22,7 @@ import { BloomFilter } from "./bloom-filter.ts";
 import { type BlockSource, TableCursor } from "./cursor.ts";
 import { blockContent, blockProblem, readFooter } from "./format.ts";
 import { TableIndex } from "./index.ts";
+import type { IndexTopLevel } from "./index-top-level.ts";
 import { readProperties, type TableProperties } from "./properties.ts";
 
 type CorruptionListener = (error: StorageError) => void;
@@ -29,9 +31,9 @@ export class TableReader implements BlockSource {
   readonly path: string;
   readonly sizeBytes: number;
   readonly properties: TableProperties;
-  /** Where the part of the file begins that look-ups in every block use: filter, index, properties. */
+  /** Where the part of the file begins that look-ups in every block use: filter, index but for its partitions, properties. */
   readonly tailOffset: number;
-  /** What of that is held in memory of its own. */
+  /** What of that is held in memory of its own, with what makes look-ups in the index fast. */
   readonly heldBytes: number;
   /** What is read here is counted in these; whoever opened the table may put others in their place. */
   counters = new TableReadCounters();
@@ -94,12 +96,17 @@ export class TableReader implements BlockSource {
       : bytes.subarray(filterOffset, footerOffset);
     const content = (start: number, end: number) =>
       blockContent(path, start, tail.subarray(start - filterOffset, end - filterOffset));
-    this.heldBytes = holdsTail ? tail.length : 0;
     this.path = path;
     this.sizeBytes = bytes.length;
     this.#map = map;
     this.#filter = new BloomFilter(path, filterOffset, content(filterOffset, indexOffset));
-    this.#index = new TableIndex(path, indexOffset, content(indexOffset, propertiesOffset), filterOffset);
+    this.#index = new TableIndex(path, indexOffset, content(indexOffset, propertiesOffset), filterOffset, {
+      load: (start, end, partition) => partition.set(map.bytes, start, end - start),
+      isMapped: true,
+      usesPrefixes: holdsTail,
+      corruptionFound,
+    });
+    this.heldBytes = holdsTail ? tail.length + keyPrefixBytes * this.#index.blockCount : 0;
     this.properties = readProperties(path, propertiesOffset, content(propertiesOffset, footerOffset));
     this.tailOffset = filterOffset;
     this.#verifiedBlocks = new Uint8Array(Math.ceil(this.#index.blockCount / 8));
@@ -144,12 +151,12 @@ export class TableReader implements BlockSource {
    */
   approximateSizeBefore(key: Uint8Array, keyLength: number): number {
     const block = this.findBlock(key, keyLength);
-    return Math.round((this.#index.blockStart(block) * this.sizeBytes) / this.tailOffset);
+    return Math.round((this.#index.blockStart(block) * this.sizeBytes) / this.dataSizeBytes);
   }
 
-  /** The block that a look-up of the key reads; -1 where the filter ends it. Counts nothing. */
-  candidateBlock(key: Uint8Array, keyLength: number): number {
-    return this.#filter.mayContain(key, 0, keyLength) ? this.findBlock(key, keyLength) : -1;
+  /** False: a look-up of the key ends here. Counts nothing. */
+  passesFilter(key: Uint8Array, keyLength: number): boolean {
+    return this.#filter.mayContain(key, 0, keyLength);
   }
 
   /** Whether a block holds the key. Counts nothing. */
@@ -166,6 +173,16 @@ export class TableReader implements BlockSource {
   /** File offset after a block. */
   blockEnd(block: number): number {
     return this.#index.blockEnd(block);
+  }
+
+  /** File offset where the last data block ends. */
+  get dataSizeBytes(): number {
+    return this.#index.dataSizeBytes;
+  }
+
+  /** The index's levels, where it has two: then a part of it has to be in memory before blocks can be asked for. */
+  get indexTopLevel(): IndexTopLevel | undefined {
+    return this.#index.topLevel;
   }
 
   /** Whether a range of the file is in memory (`MappedFile.isResident`). */

@@ -7,7 +7,7 @@ import type { File } from "../../platform/file-system.ts";
 import type { BlockReader } from "./block.ts";
 import { BloomFilter } from "./bloom-filter.ts";
 import { blockContent, blockProblem, footerSizeBytes, type PlacedFooter, readFooter } from "./format.ts";
-import { TableIndex } from "./index.ts";
+import { type PartitionSource, TableIndex } from "./index.ts";
 import { readProperties, type TableProperties } from "./properties.ts";
 
 export class TableFile {
@@ -33,10 +33,16 @@ export class TableFile {
     return new BloomFilter(this.path, filterOffset, this.#content(filterOffset, indexOffset));
   }
 
+  /** Its partitions are read when it comes to them. */
   index(): TableIndex {
     const { filterOffset, indexOffset, propertiesOffset } = this.footer;
     const content = this.#content(indexOffset, propertiesOffset);
-    return new TableIndex(this.path, indexOffset, content, filterOffset);
+    const partitions: PartitionSource = {
+      load: (start, end, partition) => partition.set(this.#read(start, end), 0, end - start),
+      isMapped: false,
+      usesPrefixes: false,
+    };
+    return new TableIndex(this.path, indexOffset, content, filterOffset, partitions);
   }
 
   properties(): TableProperties {

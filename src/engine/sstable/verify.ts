@@ -60,21 +60,38 @@ class Verification {
     if (index === undefined) return;
     const allReadable = this.#checkBlocks(table, index);
     // Counts and ranges say nothing where a block is missing from them.
-    if (allReadable && properties !== undefined) this.#checkProperties(table, properties);
+    if (allReadable && properties !== undefined) this.#checkProperties(table, index, properties);
   }
 
   /** True if every block could be read to its end. */
   #checkBlocks(table: TableFile, index: TableIndex): boolean {
+    const { topLevel } = index;
+    if (topLevel === undefined) return this.#checkRun(table, index, 0, index.blockCount);
+    let allReadable = true;
+    for (let partition = 0; partition < topLevel.partitionCount; partition++) {
+      const readable = this.#attempt(topLevel.start(partition), () => {
+        index.openPartition(partition);
+        return true;
+      });
+      const first = topLevel.firstBlock(partition);
+      const end = topLevel.blocksEnd(partition);
+      if (readable === undefined || !this.#checkRun(table, index, first, end)) allReadable = false;
+    }
+    return allReadable;
+  }
+
+  /** The same for a run of blocks that the index knows. */
+  #checkRun(table: TableFile, index: TableIndex, first: number, end: number): boolean {
     const block = new BlockReader(this.#file.path);
     let allReadable = true;
-    for (let number = 0; number < index.blockCount; number++) {
+    for (let number = first; number < end; number++) {
       const readable = this.#attempt(index.blockStart(number), () => {
         table.openBlock(index, number, block);
         this.#checkBlock(index, number, block);
         return true;
       });
       if (readable === undefined) allReadable = false;
-      this.#onProgress?.(index.blockEnd(number), table.footer.filterOffset);
+      this.#onProgress?.(index.blockEnd(number), index.dataSizeBytes);
     }
     return allReadable;
   }
@@ -122,14 +139,14 @@ class Verification {
     this.#largestSequence = Math.max(this.#largestSequence, block.sequence);
   }
 
-  #checkProperties(table: TableFile, properties: TableProperties): void {
+  #checkProperties(table: TableFile, index: TableIndex, properties: TableProperties): void {
     const offset = table.footer.propertiesOffset;
     const facts: [string, number, number][] = [
       ["number of entries", properties.entryCount, this.#entryCount],
       ["number of tombstones", properties.tombstoneCount, this.#tombstoneCount],
       ["smallest sequence number", properties.smallestSequence, this.#smallestSequence],
       ["largest sequence number", properties.largestSequence, this.#largestSequence],
-      ["size of the data blocks", properties.dataSizeBytes, table.footer.filterOffset],
+      ["size of the data blocks", properties.dataSizeBytes, index.dataSizeBytes],
       ["size of the data blocks uncompressed", properties.uncompressedDataBytes, this.#uncompressedDataBytes],
     ];
     for (const [what, stated, actual] of facts) {

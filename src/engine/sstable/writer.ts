@@ -19,7 +19,7 @@ import type { TableOptions } from "../options.ts";
 import { BlockBuilder } from "./block-builder.ts";
 import { BloomFilterBuilder } from "./bloom-filter.ts";
 import { appendFooter, checkEntrySize, footerSizeBytes, maxTableSizeBytes } from "./format.ts";
-import { IndexBuilder } from "./index.ts";
+import { IndexBuilder } from "./index-builder.ts";
 import { appendProperties, propertiesSizeBytes } from "./properties.ts";
 
 /** What a finished table holds: the material of a manifest edit. */
@@ -39,7 +39,7 @@ export interface TableSummary {
 
 const chunkSizeBytes = 256 * 1024;
 /** More than the lengths, numbers, rows and filter bits of one entry come to, its key and value aside. */
-const entryOverheadBytes = 64;
+const entryOverheadBytes = 128;
 
 /** The file stays the caller's: it closes it, and removes it where the table is not finished. */
 export class TableWriter {
@@ -48,7 +48,7 @@ export class TableWriter {
   readonly #createdAtMs: number;
   readonly #output = new GrowableBytes(2 * chunkSizeBytes);
   readonly #block: BlockBuilder;
-  readonly #index = new IndexBuilder();
+  readonly #index: IndexBuilder;
   readonly #filter: BloomFilterBuilder;
   readonly #lastKey = new GrowableBytes(1536);
   #smallestKey: Uint8Array = emptyBytes;
@@ -68,6 +68,7 @@ export class TableWriter {
     this.#options = options;
     this.#createdAtMs = Math.floor(createdAtMs);
     this.#block = new BlockBuilder(this.#output, options);
+    this.#index = new IndexBuilder(options.indexPartitionBytes);
     this.#filter = new BloomFilterBuilder(options.bloomFalsePositiveRate);
   }
 
@@ -110,13 +111,15 @@ export class TableWriter {
     const summary = this.#summary();
     this.#finished = true;
     const output = this.#output;
+    const dataSizeBytes = this.#offset;
+    const uncompressedDataBytes = dataSizeBytes + this.#savedBytes;
+    this.#index.appendPartitions(output);
     const filterOffset = this.#offset;
-    const uncompressedDataBytes = filterOffset + this.#savedBytes;
     this.#filter.appendTo(output);
     const indexOffset = this.#offset;
     this.#index.appendTo(output);
     const propertiesOffset = this.#offset;
-    appendProperties(output, { ...summary, dataSizeBytes: filterOffset, uncompressedDataBytes });
+    appendProperties(output, { ...summary, dataSizeBytes, uncompressedDataBytes });
     appendFooter(output, { filterOffset, indexOffset, propertiesOffset });
     this.#flush();
     assert(this.#writtenBytes === summary.sizeBytes, "a table's size differs from what was announced");

@@ -5,6 +5,7 @@
  */
 import { heapStats } from "bun:jsc";
 import type { Engine } from "../../../src/engine/engine.ts";
+import type { StoreTableOptions } from "../../../src/engine/options.ts";
 import { MemoryFileSystem } from "../../../src/platform/memory.ts";
 import { putWhenWritable } from "../engine-access.ts";
 import { openEngine } from "../engine-driver.ts";
@@ -14,14 +15,17 @@ import { newFound } from "../store-history.ts";
 const keyCount = 2000;
 const keys = Array.from({ length: keyCount }, (_, index) => Buffer.from(`t:key-${index}`));
 
-const options = tinyOptions({
-  memtable: { maxSizeBytes: 65_536, flushThresholdBytes: 40_000 },
-  table: { blockSizeBytes: 4096 },
-  compaction: { l1TableSizeBytes: 32_768, l2TableSizeBytes: 32_768 },
-});
+const oneLevel = { blockSizeBytes: 4096 };
+/** Every table's index has some ten partitions. */
+const twoLevels = { blockSizeBytes: 1024, indexPartitionBytes: 64 };
 
 /** A store whose entries lie in tables. */
-async function storeOfTables(): Promise<Engine> {
+async function storeOfTables(table: Partial<StoreTableOptions>): Promise<Engine> {
+  const options = tinyOptions({
+    memtable: { maxSizeBytes: 65_536, flushThresholdBytes: 40_000 },
+    table,
+    compaction: { l1TableSizeBytes: 32_768, l2TableSizeBytes: 32_768 },
+  });
   const engine = await openEngine(new MemoryFileSystem(), options, 1);
   for (const key of keys) await putWhenWritable(engine, key.toString(), "v".repeat(50));
   await engine.flush();
@@ -47,8 +51,8 @@ function heapBytesPerCall(count: number, run: () => void): number {
 }
 
 /** Of a key that is there and one that is not. */
-async function lookUps(): Promise<number> {
-  const engine = await storeOfTables();
+async function lookUps(table: Partial<StoreTableOptions>): Promise<number> {
+  const engine = await storeOfTables(table);
   const found = newFound();
   const missing = Buffer.from("t:key-none");
   let next = 0;
@@ -64,7 +68,7 @@ async function lookUps(): Promise<number> {
 
 /** Of which each block has some sixty. */
 async function cursorMoves(): Promise<number> {
-  const engine = await storeOfTables();
+  const engine = await storeOfTables(oneLevel);
   const view = engine.view();
   const cursor = view.cursor();
   cursor.rewind();
@@ -85,5 +89,10 @@ function smallObjects(): number {
   });
 }
 
-const measured = { lookUps: await lookUps(), cursorMoves: await cursorMoves(), smallObjects: smallObjects() };
+const measured = {
+  lookUps: await lookUps(oneLevel),
+  lookUpsInTwoLevels: await lookUps(twoLevels),
+  cursorMoves: await cursorMoves(),
+  smallObjects: smallObjects(),
+};
 console.log(JSON.stringify(measured));

@@ -83,6 +83,16 @@ export const configurations: Readonly<Record<string, Configuration>> = {
       options: tinyOptions({ compaction: smallTables, reads: { maxOpenTables: 1, maxHeldIndexBytes: 0 } }),
     },
   },
+  "indexes of two levels": {
+    workload: { ...common, keyCount: 500, hasRecords: true },
+    settings: {
+      options: tinyOptions({
+        table: { blockSizeBytes: 64, indexPartitionBytes: 60 },
+        compaction: smallTables,
+        reads: { maxOpenTables: 4 },
+      }),
+    },
+  },
   "synced now and then": {
     workload: common,
     settings: {

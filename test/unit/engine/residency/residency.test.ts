@@ -1,6 +1,7 @@
 /** Reads of a store whose pages were thrown out of memory: maps show nonsense until what is needed was brought in. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { Engine } from "../../../../src/engine/engine.ts";
+import type { EngineOptions } from "../../../../src/engine/options.ts";
 import { FaultFileSystem } from "../../../../src/platform/fault.ts";
 import { MemoryFileSystem } from "../../../../src/platform/memory.ts";
 import { get, put } from "../../../support/engine-access.ts";
@@ -23,7 +24,9 @@ let memory: MemoryFileSystem;
 let files: FaultFileSystem;
 let engine: Engine;
 
-beforeEach(async () => {
+beforeEach(() => fillStore(options));
+
+async function fillStore(options: EngineOptions): Promise<void> {
   memory = new MemoryFileSystem();
   files = new FaultFileSystem(memory);
   engine = await openEngine(files, options, 1);
@@ -32,7 +35,7 @@ beforeEach(async () => {
     put(engine, keyOf(index), contentOf(index));
   }
   await engine.flush();
-});
+}
 
 afterEach(async () => {
   memory.bringIn();
@@ -148,6 +151,35 @@ test("filters and indexes that are held need not be brought in again", async () 
   await whenResident(keyOf(7));
   expect(engine.status().residency).toMatchObject({ coldReadCount: 1, broughtInCount: 1 });
   expect(get(engine, keyOf(7))).toBe(contentOf(7));
+});
+
+describe("with indexes of two levels", () => {
+  beforeEach(async () => {
+    await engine.close();
+    // Filters and top levels are held, so that what is cold are partitions and blocks.
+    const table = { ...options.table, indexPartitionBytes: 300 };
+    await fillStore({ ...options, table, reads: { ...options.reads, maxHeldIndexBytes: 1 << 20 } });
+    for (let index = 0; index < keyCount; index += 10) get(engine, keyOf(index));
+  });
+
+  test("a look-up has first the index's part brought in, then the block", async () => {
+    memory.evict();
+    await whenResident(keyOf(7));
+    expect(get(engine, keyOf(7))).toBe(contentOf(7));
+    expect(engine.status().residency).toMatchObject({ coldReadCount: 1, broughtInCount: 2 });
+    expect(whenResident(keyOf(7))).toBeUndefined();
+  });
+
+  test("a scan has all parts of the index brought in that it comes to", async () => {
+    const view = engine.view();
+    memory.evict();
+    await view.whenStretchResident(bytesOf(keyOf(40)));
+    const seen: string[] = [];
+    const cursor = view.cursor(bytesOf(keyOf(40)));
+    for (cursor.rewind(); cursor.valid; cursor.next()) seen.push(Buffer.from(cursor.key.copy()).toString());
+    expect(seen).toEqual(Array.from({ length: keyCount - 40 }, (_, index) => keyOf(40 + index)));
+    view.close();
+  });
 });
 
 describe("a view", () => {

@@ -45,6 +45,7 @@ async function wholeTable(options: Partial<TableOptions>): Promise<WholeTable> {
 
 const tables: Record<string, WholeTable> = {
   "an uncompressed table": await wholeTable({ blockSizeBytes: 64 }),
+  "a table with an index of two levels": await wholeTable({ blockSizeBytes: 64, indexPartitionBytes: 25 }),
   "a table with a compressed block": await wholeTable({ blockSizeBytes: 64, compression: "zstd" }),
 };
 

@@ -52,6 +52,21 @@ describe("describeTable", () => {
     ]);
   });
 
+  test("shows the partitions of a large index", async () => {
+    const { files } = await tableOf(entries, { blockSizeBytes: 16, indexPartitionBytes: 1 });
+    const lines = [...describeTable(files, tablePath)];
+    expect(lines.slice(3, 6)).toEqual([
+      "  data blocks        0 to 68",
+      "  index partitions   68 to 104: 2",
+      "  filter block       104 to 114: 32 bits, 7 probes",
+    ]);
+    expect(lines.slice(-3)).toEqual([
+      "index: 2 blocks",
+      '  block 0  0 to 43  from ""',
+      "  block 1  43 to 68  from 0xff",
+    ]);
+  });
+
   test("says what compression has saved", async () => {
     const { files, table } = await tableOf(numberedEntries(200), { compression: "zstd" });
     const { uncompressedDataBytes, dataSizeBytes } = table.properties;

@@ -25,33 +25,60 @@ const entries = [
 ];
 const options = { blockSizeBytes: 64, restartIntervalEntries: 2 };
 
-/** The bytes of all hex blocks; each line says at which offset it stands. */
-function documentedBytes(): Uint8Array {
-  const blocks = [...readFileSync(document, "utf8").matchAll(/```hex\n([^`]*)```/g)];
+const [oneLevel, twoLevels] = readFileSync(document, "utf8").split("### With two levels") as [string, string];
+
+interface DocumentedBytes {
+  readonly offset: number;
+  readonly hex: string;
+}
+
+/** The lines of all hex blocks. */
+function documentedLines(section: string): DocumentedBytes[] {
+  const blocks = [...section.matchAll(/```hex\n([^`]*)```/g)];
   const lines = blocks.flatMap((block) => block[1]!.trim().split("\n"));
-  const bytes: number[] = [];
-  for (const line of lines) {
-    const [, offset, hex] = /^([0-9a-f]{2}) {2}((?:[0-9a-f]{2} )+) /.exec(line) ?? [];
-    expect(offset).toBe(bytes.length.toString(16).padStart(2, "0"));
-    bytes.push(
-      ...hex!
-        .trim()
-        .split(" ")
-        .map((byte) => Number.parseInt(byte, 16)),
-    );
+  return lines.map((line) => {
+    const [, offset, hex] = /^([0-9a-f]{2,3}) {2}((?:[0-9a-f]{2} )+) /.exec(line) ?? [];
+    return { offset: Number.parseInt(offset!, 16), hex: hex!.replaceAll(" ", "") };
+  });
+}
+
+/** Of the whole table that the section shows; each line says at which offset it stands. */
+function documentedBytes(section: string): Uint8Array {
+  let bytes = "";
+  for (const { offset, hex } of documentedLines(section)) {
+    expect(offset).toBe(bytes.length / 2);
+    bytes += hex;
   }
-  return Uint8Array.from(bytes);
+  return Uint8Array.fromHex(bytes);
 }
 
 test("the writer writes the documented bytes", async () => {
   const { files } = await tableOf(entries, options);
-  expect(contentOf(files).toHex()).toBe(documentedBytes().toHex());
+  expect(contentOf(files).toHex()).toBe(documentedBytes(oneLevel).toHex());
 });
 
 test("the reader reads them", () => {
-  const files = filesOf(documentedBytes());
+  const files = filesOf(documentedBytes(oneLevel));
   const table = TableReader.open(files, tablePath, 253);
   expect(allEntries(table)).toEqual(entries);
   expect(table.properties.createdAtMs).toBe(createdAtMs);
+  expect(verifyTable(files, tablePath)).toEqual([]);
+});
+
+test("an index of two levels is written and read as documented, and all else as above", async () => {
+  const { files } = await tableOf(entries, { ...options, indexPartitionBytes: 16 });
+  const content = contentOf(files);
+  expect(content).toHaveLength(305);
+  const assembled = content.slice();
+  const above = documentedBytes(oneLevel);
+  assembled.set(above.subarray(0, 0x6e), 0);
+  assembled.set(above.subarray(0x6e, 0x7a), 0x92);
+  assembled.set(above.subarray(0x97, 0xe1), 0xcb);
+  const lines = documentedLines(twoLevels);
+  for (const { offset, hex } of lines) assembled.set(Uint8Array.fromHex(hex), offset);
+  expect(content.toHex()).toBe(assembled.toHex());
+  const shownBytes = lines.reduce((sum, { hex }) => sum + hex.length / 2, 0);
+  expect(shownBytes + 0x6e + (0x7a - 0x6e) + (0xe1 - 0x97)).toBe(content.length);
+  expect(allEntries(TableReader.open(filesOf(assembled), tablePath))).toEqual(entries);
   expect(verifyTable(files, tablePath)).toEqual([]);
 });

@@ -69,8 +69,10 @@ describe("round trips", () => {
     {},
     { blockSizeBytes: 64, restartIntervalEntries: 1 },
     { blockSizeBytes: 200, restartIntervalEntries: 2, bloomFalsePositiveRate: 0.5 },
+    { blockSizeBytes: 64, indexPartitionBytes: 1 },
+    { blockSizeBytes: 200, indexPartitionBytes: 100 },
     { compression: "zstd" },
-    { blockSizeBytes: 200, compression: "zstd", zstdLevel: 1 },
+    { blockSizeBytes: 200, indexPartitionBytes: 100, compression: "zstd", zstdLevel: 1 },
   ];
   for (const [name, entries] of Object.entries(cases)) {
     test(name, async () => {

@@ -47,6 +47,11 @@ test("nothing is wrong with whole tables of many shapes", async () => {
     expect(verifyTable(files, tablePath)).toEqual([]);
     const compressed = await tableOf(numberedEntries(count), { blockSizeBytes: 300, compression: "zstd" });
     expect(verifyTable(compressed.files, tablePath)).toEqual([]);
+    const partitioned = await tableOf(numberedEntries(count), {
+      blockSizeBytes: 300,
+      indexPartitionBytes: 100,
+    });
+    expect(verifyTable(partitioned.files, tablePath)).toEqual([]);
   }
 });
 
@@ -123,6 +128,24 @@ describe("goes on past damage", () => {
     expect(findings).toHaveLength(2);
     expect(findings[0]).toEqual(finding(0, "checksum"));
     expect(findings[0]!.message).not.toContain(tablePath);
+  });
+
+  test("to the blocks of other index partitions than a damaged one", async () => {
+    const { files, table } = await tableOf(numberedEntries(1000), {
+      blockSizeBytes: 300,
+      indexPartitionBytes: 100,
+    });
+    const topLevel = table.indexTopLevel!;
+    expect(topLevel.partitionCount).toBeGreaterThan(3);
+    const content = contentOf(files);
+    content[topLevel.start(1) + 3]! ^= 1;
+    // Hidden behind the damaged partition; and the last one.
+    content[topLevel.dataStart(1)]! ^= 1;
+    content[topLevel.dataSizeBytes - 1]! ^= 1;
+    const findings = verifyTable(filesOf(content), tablePath);
+    expect(findings).toHaveLength(2);
+    expect(findings[0]).toEqual(finding(topLevel.start(1), "index partition 1: block checksum"));
+    expect(findings[1]!.message).toContain("checksum");
   });
 
   test("to the data blocks behind a damaged filter and damaged properties", async () => {

@@ -52,12 +52,18 @@ test("the summary and the properties say what the table holds", async () => {
 
 test("the size is known exactly at any moment", async () => {
   const entries = numberedEntries(30, (i) => "x".repeat(i * 7));
-  for (let count = 1; count <= entries.length; count++) {
-    const { writer, add } = newWriter({ blockSizeBytes: 256, restartIntervalEntries: 3 });
-    for (const { key, value } of entries.slice(0, count)) add(key, value);
-    const announced = writer.sizeBytes;
-    expect((await writer.finish()).sizeBytes).toBe(announced);
-    expect(writer.sizeBytes).toBe(announced);
+  for (const indexPartitionBytes of [1 << 16, 50, 1]) {
+    for (let count = 1; count <= entries.length; count++) {
+      const { writer, add } = newWriter({
+        blockSizeBytes: 256,
+        restartIntervalEntries: 3,
+        indexPartitionBytes,
+      });
+      for (const { key, value } of entries.slice(0, count)) add(key, value);
+      const announced = writer.sizeBytes;
+      expect((await writer.finish()).sizeBytes).toBe(announced);
+      expect(writer.sizeBytes).toBe(announced);
+    }
   }
 });
 
