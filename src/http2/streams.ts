@@ -257,6 +257,8 @@ export class Streams implements StreamOwner {
     this.table.delete(stream);
     this.table.rememberReset(id, true);
     stream.abort(code);
+    // What no handler has seen, nobody holds; if it is listed among those that started, it is met there in vain.
+    if (!stream.isDispatched) this.#environment.streams.giveBack(stream);
     this.#connection.endWhenIdle();
     this.#connection.allow(this.#connection.guard.reset(this.nowMs));
   }
