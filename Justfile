@@ -64,6 +64,14 @@ test-load:
 conformance *SUITES:
     bun scripts/conformance.ts {{SUITES}}
 
+# A node under attack, and a client that shall not notice (--seconds N, --kib N: what slow readers leave unread).
+attack *ARGUMENTS:
+    bun bench/attack.ts {{ARGUMENTS}}
+
+# Whether a node grows with the calls that it serves (--calls N, 30 million by default: takes an hour).
+endurance *ARGUMENTS:
+    bun bench/endurance.ts {{ARGUMENTS}}
+
 # Operations a second of the engine, without network, and of a node over gRPC.
 bench:
     bun run bench:engine
