@@ -360,7 +360,8 @@ describe("a flush that fails", () => {
     const environment = memoryEnvironment(files, 1, { writingStopped: (error) => void stopped.push(error) });
     class BrokenRunner extends InlineRunner {
       override run<J extends Job>(job: J): Promise<JobResult<J>> {
-        return super.run({ ...job, memtable: Memtable.create(4096, environment.random).share() });
+        const memtable = Memtable.create(4096, environment.random).share();
+        return super.run({ ...job, source: { memtable } });
       }
     }
     const engine = await Engine.open(environment, tinyOptions(), new BrokenRunner(files));
