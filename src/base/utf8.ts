@@ -7,9 +7,16 @@
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Up to here a text is taken unit by unit; beyond, a call into the runtime is faster. */
+const shortTextBytes = 12;
+
 /** Bytes of `text` in UTF-8. */
 export function utf8Length(text: string): number {
-  return Buffer.byteLength(text, "utf8");
+  if (text.length > shortTextBytes) return Buffer.byteLength(text, "utf8");
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) >= 0x80) return Buffer.byteLength(text, "utf8");
+  }
+  return text.length;
 }
 
 /** Writes `text` at `position`, where room is known to be; returns the position after it. */
@@ -24,9 +31,6 @@ export function writeUtf8(target: Uint8Array, position: number, text: string): n
   }
   return position + text.length;
 }
-
-/** Up to here a text is put together unit by unit; beyond, a call into the runtime is faster. */
-const shortTextBytes = 12;
 
 /** The text of a range; `undefined` where it is not valid UTF-8. */
 export function readUtf8(bytes: Uint8Array, start: number, length: number): string | undefined {

@@ -12,12 +12,18 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import type { Slice } from "../base/bytes.ts";
+import { Slice } from "../base/bytes.ts";
 import { envelopePrefixBytes } from "./envelope.ts";
 
+/** The bytes of a request's message. */
+export class RequestMessage extends Slice {
+  /** Whether nobody else uses the bytes, now or later: then what was decoded may point into them. */
+  isOwn = false;
+}
+
 export interface CodecShortcut<I extends DescMessage, O extends DescMessage> {
-  /** The message in these bytes, with copies of what it holds; `undefined` where it is not a usual one. */
-  decode(message: Slice): MessageShape<I> | undefined;
+  /** The message in these bytes; `undefined` where it is not a usual one. */
+  decode(message: RequestMessage): MessageShape<I> | undefined;
   /** Writes the message and returns true, or false having written nothing. */
   encode(answer: MessageInitShape<O>, target: EncodedMessage): boolean;
 }
@@ -54,11 +60,13 @@ export class EncodedMessage {
 /** Throws what the library throws where the bytes are no such message. */
 export function decodeMessage<I extends DescMessage>(
   schema: I,
-  message: Slice,
+  message: RequestMessage,
   shortcut: CodecShortcut<I, DescMessage> | undefined,
 ): MessageShape<I> {
-  // The library lends parts of what it reads.
-  return shortcut?.decode(message) ?? fromBinary(schema, message.copy());
+  const decoded = shortcut?.decode(message);
+  if (decoded !== undefined) return decoded;
+  const { bytes, start, length, isOwn } = message;
+  return fromBinary(schema, isOwn ? bytes.subarray(start, start + length) : message.copy());
 }
 
 export function encodeMessage<O extends DescMessage>(

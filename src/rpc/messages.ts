@@ -36,12 +36,15 @@ function clockMessage(clock: VectorClock): MessageInitShape<typeof VectorClockSc
 }
 
 /** The answer to a write or delete. */
-export function writeResponse(result: WriteResult) {
-  const vectorClock = clockMessage(result.clock);
+export function writeResponse({ clock, staleMessage }: WriteResult) {
+  const updatedVectorClock = clockMessage(clock);
+  // The usual answer, without the cost of putting an object together from others.
+  if (staleMessage === undefined && updatedVectorClock !== undefined)
+    return { success: true, updatedVectorClock };
   return {
-    success: result.staleMessage === undefined,
-    ...(result.staleMessage === undefined ? {} : { errorMessage: result.staleMessage }),
-    ...(vectorClock === undefined ? {} : { updatedVectorClock: vectorClock }),
+    success: staleMessage === undefined,
+    ...(staleMessage === undefined ? {} : { errorMessage: staleMessage }),
+    ...(updatedVectorClock === undefined ? {} : { updatedVectorClock }),
   };
 }
 
@@ -51,14 +54,17 @@ export function readResponse(
   tenantId: string,
   key: string,
 ): MessageInitShape<typeof ReadResponseSchema> {
+  const { found: success, value, siblingCount } = result;
   const vectorClock = clockMessage(result.clock);
+  if (success && result.siblings.length === 0 && vectorClock !== undefined)
+    return { success, value, vectorClock, siblingCount };
   return {
-    success: result.found,
-    ...(result.found ? {} : { errorCode: ErrorCode.KEY_NOT_FOUND, errorMessage: "key not found" }),
-    value: result.value,
+    success,
+    ...(success ? {} : { errorCode: ErrorCode.KEY_NOT_FOUND, errorMessage: "key not found" }),
+    value,
     ...(vectorClock === undefined ? {} : { vectorClock }),
     siblings: result.siblings.map((version) => siblingEntry(version, tenantId, key)),
-    siblingCount: result.siblingCount,
+    siblingCount,
   };
 }
 

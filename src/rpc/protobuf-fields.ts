@@ -23,24 +23,22 @@ const entryTag = bytesTag(1);
 const nodeIdTag = bytesTag(1);
 const timestampTag = varintTag(2);
 
-/** Texts that begin so may hold a byte order mark, which the library takes away. */
-const byteOrderMarkStart = 0xef;
-
 export function readText(): string {
   const length = readLength();
   const start = reader.position;
   reader.position += length;
-  const text = reader.bytes[start] === byteOrderMarkStart ? undefined : readUtf8(reader.bytes, start, length);
+  const text = readUtf8(reader.bytes, start, length);
   if (text === undefined) reader.ok = false;
   return text ?? "";
 }
 
-/** A copy. */
-export function readBytes(): Uint8Array {
+/** A copy, unless the bytes may be kept. */
+export function readBytes(isOwn: boolean): Uint8Array {
   const length = readLength();
   const start = reader.position;
   reader.position += length;
-  return reader.bytes.slice(start, start + length);
+  const end = start + length;
+  return isOwn ? reader.bytes.subarray(start, end) : reader.bytes.slice(start, end);
 }
 
 export function readClock(): VectorClock {

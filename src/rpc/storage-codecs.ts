@@ -2,7 +2,6 @@
  * Shortcuts for the messages of Read and Write (see message-codec.ts). They take requests as clients make them (known
  * fields, each at most once) and answers of success without siblings.
  */
-import type { Slice } from "../base/bytes.ts";
 import { varintLength } from "../base/varint.ts";
 import type {
   ReadRequest,
@@ -13,7 +12,7 @@ import type {
   WriteRequestSchema,
   WriteResponseSchema,
 } from "../gen/storage/storage_node_pb.ts";
-import type { CodecShortcut } from "./message-codec.ts";
+import type { CodecShortcut, RequestMessage } from "./message-codec.ts";
 import {
   bytesFieldLength,
   bytesTag,
@@ -47,7 +46,7 @@ const readResponseTags = {
 const writeResponseTags = { updatedVectorClock: bytesTag(2) } as const;
 
 export const readCodec: CodecShortcut<typeof ReadRequestSchema, typeof ReadResponseSchema> = {
-  decode({ bytes, start, length }: Slice): ReadRequest | undefined {
+  decode({ bytes, start, length }: RequestMessage): ReadRequest | undefined {
     let tenantId: string | undefined;
     let key: string | undefined;
     let includeSiblings: boolean | undefined;
@@ -94,7 +93,7 @@ export const readCodec: CodecShortcut<typeof ReadRequestSchema, typeof ReadRespo
 };
 
 export const writeCodec: CodecShortcut<typeof WriteRequestSchema, typeof WriteResponseSchema> = {
-  decode({ bytes, start, length }: Slice): WriteRequest | undefined {
+  decode({ bytes, start, length, isOwn }: RequestMessage): WriteRequest | undefined {
     let tenantId: string | undefined;
     let key: string | undefined;
     let value: Uint8Array | undefined;
@@ -105,7 +104,7 @@ export const writeCodec: CodecShortcut<typeof WriteRequestSchema, typeof WriteRe
       const tag = reader.read();
       if (tag === requestTags.tenantId && tenantId === undefined) tenantId = readText();
       else if (tag === requestTags.key && key === undefined) key = readText();
-      else if (tag === requestTags.value && value === undefined) value = readBytes();
+      else if (tag === requestTags.value && value === undefined) value = readBytes(isOwn);
       else if (tag === requestTags.vectorClock && vectorClock === undefined) vectorClock = readClock();
       else if (tag === requestTags.idempotencyKey && idempotencyKey === undefined)
         idempotencyKey = readText();

@@ -115,7 +115,9 @@ function scanStart({ startKey, endKey, resumeToken }: ScanRequestMessage): strin
 }
 
 function valueBytesOf(result: ReadResult): number {
-  return result.siblings.reduce((sum, version) => sum + version.value.length, result.value.length);
+  let sum = result.value.length;
+  for (const version of result.siblings) sum += version.value.length;
+  return sum;
 }
 
 /** More than a response takes beside its values, clocks at their limits excepted. */
@@ -132,10 +134,8 @@ function assertResponseFits(
   result: ReadResult,
   maxResponseBytes: number,
 ): void {
-  const clockCount = result.siblings.reduce(
-    (sum, version) => sum + version.clock.length,
-    result.clock.length,
-  );
+  let clockCount = result.clock.length;
+  for (const version of result.siblings) clockCount += version.clock.length;
   const siblingBytes = result.siblings.length * responseOverheadBytes;
   const roughBytes =
     valueBytesOf(result) + clockCount * clockEntryBytes + siblingBytes + responseOverheadBytes;

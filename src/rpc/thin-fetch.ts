@@ -12,11 +12,10 @@ import {
 } from "@connectrpc/connect/protocol-connect";
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
 import { setTrailerStatus, trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
-import { Slice } from "../base/bytes.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Call } from "./call.ts";
 import { checkUnaryFrame, envelope, envelopePrefixBytes } from "./envelope.ts";
-import type { EncodedMessage } from "./message-codec.ts";
+import { type EncodedMessage, RequestMessage } from "./message-codec.ts";
 import { bodyTooSlow } from "./read-timeout.ts";
 import { refuseCall, type ThinMethod, type ThinReply, type ThinRoad, timedOut } from "./thin.ts";
 
@@ -38,7 +37,7 @@ interface UnaryProtocol {
   readonly timeoutHeader: string;
   readonly parseTimeout: typeof parseGrpcTimeout;
   readonly prefixBytes: number;
-  message(body: Uint8Array, maxMessageBytes: number): Slice;
+  message(body: Uint8Array, maxMessageBytes: number): RequestMessage;
   success(message: EncodedMessage, call: Call): Response;
   failure(error: ConnectError, call: Call | undefined, registry: Registry): Response;
 }
@@ -48,7 +47,7 @@ const connect: UnaryProtocol = {
   timeoutHeader: "connect-timeout-ms",
   parseTimeout: parseConnectTimeout,
   prefixBytes: 0,
-  message: (body) => new Slice(body),
+  message: (body) => ownMessage(body, 0),
   success: (message, call) =>
     new Response(message.take(), { headers: connectHeaders("application/proto", call) }),
   failure: (error, call, registry) =>
@@ -57,6 +56,13 @@ const connect: UnaryProtocol = {
       headers: connectHeaders("application/json", call),
     }),
 };
+
+/** What of a body follows after its first bytes; a body was read for its call alone. */
+function ownMessage(body: Uint8Array, start: number): RequestMessage {
+  const message = new RequestMessage(body, start, body.length - start);
+  message.isOwn = true;
+  return message;
+}
 
 /** Connect sends a unary call's trailers as headers of another name. */
 function connectHeaders(contentType: string, call: Call | undefined): Headers | Record<string, string> {
@@ -75,7 +81,7 @@ const grpcWeb: UnaryProtocol = {
   prefixBytes: envelopePrefixBytes,
   message: (body, maxMessageBytes) => {
     checkUnaryFrame(body, 0, body.length, maxMessageBytes, trailerFlag);
-    return new Slice(body, envelopePrefixBytes, body.length - envelopePrefixBytes);
+    return ownMessage(body, envelopePrefixBytes);
   },
   success: (message, call) =>
     new Response(Buffer.concat([envelope(0, message.take()), grpcWebTrailers(undefined, call)]), {
@@ -144,7 +150,7 @@ async function answer(
     return protocol.failure(refusal as ConnectError, undefined, options.registry);
   }
   const startedMs = options.clock.monotonicMs();
-  let message: Slice;
+  let message: RequestMessage;
   try {
     if (timeout.error !== undefined) throw timeout.error;
     const body = await readBody(options, request, timeoutMs);

@@ -7,13 +7,12 @@
  */
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Slice } from "../base/bytes.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Call, CallRequest } from "./call.ts";
 import type { Answer, Endpoint, UnaryEndpoint } from "./endpoint.ts";
 import { messageTooLarge } from "./errors.ts";
 import type { Gate } from "./gate.ts";
-import { decodeMessage, EncodedMessage, encodeMessage } from "./message-codec.ts";
+import { decodeMessage, EncodedMessage, encodeMessage, type RequestMessage } from "./message-codec.ts";
 
 /** Where a call's answer goes: one of the two, once, at once or later. */
 export interface ThinReply {
@@ -67,10 +66,11 @@ export class ThinMethod {
   }
 
   /**
-   * Runs an admitted call to its end. `timeoutMs` counts from now. The message is the caller's again when this returns.
+   * Runs an admitted call to its end. `timeoutMs` counts from now. A message that is not
+   * the call's own is its owner's again when this returns.
    * `call.end` from outside, when the caller has left, ends it without a reply.
    */
-  run(call: Call, message: Slice, timeoutMs: number | undefined, reply: ThinReply): void {
+  run(call: Call, message: RequestMessage, timeoutMs: number | undefined, reply: ThinReply): void {
     const { method, run, shortcut } = this.#endpoint;
     let request: MessageShape<DescMessage>;
     try {
@@ -148,7 +148,7 @@ export function timedOut(): ConnectError {
 
 function parse(
   schema: DescMessage,
-  message: Slice,
+  message: RequestMessage,
   shortcut: UnaryEndpoint["shortcut"],
 ): MessageShape<DescMessage> {
   try {

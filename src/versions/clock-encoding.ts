@@ -110,7 +110,7 @@ function writeTimestamp(target: Uint8Array, position: number, timestamp: bigint)
   return position;
 }
 
-/** A timestamp from 1 to 2^63 - 1. Seven bytes fit a number exactly; only what is larger needs big integers. */
+/** A timestamp from 1 to 2^63 - 1. A number holds 53 bits exactly; only what is larger needs big integers. */
 function readTimestamp(): bigint | undefined {
   const { bytes, end } = reader;
   if (bytes[reader.position++] !== varintField2) return undefined;
@@ -120,12 +120,13 @@ function readTimestamp(): bigint | undefined {
   for (let i = 0; i < maxTimestampBytes; i++) {
     if (reader.position >= end) return undefined;
     const byte = bytes[reader.position++]!;
-    if (i < 7) low += (byte & 0x7f) * scale;
+    if (i < 7 || (i === 7 && byte < 0x10)) low += (byte & 0x7f) * scale;
     else high |= BigInt(byte & 0x7f) << BigInt(7 * i);
     scale *= 0x80;
     if (byte >= 0x80) continue;
     // A last byte of 0 is either the timestamp 0, which no clock holds, or a longer form of a smaller one.
-    return byte === 0 ? undefined : high | BigInt(low);
+    if (byte === 0) return undefined;
+    return high === 0n ? BigInt(low) : high | BigInt(low);
   }
   return undefined;
 }

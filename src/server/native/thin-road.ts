@@ -6,13 +6,12 @@
  */
 import type { ConnectError } from "@connectrpc/connect";
 import { parseTimeout, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
-import { Slice } from "../../base/bytes.ts";
 import type { RequestListener, ServerRequest, ServerResponse } from "../../http2/api.ts";
 import { encodeFields } from "../../http2/hpack/encoder.ts";
 import type { Call, CallRequest } from "../../rpc/call.ts";
 import { checkUnaryFrame, envelopePrefixBytes, writeEnvelopePrefix } from "../../rpc/envelope.ts";
 import { grpcTimeoutMs } from "../../rpc/grpc-timeout.ts";
-import type { EncodedMessage } from "../../rpc/message-codec.ts";
+import { type EncodedMessage, RequestMessage } from "../../rpc/message-codec.ts";
 import { refuseCall, type ThinMethod, type ThinReply } from "../../rpc/thin.ts";
 import { plainGrpcMessage } from "../grpc-message.ts";
 import { headersOf, responseBlock, trailerBlock } from "./fields.ts";
@@ -26,7 +25,7 @@ const plainHeaders = encodeFields([
 const plainTrailers = encodeFields([["grpc-status", "0"]]);
 
 /** The message of the request at hand, which is used within the turn. */
-const message = new Slice();
+const message = new RequestMessage();
 
 /** Answers a request of `method`, whose encoding is not compressed. Throws nothing. */
 export function answerThinly(

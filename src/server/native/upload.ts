@@ -6,7 +6,7 @@
  * more than the budget.
  */
 import type { ConnectError } from "@connectrpc/connect";
-import { copyRange, Slice } from "../../base/bytes.ts";
+import { copyRange } from "../../base/bytes.ts";
 import { StorageError } from "../../base/errors.ts";
 import type { RequestListener, ServerRequest } from "../../http2/api.ts";
 import type { ByteBudget } from "../../http2/byte-budget.ts";
@@ -14,6 +14,7 @@ import type { Clock, Timer } from "../../platform/clock.ts";
 import type { Call } from "../../rpc/call.ts";
 import { checkUnaryFrame, envelopePrefixBytes } from "../../rpc/envelope.ts";
 import { messageTooLarge, toConnectError } from "../../rpc/errors.ts";
+import { RequestMessage } from "../../rpc/message-codec.ts";
 import { bodyTooSlow } from "../../rpc/read-timeout.ts";
 import { refuseCall, type ThinMethod, type ThinReply, timedOut } from "../../rpc/thin.ts";
 
@@ -86,7 +87,8 @@ export class Upload implements RequestListener {
       this.#refuse(refusal as ConnectError);
       return;
     }
-    const message = new Slice(this.#body, envelopePrefixBytes, this.#length - envelopePrefixBytes);
+    const message = new RequestMessage(this.#body, envelopePrefixBytes, this.#length - envelopePrefixBytes);
+    message.isOwn = true;
     const { timeoutMs } = this.#call.request;
     const elapsedMs = clock.monotonicMs() - this.#startedMs;
     this.#giveBack();

@@ -10,21 +10,20 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import { Slice } from "../../../src/base/bytes.ts";
 import {
   ReadRequestSchema,
   ReadResponseSchema,
   WriteRequestSchema,
   WriteResponseSchema,
 } from "../../../src/gen/storage/storage_node_pb.ts";
-import { type CodecShortcut, EncodedMessage } from "../../../src/rpc/message-codec.ts";
+import { type CodecShortcut, EncodedMessage, RequestMessage } from "../../../src/rpc/message-codec.ts";
 import { readCodec, writeCodec } from "../../../src/rpc/storage-codecs.ts";
 
 /** The bytes in the midst of others, which must not be looked at. */
-function inside(bytes: Uint8Array): Slice {
+function inside(bytes: Uint8Array): RequestMessage {
   const around = new Uint8Array(bytes.length + 20).fill(0x0a);
   around.set(bytes, 7);
-  return new Slice(around, 7, bytes.length);
+  return new RequestMessage(around, 7, bytes.length);
 }
 
 /** What the shortcut makes of the bytes is what the library makes of them, or nothing. */
@@ -113,6 +112,10 @@ describe("requests", () => {
       inserted: fc.uint8Array({ maxLength: 4 }),
       isTwice: fc.boolean(),
     });
+    for (let index = 0; index < bytes.length; index++) {
+      for (let byte = 0; byte < 256; byte++) tryBoth(bytes.with(index, byte));
+      tryBoth(bytes.subarray(0, index));
+    }
     fc.assert(
       fc.property(change, ({ start, removed, inserted, isTwice }) => {
         const changed = Buffer.concat([bytes.subarray(0, start), inserted, bytes.subarray(start + removed)]);
@@ -131,6 +134,13 @@ describe("requests", () => {
     const decoded = writeCodec.decode(source);
     source.bytes.fill(0);
     expect(decoded).toMatchObject(write);
+  });
+
+  test("point into bytes that are their own", () => {
+    const write = { tenantId: "t", key: "k", value: Uint8Array.of(1, 2) };
+    const source = inside(toBinary(WriteRequestSchema, create(WriteRequestSchema, write)));
+    source.isOwn = true;
+    expect(writeCodec.decode(source)?.value.buffer).toBe(source.bytes.buffer);
   });
 });
 
