@@ -5,12 +5,13 @@
  * A round that a server's own counters do not confirm fails the benchmark. See docs/performance.md.
  */
 import { isH2loadThere } from "../test/support/h2load.ts";
+import { writeDocuments } from "./engine/document.ts";
 import { progress } from "./engine/measure.ts";
 import { printTable } from "./engine/report.ts";
 import type { Row } from "./engine/row.ts";
 import { groups } from "./rpc/groups.ts";
-import { describePinning, unpin } from "./rpc/processors.ts";
-import { readSettings } from "./rpc/settings.ts";
+import { unpin } from "./rpc/processors.ts";
+import { describe, readSettings } from "./rpc/settings.ts";
 
 const settings = readSettings(process.argv.slice(2));
 if (!isH2loadThere()) {
@@ -18,7 +19,6 @@ if (!isH2loadThere()) {
   process.exit(1);
 }
 if (settings.unpinned) unpin();
-progress(describePinning());
 
 const rows: Row[] = [];
 for (const { cases } of groups) {
@@ -30,3 +30,7 @@ for (const { cases } of groups) {
 }
 if (settings.json) console.log(JSON.stringify(rows));
 else printTable(rows);
+if (settings.writeDocs) {
+  const documented = groups.map((group) => ({ ...group, cases: group.cases.map(({ name }) => name) }));
+  writeDocuments("rpc", documented, rows, describe(settings));
+}

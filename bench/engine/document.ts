@@ -1,21 +1,32 @@
 /**
- * Keeps the results in docs/plots/engine.json, and puts them into docs/performance.md: between a group's two markers
- * stands its table and its plot, so the document holds no figure that was not measured.
+ * Keeps a benchmark's results in docs/plots/BENCHMARK.json, and puts them into docs/performance.md: between a group's
+ * two markers stands its table and its plot, so the document holds no figure that was not measured.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { join } from "node:path";
-import type { Group } from "./group.ts";
 import { plotOf } from "./plot.ts";
 import type { Row } from "./row.ts";
-import type { Settings } from "./settings.ts";
 
 const documents = join(import.meta.dir, "../../docs");
-const resultsPath = join(documents, "plots/engine.json");
 const documentPath = join(documents, "performance.md");
 
 /** Of other programs: the benchmark has done nothing yet. */
 const loadAtStart = loadavg()[0] ?? 0;
+
+export type Benchmark = "engine" | "rpc";
+
+function resultsPath(benchmark: Benchmark): string {
+  return join(documents, `plots/${benchmark}.json`);
+}
+
+/** What of a group the documents show. */
+export interface DocumentedGroup {
+  readonly name: string;
+  readonly title: string;
+  /** Names of its rows. */
+  readonly cases: readonly string[];
+}
 
 interface Results {
   readonly machine: string;
@@ -28,56 +39,65 @@ interface GroupResults {
   readonly rows: readonly Row[];
 }
 
-/** Rows of earlier runs stay where this one has none of that name. */
-export function writeDocuments(settings: Settings, groups: readonly Group[], measured: readonly Row[]): void {
+/** Rows of earlier runs stay where this one has none of that name. `setup` says how it was measured. */
+export function writeDocuments(
+  benchmark: Benchmark,
+  groups: readonly DocumentedGroup[],
+  measured: readonly Row[],
+  setup: string,
+): void {
   mkdirSync(join(documents, "plots"), { recursive: true });
-  const earlier = existsSync(resultsPath) ? readResults() : undefined;
+  const path = resultsPath(benchmark);
+  const earlier = existsSync(path) ? readResults(benchmark) : undefined;
   const earlierRows = earlier?.groups.flatMap(({ rows }) => rows) ?? [];
   const known = new Map([...earlierRows, ...measured].map((row) => [row.case, row]));
   const results = {
-    machine: measured.length === 0 && earlier !== undefined ? earlier.machine : describeMachine(settings),
+    machine: measured.length === 0 && earlier !== undefined ? earlier.machine : describeMachine(setup),
     groups: groups.map(({ name, title, cases }) => ({
       name,
       title,
       rows: cases.flatMap((caseName) => known.get(caseName) ?? []),
     })),
   };
-  writeFileSync(resultsPath, `${JSON.stringify(results, null, 2)}\n`);
+  writeFileSync(path, `${JSON.stringify(results, null, 2)}\n`);
   for (const { name, title, rows } of results.groups) {
     writeFileSync(join(documents, `plots/${name}.svg`), plotOf(title, rows));
   }
-  writeFileSync(documentPath, withResults(readFileSync(documentPath, "utf8"), results));
+  writeFileSync(documentPath, withResults(readFileSync(documentPath, "utf8"), benchmark, results));
 }
 
-export function readResults(): Results {
-  return JSON.parse(readFileSync(resultsPath, "utf8")) as Results;
+export function readResults(benchmark: Benchmark): Results {
+  return JSON.parse(readFileSync(resultsPath(benchmark), "utf8")) as Results;
 }
 
 /** The document with these results between its markers. */
-export function withResults(document: string, { machine, groups }: Results): string {
-  let result = replaceSection(document, "machine", machine);
+export function withResults(document: string, benchmark: Benchmark, { machine, groups }: Results): string {
+  let result = replaceSection(document, `${benchmark}:machine`, machine);
   for (const { name, title, rows } of groups) {
-    result = replaceSection(result, name, `${tableOf(rows)}\n\n![${title}](plots/${name}.svg)`);
+    result = replaceSection(
+      result,
+      `${benchmark}:${name}`,
+      `${tableOf(rows)}\n\n![${title}](plots/${name}.svg)`,
+    );
   }
   return result;
 }
 
-function describeMachine({ entryCount, valueBytes, roundCount }: Settings): string {
+function describeMachine(setup: string): string {
   const [processor] = cpus();
   const load = loadAtStart.toFixed(1);
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB of memory`;
   const day = new Date().toISOString().slice(0, 10);
   return (
     `${day}, ${cpus().length} processors (${processor?.model ?? "unknown"}), ${memory}, Linux ${release()}, ` +
-    `Bun ${Bun.version}; ${entryCount.toLocaleString("en-US")} entries, values of ${valueBytes} bytes, ` +
-    `${roundCount} ${roundCount === 1 ? "round" : "rounds"}, and a load average of ${load} when it began.`
+    `Bun ${Bun.version}; ${setup}, and a load average of ${load} when it began.`
   );
 }
 
 /** What lies between the markers of that name. */
 function replaceSection(document: string, name: string, content: string): string {
-  const begin = `<!-- engine:${name} -->`;
-  const end = `<!-- /engine:${name} -->`;
+  const begin = `<!-- ${name} -->`;
+  const end = `<!-- /${name} -->`;
   const [before, rest] = document.split(begin);
   const after = rest?.split(end)[1];
   if (before === undefined || after === undefined)

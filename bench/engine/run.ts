@@ -32,7 +32,7 @@ export async function runGroups(settings: Settings, groups: readonly Group[]): P
   }
   if (settings.json) console.log(JSON.stringify(rows));
   else printTable(rows);
-  if (settings.writeDocs) writeDocuments(settings, groups, rows);
+  if (settings.writeDocs) writeDocuments("engine", groups, rows, describe(settings));
 }
 
 async function rowsOf(settings: Settings, group: Group): Promise<Row[]> {
@@ -44,4 +44,9 @@ async function rowsOf(settings: Settings, group: Group): Promise<Row[]> {
   const output = await child.stdout.text();
   if ((await child.exited) !== 0) throw new Error(`the group ${group.name} failed`);
   return JSON.parse(output.trimEnd().split("\n").at(-1)!) as Row[];
+}
+
+function describe({ entryCount, valueBytes, roundCount }: Settings): string {
+  const rounds = `${roundCount} ${roundCount === 1 ? "round" : "rounds"}`;
+  return `${entryCount.toLocaleString("en-US")} entries, values of ${valueBytes} bytes, ${rounds}`;
 }

@@ -6,10 +6,9 @@ import { type Generate, type Load, type Round, runRound } from "./round.ts";
 import type { Server, StartServer } from "./server.ts";
 import type { Work } from "./work.ts";
 
-export interface Contestant {
+export interface Contestant<L extends Load = Load> {
   readonly start: StartServer;
-  /** Where it differs from the others'. */
-  readonly work?: Partial<Work>;
+  readonly generate: Generate<L>;
 }
 
 export interface ContestSettings {
@@ -17,77 +16,70 @@ export interface ContestSettings {
   readonly roundSeconds: number;
 }
 
-/** Medians, by contestant. */
-export interface Outcome {
-  readonly callsPerSecond: Readonly<Record<string, number>>;
-  readonly processorUsPerCall: Readonly<Record<string, number>>;
-}
-
-const byH2load: Generate<Load> = ({ target }, work, callCount) =>
+export const byH2load: Generate<Load> = ({ target }, work, callCount) =>
   runH2load({ ...work, ...target, callCount, prefix: loadPrefix() });
 
-/** Under h2load. Each server gets two warm rounds first, which also tell how many calls a round may have. */
-export async function contest(
+/** Rounds by contestant. */
+export type Outcome<L extends Load> = Readonly<Record<string, readonly Round<L>[]>>;
+
+/** Each server runs alone first, until it is warm and it is known how many calls a round may have. */
+export async function contest<L extends Load>(
   settings: ContestSettings,
   work: Work,
-  contestants: Readonly<Record<string, Contestant>>,
-): Promise<Outcome> {
-  const rounds = await runContest(settings, work, contestants, byH2load);
-  return {
-    callsPerSecond: medians(rounds, "callsPerSecond"),
-    processorUsPerCall: medians(rounds, "processorUsPerCall"),
-  };
-}
-
-function medians<K extends keyof Round<Load>>(rounds: ReadonlyMap<string, readonly Round<Load>[]>, of: K) {
-  return Object.fromEntries(
-    [...rounds].map(([name, results]) => [name, median(results.map((result) => result[of]))]),
-  );
-}
-
-/** The rounds of each contestant, by any generator. */
-export async function runContest<L extends Load>(
-  settings: ContestSettings,
-  work: Work,
-  contestants: Readonly<Record<string, Contestant>>,
-  generate: Generate<L>,
-): Promise<ReadonlyMap<string, readonly Round<L>[]>> {
-  const servers = new Map<string, { server: Server; work: Work; callCount: number }>();
-  const rounds = new Map<string, Round<L>[]>();
+  contestants: Readonly<Record<string, Contestant<L>>>,
+): Promise<Outcome<L>> {
+  const entrants: Entrant<L>[] = [];
   try {
-    for (const [name, { start, work: own }] of Object.entries(contestants)) {
-      const ownWork = { ...work, ...own };
-      const server = await start(ownWork);
-      servers.set(name, { server, work: ownWork, callCount: 0 });
-      const callCount = await warmUp(settings, server, ownWork, generate);
-      servers.set(name, { server, work: ownWork, callCount });
+    for (const [name, { start, generate }] of Object.entries(contestants)) {
+      const server = await start(work);
+      const entrant = { name, server, generate, callCount: 0, rounds: [] };
+      entrants.push(entrant);
+      await warmUp(settings, work, entrant);
     }
     for (let round = 0; round < settings.roundCount; round++) {
-      for (const [name, { server, work: ownWork, callCount }] of servers) {
-        const result = await runRound(server, ownWork, callCount, generate);
-        rounds.set(name, [...(rounds.get(name) ?? []), result]);
+      for (const { name, server, generate, callCount, rounds } of entrants) {
+        const result = await runRound(server, work, callCount, generate);
+        rounds.push(result);
         const spent = `${result.processorUsPerCall.toFixed(1)} us of processor`;
         progress(`  round ${round + 1}, ${name}: ${rounded(result.callsPerSecond)} calls/s, ${spent} a call`);
       }
     }
   } finally {
-    for (const { server } of servers.values()) await server.stop();
+    for (const { server } of entrants) await server.stop();
   }
-  return rounds;
+  return Object.fromEntries(entrants.map(({ name, rounds }) => [name, rounds]));
 }
 
-/** How many calls take a round's time. */
+/** Each contestant's median of one figure. */
+export function medians<L extends Load>(
+  outcome: Outcome<L>,
+  figure: (round: Round<L>) => number,
+): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(outcome).map(([name, rounds]) => [name, median(rounds.map(figure))]),
+  );
+}
+
+interface Entrant<L extends Load> {
+  readonly name: string;
+  readonly server: Server;
+  readonly generate: Generate<L>;
+  callCount: number;
+  readonly rounds: Round<L>[];
+}
+
+/** Parts of a round's time, of which the last decides. */
+const warmUpParts = [0.25, 1, 1];
+
 async function warmUp<L extends Load>(
   { roundSeconds }: ContestSettings,
-  server: Server,
   work: Work,
-  generate: Generate<L>,
-): Promise<number> {
+  entrant: Entrant<L>,
+): Promise<void> {
   const inFlight = work.connectionCount * work.streamCount;
-  let callCount = Math.max(10, inFlight);
-  for (const part of [0.05, 0.5, 1]) {
-    const { callsPerSecond } = await runRound(server, work, callCount, generate);
-    callCount = Math.max(inFlight, Math.ceil(part * roundSeconds * callsPerSecond));
+  entrant.callCount = Math.max(10, inFlight);
+  for (const part of warmUpParts) {
+    const { callsPerSecond } = await runRound(entrant.server, work, entrant.callCount, entrant.generate);
+    entrant.callCount = Math.max(inFlight, Math.ceil(part * roundSeconds * callsPerSecond));
   }
-  return callCount;
 }

@@ -2,7 +2,16 @@
 import type { Group } from "./group.ts";
 import { callsGroup } from "./groups/calls.ts";
 import { httpPortGroup } from "./groups/http-port.ts";
+import { latencyGroup } from "./groups/latency.ts";
 import { sizesGroup } from "./groups/sizes.ts";
 import { tlsGroup } from "./groups/tls.ts";
+import { varietyGroup } from "./groups/variety.ts";
 
-export const groups: readonly Group[] = [callsGroup, sizesGroup, httpPortGroup, tlsGroup];
+export const groups: readonly Group[] = [
+  callsGroup,
+  sizesGroup,
+  httpPortGroup,
+  tlsGroup,
+  varietyGroup,
+  latencyGroup,
+];

@@ -11,7 +11,11 @@ export interface Load {
   readonly bodyBytes: number;
 }
 
-export type Generate<L extends Load> = (server: Server, work: Work, callCount: number) => Promise<L>;
+export type Generate<L extends Load> = (
+  server: Pick<Server, "target">,
+  work: Work,
+  callCount: number,
+) => Promise<L>;
 
 export type Round<L extends Load> = L & { readonly processorUsPerCall: number };
 

@@ -1,6 +1,7 @@
 /** What a run measures, from the command line. */
 import { parseArgs } from "node:util";
 import type { ContestSettings } from "./contest.ts";
+import { describePinning } from "./processors.ts";
 
 export interface Settings extends ContestSettings {
   /** Only cases whose name holds this; undefined: all. */
@@ -34,4 +35,9 @@ export function readSettings(args: string[]): Settings {
   if (!(settings.roundCount >= 1 && settings.roundSeconds > 0))
     throw new Error("--rounds is at least 1, --seconds more than 0");
   return settings;
+}
+
+/** For the document. */
+export function describe({ roundCount, roundSeconds }: Settings): string {
+  return `${roundCount} rounds of ${roundSeconds} s, ${describePinning()}`;
 }

@@ -1,32 +1,31 @@
 /** Reads and durable writes of 100 bytes over gRPC, at several numbers of connections and calls in flight. */
 import { atLeast, atLeastTimes, atMost, type Bar } from "../../engine/row.ts";
-import type { Contestant } from "../contest.ts";
 import type { Group } from "../group.ts";
 import { etcd, isEtcdThere } from "../servers/etcd.ts";
 import { ours } from "../servers/ours.ts";
 import { side } from "../servers/side.ts";
 import type { Work } from "../work.ts";
-import { rateCase, roundTripUs } from "./rates.ts";
+import { type Figures, rateCase, roundTripUs } from "./rates.ts";
 
-const bare: Contestant = { start: side("bare-http2") };
-const onNode: Contestant = { start: ours({ http2: "node" }) };
+const bare = side("bare-http2");
+const onNode = ours({ http2: "node" });
 
 const readers = {
-  ours: { start: ours() },
+  ours: ours(),
   "bare node:http2": bare,
   ...(isEtcdThere()
     ? {
-        "etcd Range, serializable": { start: etcd({ isSerializable: true }) },
-        "etcd Range": { start: etcd() },
+        "etcd Range, serializable": etcd({ isSerializable: true }),
+        "etcd Range": etcd(),
       }
     : {}),
   "ours on node:http2": onNode,
 };
 
 const writers = {
-  ours: { start: ours() },
+  ours: ours(),
   "bare node:http2": bare,
-  ...(isEtcdThere() ? { "etcd Put": { start: etcd() } } : {}),
+  ...(isEtcdThere() ? { "etcd Put": etcd() } : {}),
   "ours on node:http2": onNode,
 };
 
@@ -34,14 +33,14 @@ function work(operation: Work["operation"], connectionCount: number, streamCount
   return { operation, valueBytes: 100, connectionCount, streamCount };
 }
 
-const readBars = (figures: Readonly<Record<string, number>>): Bar[] => [
+const readBars = (figures: Figures): Bar[] => [
   ...atLeastTimes(figures, 2, "bare node:http2"),
   ...atLeastTimes(figures, 4, "etcd Range"),
   ...atLeastTimes(figures, 4, "etcd Range, serializable"),
   atLeast(150_000, "/s (stretch)", figures["ours"]!),
 ];
 
-const writeBars = (figures: Readonly<Record<string, number>>): Bar[] => [
+const writeBars = (figures: Figures): Bar[] => [
   ...atLeastTimes(figures, 1.2, "bare node:http2"),
   ...atLeastTimes(figures, 3, "etcd Put"),
   atLeast(100_000, "/s (stretch)", figures["ours"]!),
@@ -51,29 +50,29 @@ export const callsGroup: Group = {
   name: "calls",
   title: "gRPC calls with values of 100 bytes",
   cases: [
-    rateCase({ name: "Read, 8 × 32", work: work("read", 8, 32), contestants: readers, bars: readBars }),
+    rateCase({ name: "Read, 8 × 32", work: work("read", 8, 32), servers: readers, bars: readBars }),
     rateCase({
       name: "durable Write, 8 × 32",
       work: work("write", 8, 32),
-      contestants: writers,
+      servers: writers,
       bars: writeBars,
     }),
     rateCase({
       name: "Read, 1 × 1, round trip",
       work: work("read", 1, 1),
-      contestants: readers,
+      servers: readers,
       unit: roundTripUs,
       bars: (figures) => [atMost(1.1, " × bare node:http2", figures["ours"]! / figures["bare node:http2"]!)],
     }),
     rateCase({
       name: "durable Write, 1 × 1, round trip",
       work: work("write", 1, 1),
-      contestants: writers,
+      servers: writers,
       unit: roundTripUs,
     }),
-    rateCase({ name: "Read, 1 × 100", work: work("read", 1, 100), contestants: readers }),
-    rateCase({ name: "durable Write, 1 × 100", work: work("write", 1, 100), contestants: writers }),
-    rateCase({ name: "Read, 100 × 10", work: work("read", 100, 10), contestants: readers }),
-    rateCase({ name: "durable Write, 100 × 10", work: work("write", 100, 10), contestants: writers }),
+    rateCase({ name: "Read, 1 × 100", work: work("read", 1, 100), servers: readers }),
+    rateCase({ name: "durable Write, 1 × 100", work: work("write", 1, 100), servers: writers }),
+    rateCase({ name: "Read, 100 × 10", work: work("read", 100, 10), servers: readers }),
+    rateCase({ name: "durable Write, 100 × 10", work: work("write", 100, 10), servers: writers }),
   ],
 };

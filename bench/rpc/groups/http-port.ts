@@ -9,8 +9,8 @@ import { rateCase } from "./rates.ts";
 const work: Work = { operation: "read", valueBytes: 100, connectionCount: 64, streamCount: 1 };
 
 const peers = {
-  "Connect's stock handler behind Hono": { start: side("stock-connect") },
-  "bare Hono route": { start: side("bare-hono") },
+  "Connect's stock handler behind Hono": side("stock-connect"),
+  "bare Hono route": side("bare-hono"),
 };
 
 export const httpPortGroup: Group = {
@@ -20,10 +20,10 @@ export const httpPortGroup: Group = {
     rateCase({
       name: "Connect unary Read, 64 × 1",
       work,
-      contestants: {
-        ours: { start: ours({ protocol: "connect" }) },
+      servers: {
+        ours: ours({ protocol: "connect" }),
         ...peers,
-        "ours, gRPC-Web": { start: ours({ protocol: "grpc-web" }) },
+        "ours, gRPC-Web": ours({ protocol: "grpc-web" }),
       },
       bars: (figures) => [
         ...atLeastTimes(figures, 3, "Connect's stock handler behind Hono"),

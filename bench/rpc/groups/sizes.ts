@@ -4,12 +4,12 @@ import type { Group } from "../group.ts";
 import { ours } from "../servers/ours.ts";
 import { side } from "../servers/side.ts";
 import type { Work } from "../work.ts";
-import { megabytesPerSecond, type RateCase, rateCase } from "./rates.ts";
+import { type Figures, megabytesPerSecond, type RateCase, rateCase } from "./rates.ts";
 
 const pair = {
-  ours: { start: ours() },
-  "bare node:http2": { start: side("bare-http2") },
-  "ours on node:http2": { start: ours({ http2: "node" }) },
+  ours: ours(),
+  "bare node:http2": side("bare-http2"),
+  "ours on node:http2": ours({ http2: "node" }),
 };
 
 const smallWindowBits = 16;
@@ -18,22 +18,21 @@ const small = { valueBytes: 4096, connectionCount: 8, streamCount: 32 };
 const large = { valueBytes: 2 ** 20, connectionCount: 1, streamCount: 8 };
 const withSmallWindows = { ...large, windowBits: smallWindowBits };
 
-const bars = (figures: Readonly<Record<string, number>>): readonly Bar[] =>
-  atLeastTimes(figures, 0.8, "bare node:http2");
+const bars = (figures: Figures): readonly Bar[] => atLeastTimes(figures, 0.8, "bare node:http2");
 
 function largeCase(name: string, work: Work, own: Partial<RateCase> = {}) {
-  return rateCase({ name, work, contestants: pair, unit: megabytesPerSecond, bars, ...own });
+  return rateCase({ name, work, servers: pair, unit: megabytesPerSecond, bars, ...own });
 }
 
 export const sizesGroup: Group = {
   name: "sizes",
   title: "gRPC calls with larger values",
   cases: [
-    rateCase({ name: "Read of 4 KiB, 8 × 32", work: { operation: "read", ...small }, contestants: pair }),
+    rateCase({ name: "Read of 4 KiB, 8 × 32", work: { operation: "read", ...small }, servers: pair }),
     rateCase({
       name: "durable Write of 4 KiB, 8 × 32",
       work: { operation: "write", ...small },
-      contestants: pair,
+      servers: pair,
     }),
     largeCase("Read of 1 MiB, 1 × 8", { operation: "read", ...large }),
     largeCase("Read of 1 MiB, 1 × 8, windows of 64 KiB", { operation: "read", ...withSmallWindows }),

@@ -4,7 +4,7 @@ import type { Group } from "../group.ts";
 import { ours } from "../servers/ours.ts";
 import { megabytesPerSecond, rateCase } from "./rates.ts";
 
-const contestants = { ours: { start: ours({ isTls: true }) }, cleartext: { start: ours() } };
+const servers = { ours: ours({ isTls: true }), cleartext: ours() };
 
 export const tlsGroup: Group = {
   name: "tls",
@@ -13,13 +13,13 @@ export const tlsGroup: Group = {
     rateCase({
       name: "TLS Read, 8 × 32",
       work: { operation: "read", valueBytes: 100, connectionCount: 8, streamCount: 32 },
-      contestants,
+      servers,
       bars: (figures) => atLeastTimes(figures, 0.75, "cleartext"),
     }),
     rateCase({
       name: "TLS Read of 1 MiB, 1 × 8",
       work: { operation: "read", valueBytes: 2 ** 20, connectionCount: 1, streamCount: 8 },
-      contestants,
+      servers,
       unit: megabytesPerSecond,
       bars: (figures) => [atLeast(400, " MB/s", figures["ours"]!)],
     }),

@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
 import { ReadResponseSchema } from "../../../src/gen/storage/storage_node_pb.ts";
+import { envelopePrefixBytes } from "../../../src/rpc/envelope.ts";
 import { makeAuthority, makeCertificate } from "../../../test/support/certificates.ts";
 import { envelope } from "../../../test/support/raw-grpc.ts";
 import { type NodeProcess, nodeCommand, spawnNode } from "../../../test/support/spawn-node.ts";
+import { byOwnClient } from "../own-client.ts";
 import { probe } from "../probe.ts";
 import { serverPrefix } from "../processors.ts";
 import { type Counts, expectRise, metricsOf, type Server, type StartServer, type Target } from "../server.ts";
@@ -16,6 +18,10 @@ export interface OursOptions {
   readonly http2?: "native" | "node";
   readonly protocol?: "grpc" | "grpc-web" | "connect";
   readonly isTls?: boolean;
+  /** Of Bun; with any, it runs from the source. */
+  readonly runtimeFlags?: readonly string[];
+  /** So many keys hold values; default 1. */
+  readonly keyCount?: number;
 }
 
 export function ours(options: OursOptions = {}): StartServer {
@@ -24,17 +30,31 @@ export function ours(options: OursOptions = {}): StartServer {
     const spawned = spawnNode({
       dataDirectory: join(folder, "data"),
       environment: environmentFor(folder, options),
-      command: [...serverPrefix(), ...nodeCommand()],
+      command: [...serverPrefix(), ...commandFor(options)],
     });
     try {
       const node = await spawned.serving;
-      await probe(targetOf(node, { ...work, operation: "write" }, options));
+      await fill(node, work, options);
       return serverOf(node, work, options, folder);
     } catch (error) {
       await spawned.kill();
       throw error;
     }
   };
+}
+
+function commandFor({ runtimeFlags = [] }: OursOptions): string[] {
+  const [runtime, ...rest] = nodeCommand();
+  return [runtime!, ...runtimeFlags, ...rest];
+}
+
+/** Writes the keys that will be read. */
+async function fill(node: NodeProcess, work: Work, options: OursOptions): Promise<void> {
+  const { keyCount = 1 } = options;
+  const writes: Work = { ...work, operation: "write" };
+  const target = targetOf(node, writes, options);
+  if (keyCount === 1) await probe(target);
+  else await byOwnClient({ keyCount })({ target }, writes, keyCount);
 }
 
 function environmentFor(folder: string, { http2 = "native", isTls = false }: OursOptions) {
@@ -55,7 +75,7 @@ function serverOf(node: NodeProcess, work: Work, options: OursOptions, folder: s
     target: targetOf(node, work, options),
     counts: () => nodeCounts(httpUrl),
     verify: (rise, callCount) => verify(work, rise, callCount),
-    valueIn: (body) => fromBinary(ReadResponseSchema, body.subarray(prefixBytes(options))).value,
+    valueIn: (body) => fromBinary(ReadResponseSchema, messageIn(body, options)).value,
     async stop() {
       const exitCode = await node.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -64,8 +84,11 @@ function serverOf(node: NodeProcess, work: Work, options: OursOptions, folder: s
   };
 }
 
-function prefixBytes({ protocol = "grpc" }: OursOptions): number {
-  return protocol === "connect" ? 0 : 5;
+/** The message in an answer's body; gRPC-Web has its trailers after it. */
+function messageIn(body: Uint8Array, { protocol = "grpc" }: OursOptions): Uint8Array {
+  if (protocol === "connect") return body;
+  const messageBytes = new DataView(body.buffer, body.byteOffset).getUint32(1);
+  return body.subarray(envelopePrefixBytes, envelopePrefixBytes + messageBytes);
 }
 
 function targetOf(node: NodeProcess, work: Work, options: OursOptions): Target {

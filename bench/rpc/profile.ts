@@ -1,0 +1,54 @@
+/**
+ * Where the time of one call goes, by a sampling profiler in the node's main thread: `bun bench/rpc/profile.ts
+ * read|write`. The shares are those of the code itself, without what it calls.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { byH2load, contest } from "./contest.ts";
+import { ours } from "./servers/ours.ts";
+import type { Work } from "./work.ts";
+
+interface CpuProfile {
+  readonly nodes: readonly {
+    readonly id: number;
+    readonly callFrame: { readonly functionName: string; readonly url: string };
+  }[];
+  readonly samples: readonly number[];
+  readonly timeDeltas: readonly number[];
+}
+
+/** What a function belongs to, by its file; the runtime's own functions have none. */
+function partOf({ functionName, url }: CpuProfile["nodes"][number]["callFrame"]): string {
+  const room = /\/src\/([a-z0-9]+)\//.exec(url)?.[1];
+  if (room !== undefined) return `src/${room}`;
+  if (/node_modules/.test(url)) return "libraries";
+  if (functionName === "write") return "the kernel: sockets";
+  if (/^(fdatasync|writeSync)/.test(functionName)) return "the kernel: files";
+  return "the runtime";
+}
+
+function sharesOf({ nodes, samples, timeDeltas }: CpuProfile): [string, number][] {
+  const parts = new Map(nodes.map(({ id, callFrame }) => [id, partOf(callFrame)]));
+  const times = new Map<string, number>();
+  samples.forEach((id, index) => {
+    const part = parts.get(id)!;
+    times.set(part, (times.get(part) ?? 0) + timeDeltas[index]!);
+  });
+  const total = [...times.values()].reduce((sum, time) => sum + time, 0);
+  return [...times].map(([part, time]): [string, number] => [part, time / total]).sort((a, b) => b[1] - a[1]);
+}
+
+const operation = process.argv[2];
+if (operation !== "read" && operation !== "write") throw new Error("profile what? read or write");
+const folder = mkdtempSync(join(tmpdir(), "pairdb-profile-"));
+try {
+  const work: Work = { operation, valueBytes: 100, connectionCount: 8, streamCount: 32 };
+  const start = ours({ runtimeFlags: ["--cpu-prof", `--cpu-prof-dir=${folder}`] });
+  await contest({ roundCount: 3, roundSeconds: 3 }, work, { ours: { start, generate: byH2load } });
+  const profile = JSON.parse(readFileSync(join(folder, readdirSync(folder)[0]!), "utf8")) as CpuProfile;
+  for (const [part, share] of sharesOf(profile))
+    console.log(`${(100 * share).toFixed(1).padStart(5)} %  ${part}`);
+} finally {
+  rmSync(folder, { recursive: true });
+}
