@@ -1,9 +1,8 @@
 /** A client that shall not notice an attack. */
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ReadRequestSchema, WriteRequestSchema } from "../../src/gen/storage/storage_node_pb.ts";
-import type { Field } from "../../src/http2/hpack/encoder.ts";
 import { FrameClient, type StreamAnswer } from "../../test/support/frame-client.ts";
-import { envelope } from "../../test/support/raw-grpc.ts";
+import { beginCall, isOk } from "../grpc-call.ts";
 
 export interface VictimReport {
   readonly readCount: number;
@@ -25,28 +24,8 @@ const connectionCount = 10;
 /** An answer that takes longer is an error. */
 const patienceMs = 5000;
 
-function fieldsOf(method: string): Field[] {
-  return [
-    [":method", "POST"],
-    [":scheme", "http"],
-    [":path", `/storage.StorageNodeService/${method}`],
-    [":authority", "localhost"],
-    ["content-type", "application/grpc"],
-    ["te", "trailers"],
-  ];
-}
-
 async function call(client: FrameClient, method: string, message: Uint8Array): Promise<StreamAnswer> {
-  const id = client.open(fieldsOf(method), false);
-  const body = envelope(message);
-  for (let start = 0; start < body.length; start += 16_384) {
-    await client.sendData(id, body.subarray(start, start + 16_384), start + 16_384 >= body.length);
-  }
-  return client.answer(id);
-}
-
-function isOk({ trailers }: StreamAnswer): boolean {
-  return trailers.some(([name, value]) => name === "grpc-status" && value === "0");
+  return client.answer(await beginCall(client, method, message));
 }
 
 /** Writes what is read: a small value, and some large ones of this size. */

@@ -7,10 +7,9 @@ import {
 } from "../../src/gen/storage/storage_node_pb.ts";
 import { errorCodes } from "../../src/http2/error-codes.ts";
 import { frameTypes } from "../../src/http2/frames.ts";
-import type { Field } from "../../src/http2/hpack/encoder.ts";
 import { FrameClient, type StreamAnswer } from "../../test/support/frame-client.ts";
 import { frame, resetStream, uint32 } from "../../test/support/http2-harness.ts";
-import { envelope } from "../../test/support/raw-grpc.ts";
+import { beginCall, isOk } from "../grpc-call.ts";
 
 const tenantId = "endurance";
 /** The values that scans find. */
@@ -24,29 +23,9 @@ export function requestOf(method: "Read" | "Write", key: string): Uint8Array {
   return toBinary(WriteRequestSchema, create(WriteRequestSchema, { tenantId, key, value }));
 }
 
-function fieldsOf(method: string): Field[] {
-  return [
-    [":method", "POST"],
-    [":scheme", "http"],
-    [":path", `/storage.StorageNodeService/${method}`],
-    [":authority", "localhost"],
-    ["content-type", "application/grpc"],
-    ["te", "trailers"],
-  ];
-}
-
-async function begin(client: FrameClient, method: string, message: Uint8Array): Promise<number> {
-  const id = client.open(fieldsOf(method), false);
-  const body = envelope(message);
-  for (let start = 0; start < body.length; start += 16_384) {
-    await client.sendData(id, body.subarray(start, start + 16_384), start + 16_384 >= body.length);
-  }
-  return id;
-}
-
-function check({ headers, trailers }: StreamAnswer): void {
-  if (trailers.some(([name, value]) => name === "grpc-status" && value === "0")) return;
-  throw new Error(`a call failed: ${JSON.stringify([headers, trailers])}`);
+function check(answer: StreamAnswer): void {
+  if (isOk(answer)) return;
+  throw new Error(`a call failed: ${JSON.stringify([answer.headers, answer.trailers])}`);
 }
 
 /** Writes what scans find, and returns how many writes that took. */
@@ -55,7 +34,7 @@ export async function writeLargeValues(port: number, tls: boolean): Promise<numb
   const value = new Uint8Array(largeBytes);
   for (let number = 0; number < largeCount; number++) {
     const request = create(WriteRequestSchema, { tenantId: largeTenant, key: `${number}`, value });
-    check(await client.answer(await begin(client, "Write", toBinary(WriteRequestSchema, request))));
+    check(await client.answer(await beginCall(client, "Write", toBinary(WriteRequestSchema, request))));
   }
   client.close();
   return largeCount;
@@ -65,7 +44,7 @@ export async function writeLargeValues(port: number, tls: boolean): Promise<numb
 export async function connectAnew(port: number, tls: boolean, key: string, count: number): Promise<number> {
   for (let i = 0; i < count; i++) {
     const client = await FrameClient.connect(port, { tls });
-    check(await client.answer(await begin(client, "Read", requestOf("Read", key))));
+    check(await client.answer(await beginCall(client, "Read", requestOf("Read", key))));
     client.close();
   }
   return count;
@@ -76,7 +55,7 @@ export async function cancelScans(port: number, tls: boolean, count: number): Pr
   const client = await FrameClient.connect(port, { tls, streamWindowBytes: 65_535 });
   const message = toBinary(ScanRequestSchema, create(ScanRequestSchema, { tenantId: largeTenant }));
   for (let i = 0; i < count; i++) {
-    const id = await begin(client, "Scan", message);
+    const id = await beginCall(client, "Scan", message);
     client.heldBack.add(id);
     while (client.receivedBytes(id) < 65_535 && !client.isOver(id)) await Bun.sleep(1);
     client.send(resetStream(id, errorCodes.CANCEL));

@@ -2,6 +2,7 @@
  * Encodes request fields as gRPC's Go client does: whatever the tables do not hold joins the dynamic one, so a value
  * that is new in each call pushes older entries out. No Huffman, which saves bytes and costs time.
  */
+import { writeInteger } from "../../../src/http2/hpack/encoder.ts";
 import {
   staticIndexOfField,
   staticIndexOfName,
@@ -46,24 +47,6 @@ export class HpackEncoder {
     this.#entries.push({ id, bytes });
     this.#numbers.set(id, ++this.#insertionCount);
   }
-}
-
-function writeInteger(
-  target: Uint8Array,
-  position: number,
-  pattern: number,
-  mask: number,
-  value: number,
-): number {
-  if (value < mask) {
-    target[position] = pattern | value;
-    return position + 1;
-  }
-  target[position++] = pattern | mask;
-  let rest = value - mask;
-  for (; rest >= 0x80; rest >>>= 7) target[position++] = (rest & 0x7f) | 0x80;
-  target[position++] = rest;
-  return position;
 }
 
 function writeText(target: Uint8Array, position: number, text: string): number {

@@ -43,7 +43,8 @@ function writeField(target: Uint8Array, position: number, name: string, value: s
   return writeString(target, next, value);
 }
 
-function writeInteger(
+/** An integer after the bits of a pattern (section 5.1); returns the position after it. */
+export function writeInteger(
   target: Uint8Array,
   position: number,
   pattern: number,

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { Engine } from "../../../../src/engine/engine.ts";
 import type { EngineOptions } from "../../../../src/engine/options.ts";
+import type { View } from "../../../../src/engine/view.ts";
 import { FaultFileSystem } from "../../../../src/platform/fault.ts";
 import { MemoryFileSystem } from "../../../../src/platform/memory.ts";
 import { get, put } from "../../../support/engine-access.ts";
@@ -137,6 +138,13 @@ describe("a look-up", () => {
   });
 });
 
+function keysFrom(view: View, first: number): string[] {
+  const keys: string[] = [];
+  const cursor = view.cursor(bytesOf(keyOf(first)));
+  for (cursor.rewind(); cursor.valid; cursor.next()) keys.push(Buffer.from(cursor.key.copy()).toString());
+  return keys;
+}
+
 test("filters and indexes that are held need not be brought in again", async () => {
   await engine.close();
   engine = await openEngine(
@@ -174,10 +182,9 @@ describe("with indexes of two levels", () => {
     const view = engine.view();
     memory.evict();
     await view.whenStretchResident(bytesOf(keyOf(40)));
-    const seen: string[] = [];
-    const cursor = view.cursor(bytesOf(keyOf(40)));
-    for (cursor.rewind(); cursor.valid; cursor.next()) seen.push(Buffer.from(cursor.key.copy()).toString());
-    expect(seen).toEqual(Array.from({ length: keyCount - 40 }, (_, index) => keyOf(40 + index)));
+    expect(keysFrom(view, 40)).toEqual(
+      Array.from({ length: keyCount - 40 }, (_, index) => keyOf(40 + index)),
+    );
     view.close();
   });
 });
@@ -187,10 +194,9 @@ describe("a view", () => {
     const view = engine.view();
     memory.evict();
     await view.whenStretchResident(bytesOf(keyOf(40)));
-    const seen: string[] = [];
-    const cursor = view.cursor(bytesOf(keyOf(40)));
-    for (cursor.rewind(); cursor.valid; cursor.next()) seen.push(Buffer.from(cursor.key.copy()).toString());
-    expect(seen).toEqual(Array.from({ length: keyCount - 40 }, (_, index) => keyOf(40 + index)));
+    expect(keysFrom(view, 40)).toEqual(
+      Array.from({ length: keyCount - 40 }, (_, index) => keyOf(40 + index)),
+    );
     expect(view.whenStretchResident(bytesOf(keyOf(40)))).toBeUndefined();
     view.close();
   });
