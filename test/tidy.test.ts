@@ -13,17 +13,31 @@ const allowedImports: Record<string, readonly string[]> = {
   base: [],
   gen: [],
   platform: ["base"],
+  auth: ["base", "platform"],
   versions: ["base", "platform"],
   engine: ["base", "platform", "versions"],
   node: ["base", "platform", "versions", "engine"],
-  config: ["base", "platform", "engine", "node"],
+  config: ["base", "platform", "auth", "engine", "node"],
   http2: ["base", "platform"],
-  rpc: ["base", "platform", "versions", "node", "gen"],
-  telemetry: ["base", "platform", "engine", "node", "http2", "rpc"],
-  server: ["base", "platform", "versions", "engine", "node", "http2", "rpc", "config", "telemetry", "gen"],
+  rpc: ["base", "platform", "auth", "versions", "node", "gen"],
+  telemetry: ["base", "platform", "auth", "engine", "node", "http2", "rpc"],
+  server: [
+    "base",
+    "platform",
+    "auth",
+    "versions",
+    "engine",
+    "node",
+    "http2",
+    "rpc",
+    "config",
+    "telemetry",
+    "gen",
+  ],
   cli: [
     "base",
     "platform",
+    "auth",
     "versions",
     "engine",
     "node",
@@ -154,7 +168,7 @@ describe("rooms", () => {
   });
 
   test("telemetry knows what it observes by type alone", () => {
-    const observed = ["engine", "node", "http2", "rpc"];
+    const observed = ["auth", "engine", "node", "http2", "rpc"];
     const wrong = sources
       .filter((path) => room(path) === "telemetry")
       .flatMap((path) =>

@@ -9,6 +9,16 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
+/** Addresses of both ports. */
+export function hostsOf({ server, http }: Configuration): string[] {
+  return [server.host, http.host];
+}
+
+/** Whether others than this machine may reach one of the addresses. */
+export function isExposed(hosts: readonly string[]): boolean {
+  return hosts.some((host) => !isLoopback(host));
+}
+
 /** Throws INVALID_ARGUMENT, with the ways out, when a port would be open to a network without that being said. */
 export function refuseUnaskedExposure(configuration: Configuration): void {
   if (configuration.auth.mode === "none") return;

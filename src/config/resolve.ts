@@ -1,10 +1,13 @@
 /** Fills in the defaults that depend on other keys, and checks the relations between keys. */
+import { allScopes, type Scope } from "../auth/identity.ts";
+import { hostsOf, isExposed } from "./exposure.ts";
 import type { ParsedFile } from "./schema.ts";
 
 /** A configuration with nothing left open but what may stay unsaid. */
 export interface Configuration extends ParsedFile {
   readonly server: ParsedFile["server"] & { readonly node_id: string; readonly host: string };
   readonly http: { readonly host: string; readonly port: number };
+  readonly auth: ParsedFile["auth"] & { readonly anonymous_scopes: readonly Scope[] };
   readonly storage: ParsedFile["storage"] & { readonly commit_log_dir: string; readonly sstable_dir: string };
   readonly commit_log: ParsedFile["commit_log"] & { readonly sync: "always" | "interval" | "never" };
   readonly mem_table: ParsedFile["mem_table"] & { readonly flush_threshold: number };
@@ -25,12 +28,19 @@ const defaultMaxCacheBytes = 2 ** 30;
 const defaultMaxRecordBytes = 16 * 1024 * 1024;
 
 export function resolve(parsed: ParsedFile, surroundings: Surroundings): Configuration {
-  const { server, storage, commit_log, mem_table, cache, conflict } = parsed;
+  const { server, auth, storage, commit_log, mem_table, cache, conflict } = parsed;
   const host = server.host ?? (surroundings.hasFile ? "0.0.0.0" : "127.0.0.1");
+  const http = { host: parsed.http.host ?? host, port: parsed.http.port ?? parsed.metrics.port };
   return {
     ...parsed,
     server: { ...server, node_id: server.node_id ?? surroundings.hostName, host },
-    http: { host: parsed.http.host ?? host, port: parsed.http.port ?? parsed.metrics.port },
+    http,
+    auth: {
+      ...auth,
+      anonymous_scopes:
+        auth.anonymous_scopes ??
+        allScopes.filter((scope) => scope !== "admin" || !isExposed([host, http.host])),
+    },
     storage: {
       ...storage,
       commit_log_dir: storage.commit_log_dir ?? `${storage.data_dir}/commitlog`,
@@ -80,6 +90,9 @@ export function conflictsBetweenKeys(configuration: Configuration): string[] {
   }
   if (new TextEncoder().encode(server.node_id).length > 128) {
     problems.push(`server.node_id is "${server.node_id}"; allowed is a name of 1 to 128 bytes`);
+  }
+  if (configuration.auth.anonymous_scopes.includes("admin") && isExposed(hostsOf(configuration))) {
+    problems.push("auth.anonymous_scopes holds admin; allowed is that only where both ports are on loopback");
   }
   const { cert_file, key_file, client_ca_file } = configuration.tls;
   if ((cert_file === undefined) !== (key_file === undefined)) {

@@ -4,6 +4,7 @@
  * A default that depends on other keys is left open here and filled in by `resolve.ts`.
  */
 import { z } from "zod";
+import { allScopes, type Scope } from "../auth/identity.ts";
 import {
   duration,
   flag,
@@ -22,6 +23,8 @@ const gibibyte = 1 << 30;
 const second = 1000;
 const minute = 60 * second;
 const hour = 60 * minute;
+
+const scopeWords = Object.fromEntries(allScopes.map((scope) => [scope, scope])) as Record<Scope, Scope>;
 
 const port = () => wholeNumber(0, 65_535);
 
@@ -63,6 +66,8 @@ const tls = z.strictObject({
 const auth = z.strictObject({
   /** `none` lets every caller in, and has to be said to listen off loopback. */
   mode: oneOf({ none: "none" }).optional(),
+  /** What calls without credentials may do. Default: everything, off loopback without admin. */
+  anonymous_scopes: listOf(scopeWords, allScopes.length, 0).optional(),
 });
 
 const storage = z.strictObject({

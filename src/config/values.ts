@@ -97,11 +97,11 @@ function parseList(value: unknown): string[] | undefined {
   return items.length === list.length || value === "" ? items : undefined;
 }
 
-/** A list of 1 to `most` of a few words, as `oneOf` takes them. */
-export function listOf<T extends string>(words: Readonly<Record<string, T>>, most: number) {
-  return kind(`a list of 1 to ${most} of ${Object.keys(words).join(", ")}`, (value) => {
+/** A list of `least` to `most` of a few words, as `oneOf` takes them. */
+export function listOf<T extends string>(words: Readonly<Record<string, T>>, most: number, least = 1) {
+  return kind(`a list of ${least} to ${most} of ${Object.keys(words).join(", ")}`, (value) => {
     const items = parseList(value)?.map((item) => (Object.hasOwn(words, item) ? words[item] : undefined));
-    if (items === undefined || items.length < 1 || items.length > most) return undefined;
+    if (items === undefined || items.length < least || items.length > most) return undefined;
     const known = items.filter((item) => item !== undefined);
     return known.length === items.length ? known : undefined;
   });

@@ -8,7 +8,10 @@
  * 1. A call ends exactly once, and is reported exactly once.
  * 2. Nothing waits in an ended call, and the source of its stream is released.
  */
+import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { RefusalReason } from "../auth/authenticator.ts";
+import type { Identity } from "../auth/identity.ts";
 import { isWithheld, statusName, storageCodeOf, toConnectError } from "./errors.ts";
 import type { RpcObserver, StatusName } from "./observer.ts";
 
@@ -33,6 +36,8 @@ export interface CallRequest {
 
 export class Call {
   readonly request: CallRequest;
+  /** Who makes the call. */
+  readonly identity: Identity;
   /** The method's name without its service. */
   readonly method: string;
   readonly isStream: boolean;
@@ -50,10 +55,11 @@ export class Call {
   #responseHeaders: Headers | undefined;
   #responseTrailers: Headers | undefined;
 
-  constructor(method: string, isStream: boolean, request: CallRequest, environment: CallEnvironment) {
+  constructor(method: DescMethod, request: CallRequest, identity: Identity, environment: CallEnvironment) {
     this.request = request;
-    this.method = method;
-    this.isStream = isStream;
+    this.identity = identity;
+    this.method = method.name;
+    this.isStream = method.methodKind !== "unary";
     this.#environment = environment;
     this.#startedMs = environment.monotonicMs();
   }
@@ -130,6 +136,12 @@ export class Call {
       // Whoever ended the call before it came to here did not know of the source.
       release();
     }
+  }
+
+  /** The decoded request is more than its caller may ask for; what he gets is thrown by whoever found that. */
+  accessRefused(reason: RefusalReason): void {
+    const { method, identity } = this;
+    this.#environment.observer.accessRefused({ method, identity, reason });
   }
 
   /** The implementation has given its whole answer. */

@@ -1,4 +1,7 @@
-/** A method together with its implementation: what every road runs, whatever the protocol. */
+/**
+ * A method together with its implementation: what every road runs, whatever the protocol. Endpoints are made here alone,
+ * and their implementations see no request that its caller may not make (see access.ts).
+ */
 import type {
   DescMessage,
   DescMethodBiDiStreaming,
@@ -8,6 +11,7 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
+import { type RequestCheck, requestCheck } from "./access.ts";
 import type { Call } from "./call.ts";
 import type { CodecShortcut } from "./message-codec.ts";
 
@@ -58,19 +62,43 @@ export function unary<I extends DescMessage, O extends DescMessage>(
   run: UnaryRun<I, O>,
   shortcut?: CodecShortcut<I, O>,
 ): UnaryEndpoint<I, O> {
-  return { kind: "unary", method, run, shortcut };
+  return { kind: "unary", method, run: checked(requestCheck(method), run), shortcut };
 }
 
 export function serverStream<I extends DescMessage, O extends DescMessage>(
   method: DescMethodServerStreaming<I, O>,
   run: StreamRun<I, O>,
 ): StreamEndpoint<I, O> {
-  return { kind: "stream", method, run };
+  return { kind: "stream", method, run: checked(requestCheck(method), run) };
 }
 
 export function exchange<I extends DescMessage, O extends DescMessage>(
   method: DescMethodBiDiStreaming<I, O> | DescMethodClientStreaming<I, O>,
   run: ExchangeRun<I, O>,
 ): ExchangeEndpoint<I, O> {
-  return { kind: "exchange", method, run };
+  const check = requestCheck(method);
+  if (check === undefined) return { kind: "exchange", method, run };
+  return { kind: "exchange", method, run: (requests, call) => run(eachChecked(check, requests, call), call) };
+}
+
+function checked<I extends DescMessage, T>(
+  check: RequestCheck<I> | undefined,
+  run: (request: MessageShape<I>, call: Call) => T,
+): (request: MessageShape<I>, call: Call) => T {
+  if (check === undefined) return run;
+  return (request, call) => {
+    check(request, call);
+    return run(request, call);
+  };
+}
+
+async function* eachChecked<I extends DescMessage>(
+  check: RequestCheck<I>,
+  requests: AsyncIterable<MessageShape<I>>,
+  call: Call,
+): AsyncGenerator<MessageShape<I>, void, void> {
+  for await (const request of requests) {
+    check(request, call);
+    yield request;
+  }
 }

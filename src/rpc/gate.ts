@@ -4,13 +4,16 @@
  *
  * Invariants:
  * 1. `Call`s are made nowhere else.
- * 2. Every admitted call is among those in flight until it ends.
+ * 2. Whoever a call belongs to may make it.
+ * 3. Every admitted call is among those in flight until it ends.
  */
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
+import type { Identity } from "../auth/identity.ts";
 import { StorageError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
+import type { Access } from "./access.ts";
 import { Call, type CallEnvironment, type CallRequest } from "./call.ts";
 import { adoptConnectError, toConnectError } from "./errors.ts";
 import type { RpcObserver } from "./observer.ts";
@@ -19,6 +22,8 @@ export interface GateOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: RpcObserver;
+  /** Who may make which call. */
+  readonly access: Access;
   /** Makes what a protocol's own code raised an error of the service; in place. The node's own way by default. */
   readonly adoptError?: (error: ConnectError) => void;
 }
@@ -30,6 +35,7 @@ interface Waiter {
 
 export class Gate {
   readonly observer: RpcObserver;
+  readonly #access: Access;
   readonly #environment: CallEnvironment;
   readonly #inFlight = new Set<Call>();
   #unaryCount = 0;
@@ -38,6 +44,7 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.observer = options.observer;
+    this.#access = options.access;
     this.#environment = {
       observer: options.observer,
       adoptError: options.adoptError ?? adoptConnectError,
@@ -63,10 +70,18 @@ export class Gate {
       this.observer.requestRejected("not_serving");
       throw toConnectError(this.#refusal, "");
     }
-    const call = new Call(method.name, method.methodKind !== "unary", request, this.#environment);
+    const call = new Call(method, request, this.#identify(method, request), this.#environment);
     this.#inFlight.add(call);
     if (!call.isStream) this.#unaryCount++;
     return call;
+  }
+
+  #identify(method: DescMethod, request: CallRequest): Identity {
+    try {
+      return this.#access.admit(method, request);
+    } catch (refusal) {
+      throw toConnectError(refusal, "");
+    }
   }
 
   /** Ends the streams in flight with this failure. */

@@ -2,6 +2,8 @@
  * What the RPC edge tells the outside. It calls these as things happen, on the main thread; an observer returns
  * at once and never throws.
  */
+import type { RefusalReason } from "../auth/authenticator.ts";
+import type { Identity } from "../auth/identity.ts";
 import type { StorageErrorCode } from "../base/errors.ts";
 
 /** gRPC's status names. */
@@ -44,10 +46,19 @@ export type RejectReason =
   | "unknown_method"
   | "not_serving";
 
+/** A call that its caller may not make. */
+export interface RefusedAccess {
+  readonly method: string;
+  /** Undefined where the credentials are nobody's. */
+  readonly identity: Identity | undefined;
+  readonly reason: RefusalReason;
+}
+
 export interface RpcObserver {
   /** Every admitted call ends here exactly once. */
   callFinished(call: FinishedCall): void;
   requestRejected(reason: RejectReason): void;
+  accessRefused(refusal: RefusedAccess): void;
   /** A failure that a client may not see whole: the node's own fault, with its cause, under the call's id. */
   callFailed(method: string, requestId: string, error: unknown, code: StorageErrorCode): void;
 }
@@ -57,5 +68,6 @@ const ignore = (): void => {};
 export const silentRpcObserver: RpcObserver = {
   callFinished: ignore,
   requestRejected: ignore,
+  accessRefused: ignore,
   callFailed: ignore,
 };

@@ -10,11 +10,13 @@
  * 2. A shutdown takes no longer than `shutdownTimeoutMs`; idle connections and open streams do not delay it.
  */
 import type { ConnectError } from "@connectrpc/connect";
+import type { Authenticator } from "../auth/authenticator.ts";
 import { StorageError } from "../base/errors.ts";
 import type { Http2Observer } from "../http2/observer.ts";
 import type { StorageNode } from "../node/storage-node.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
+import { AccessControl } from "../rpc/access.ts";
 import { errorRegistry, toConnectError } from "../rpc/errors.ts";
 import { Gate } from "../rpc/gate.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
@@ -37,6 +39,8 @@ export interface NodeServerOptions {
   readonly settings: ServerSettings;
   readonly clock: Clock;
   readonly random: Random;
+  /** Who the callers are. */
+  readonly authenticator: Authenticator;
   readonly observer: RpcObserver;
   readonly http2Observer: Http2Observer;
   readonly health: HealthSource;
@@ -68,7 +72,10 @@ export class NodeServer {
 
   constructor(options: NodeServerOptions) {
     this.#options = options;
-    this.#gate = new Gate(options);
+    this.#gate = new Gate({
+      ...options,
+      access: new AccessControl(options.authenticator, options.observer),
+    });
   }
 
   /** The HTTP port in use; 0 while there is none. */

@@ -5,7 +5,7 @@
  * `pairdb_rpc_requests_total` by status, and does not raise the error rate.
  */
 import type { StorageErrorCode } from "../base/errors.ts";
-import type { FinishedCall, RejectReason, RpcObserver, StatusName } from "../rpc/observer.ts";
+import type { FinishedCall, RefusedAccess, RejectReason, RpcObserver, StatusName } from "../rpc/observer.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
 import type { TallyCell, TallyCounter } from "./tally.ts";
@@ -64,6 +64,7 @@ export class RpcTelemetry implements RpcObserver {
   readonly #operations: Readonly<Record<string, (call: FinishedCall) => void>>;
   readonly #requests;
   readonly #rejected;
+  readonly #refused;
 
   constructor(instruments: Instruments, logger: Logger) {
     this.#logger = logger;
@@ -78,6 +79,9 @@ export class RpcTelemetry implements RpcObserver {
     this.#rejected = instruments.counter("rpc_rejected_requests_total", "Requests that became no call", [
       "reason",
     ]);
+    this.#refused = instruments.counter("rpc_refused_calls_total", "Calls that their callers may not make", [
+      "reason",
+    ]);
   }
 
   callFinished(call: FinishedCall): void {
@@ -88,6 +92,11 @@ export class RpcTelemetry implements RpcObserver {
   requestRejected(reason: RejectReason): void {
     this.#rejected.inc({ reason });
     this.#logger.debug("request rejected", { reason });
+  }
+
+  accessRefused({ method, identity, reason }: RefusedAccess): void {
+    this.#refused.inc({ reason });
+    this.#logger.warn("call refused", { method, reason, caller: identity?.name });
   }
 
   callFailed(method: string, requestId: string, error: unknown, code: StorageErrorCode): void {

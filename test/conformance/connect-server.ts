@@ -17,6 +17,7 @@ import { createEdge } from "../../src/server/edge.ts";
 import { listenGrpc } from "../../src/server/grpc-listener.ts";
 import { listenHttp } from "../../src/server/http-listener.ts";
 import { serverSettings } from "../../src/server/settings.ts";
+import { unlimitedAccess } from "../support/everyone.ts";
 import { conformanceEndpoints } from "./conformance-service.ts";
 
 interface Wanted {
@@ -62,7 +63,13 @@ async function listen({ httpVersion, messageReceiveLimit, ...wanted }: Wanted): 
     corsOrigins: ["*"],
     ...(messageReceiveLimit === 0 ? {} : { maxMessageBytes: messageReceiveLimit }),
   });
-  const gate = new Gate({ clock, random: systemRandom, observer, adoptError: () => undefined });
+  const gate = new Gate({
+    clock,
+    random: systemRandom,
+    observer,
+    access: unlimitedAccess,
+    adoptError: () => undefined,
+  });
   gate.open();
   const edge = createEdge(conformanceEndpoints(registry), {
     settings,

@@ -1,12 +1,14 @@
 import { afterAll } from "bun:test";
+import type { Authenticator } from "../../src/auth/authenticator.ts";
 import type { StorageErrorCode } from "../../src/base/errors.ts";
 import { type RefusalReason, silentHttp2Observer } from "../../src/http2/observer.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { seededRandom } from "../../src/platform/random.ts";
-import type { FinishedCall, RejectReason } from "../../src/rpc/observer.ts";
+import type { FinishedCall, RefusedAccess, RejectReason } from "../../src/rpc/observer.ts";
 import { NodeServer, type OpenStore } from "../../src/server/node-server.ts";
 import { type ServerSettings, serverSettings } from "../../src/server/settings.ts";
 import type { HealthStatus } from "../../src/telemetry/health-types.ts";
+import { everyone } from "./everyone.ts";
 import { type TestNode, testNode } from "./test-node.ts";
 
 export interface TestServer extends TestNode {
@@ -15,6 +17,7 @@ export interface TestServer extends TestNode {
   readonly httpUrl: string;
   readonly calls: FinishedCall[];
   readonly rejections: RejectReason[];
+  readonly refusedAccess: RefusedAccess[];
   readonly refusedConnections: RefusalReason[];
   readonly failures: { method: string; requestId: string; error: unknown; code: StorageErrorCode }[];
   /** "serving", "stopping", "store closed", in the order in which they happened. */
@@ -25,6 +28,8 @@ export interface TestServer extends TestNode {
 export interface TestServerOptions {
   readonly settings?: Partial<ServerSettings>;
   readonly node?: TestNode;
+  /** Default: everyone may do everything. */
+  readonly authenticator?: Authenticator;
   /** What stands in for the recovery. */
   readonly openStore?: (node: TestNode) => Promise<OpenStore>;
 }
@@ -39,6 +44,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
   const node = options.node ?? testNode();
   const calls: FinishedCall[] = [];
   const rejections: RejectReason[] = [];
+  const refusedAccess: RefusedAccess[] = [];
   const failures: TestServer["failures"] = [];
   const refusedConnections: RefusalReason[] = [];
   const milestones: string[] = [];
@@ -57,9 +63,11 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     }),
     clock: systemClock,
     random: seededRandom(1),
+    authenticator: options.authenticator ?? everyone,
     observer: {
       callFinished: (call) => calls.push(call),
       requestRejected: (reason) => rejections.push(reason),
+      accessRefused: (refusal) => refusedAccess.push(refusal),
       callFailed: (method, requestId, error, code) => failures.push({ method, requestId, error, code }),
     },
     http2Observer: {
@@ -86,6 +94,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     server,
     calls,
     rejections,
+    refusedAccess,
     refusedConnections,
     failures,
     milestones,

@@ -1,5 +1,7 @@
 /** `serve`: runs a node until it is told to stop. */
 import type { Command } from "commander";
+import { everybodyIs } from "../../auth/authenticator.ts";
+import { anonymousIdentity } from "../../auth/identity.ts";
 import { version } from "../../base/version.ts";
 import { engineOverrides } from "../../config/engine-overrides.ts";
 import { refuseUnaskedExposure } from "../../config/exposure.ts";
@@ -97,6 +99,7 @@ async function runNode(
     settings: edgeSettings(configuration, readTlsFiles(configuration.tls, readText)),
     clock,
     random,
+    authenticator: everybodyIs(anonymousIdentity(configuration.auth.anonymous_scopes)),
     observer: telemetry.rpcObserver,
     http2Observer: telemetry.http2Observer,
     health: telemetry.health,

@@ -18,6 +18,7 @@ import { createEdge } from "../../../src/server/edge.ts";
 import { listenGrpc } from "../../../src/server/grpc-listener.ts";
 import type { Listener } from "../../../src/server/listener.ts";
 import { type ServerSettings, serverSettings } from "../../../src/server/settings.ts";
+import { unlimitedAccess } from "../everyone.ts";
 import { type TestNode, testNode } from "../test-node.ts";
 
 export const maxMessageBytes = 100_000;
@@ -47,13 +48,14 @@ export async function startCompared(
   const observer: RpcObserver = {
     callFinished: ({ method, status, valueBytes }) => reports.push(`${method} ${status} ${valueBytes}`),
     requestRejected: (reason) => reports.push(`rejected: ${reason}`),
+    accessRefused: ({ method, reason }) => reports.push(`refused: ${method} ${reason}`),
     callFailed: (method, requestId, error, code) =>
       reports.push(
         `failed: ${method} ${requestId} ${code} ${error instanceof Error ? error.message : error}`,
       ),
   };
   const settings = serverSettings({ grpcPort: 0, http2, compressReplies, maxMessageBytes });
-  const gate = new Gate({ clock: systemClock, random: sameRandom, observer });
+  const gate = new Gate({ clock: systemClock, random: sameRandom, observer, access: unlimitedAccess });
   gate.open();
   const endpoints = storageEndpoints({ node: () => node.node, health, maxResponseBytes: 1 << 20 });
   const { healthCheck } = StorageNodeService.method;

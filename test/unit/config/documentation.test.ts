@@ -121,6 +121,7 @@ function valueInFile(documented: DocumentedKey): unknown {
   if (isPlain(documented)) return plainDefault(documented);
   const { allowed } = documented;
   if (/^a (whole )?number/.test(allowed)) return Number(/from (\d+)/.exec(allowed)?.[1]);
+  if (/^a list of \d+ to/.test(allowed)) return /of `([^`]+)`/.exec(allowed)?.[1];
   return /^an? (path|name|address)/.test(allowed) ? "text" : unquoted(allowed).split(",")[0];
 }
 

@@ -10,6 +10,7 @@ import { type Endpoint, serverStream, unary } from "../../../src/rpc/endpoint.ts
 import { errorRegistry } from "../../../src/rpc/errors.ts";
 import { Gate } from "../../../src/rpc/gate.ts";
 import { type FinishedCall, silentRpcObserver } from "../../../src/rpc/observer.ts";
+import { unlimitedAccess } from "../../support/everyone.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { failureOf } from "../../support/rpc-clients.ts";
 
@@ -20,6 +21,7 @@ function bridgeOver(endpoints: Endpoint[]) {
   const rejected: string[] = [];
   const clock = new ManualClock();
   const gate = new Gate({
+    access: unlimitedAccess,
     clock,
     random: seededRandom(1),
     observer: {

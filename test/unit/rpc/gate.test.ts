@@ -6,6 +6,7 @@ import { seededRandom } from "../../../src/platform/random.ts";
 import type { Call } from "../../../src/rpc/call.ts";
 import { Gate } from "../../../src/rpc/gate.ts";
 import { type FinishedCall, silentRpcObserver } from "../../../src/rpc/observer.ts";
+import { unlimitedAccess } from "../../support/everyone.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { failureOf } from "../../support/rpc-clients.ts";
 
@@ -19,6 +20,7 @@ function testGate() {
   const failed: unknown[] = [];
   const rejected: string[] = [];
   const gate = new Gate({
+    access: unlimitedAccess,
     clock,
     random: seededRandom(7),
     observer: {

@@ -1,0 +1,65 @@
+/**
+ * The one table from methods to what their callers need. A method that is not in it cannot be called.
+ *
+ * A caller who is limited to tenants may call what names its tenants, and what is open to all; the tenants of a
+ * request are looked at once it is decoded.
+ */
+import type { DescMessage, DescMethod, Message, MessageShape } from "@bufbuild/protobuf";
+import type { Scope } from "../auth/identity.ts";
+import { StorageNodeService } from "../gen/storage/storage_node_pb.ts";
+
+export interface MethodAccess {
+  /** `open`: nothing, credentials are not looked at; `any`: any scope at all. */
+  readonly scope: Scope | "any" | "open";
+  /** The tenants that a request is about; undefined: it may be about all of them. */
+  readonly tenants: ((request: Message) => Iterable<string>) | undefined;
+  /** What some requests need besides. */
+  readonly furtherScope: ((request: Message) => Scope | undefined) | undefined;
+}
+
+type Row = readonly [DescMethod, MethodAccess];
+
+function open(method: DescMethod): Row {
+  return [method, { scope: "open", tenants: undefined, furtherScope: undefined }];
+}
+
+function ofNode(method: DescMethod, scope: Scope): Row {
+  return [method, { scope, tenants: undefined, furtherScope: undefined }];
+}
+
+function ofTenants<I extends DescMessage>(
+  method: DescMethod & { readonly input: I },
+  scope: Scope,
+  tenants: (request: MessageShape<I>) => Iterable<string>,
+  furtherScope?: (request: MessageShape<I>) => Scope | undefined,
+): Row {
+  // Requests of a method are of its input's type, which a table of all methods cannot say.
+  return [method, { scope, tenants, furtherScope } as unknown as MethodAccess];
+}
+
+const one = ({ tenantId }: { readonly tenantId: string }): string[] => [tenantId];
+
+const each = ({ entries }: { readonly entries: readonly { readonly tenantId: string }[] }): string[] =>
+  entries.map(({ tenantId }) => tenantId);
+
+const storage = StorageNodeService.method;
+
+export const methodAccess: ReadonlyMap<DescMethod, MethodAccess> = new Map<DescMethod, MethodAccess>([
+  open(storage.healthCheck),
+  ofTenants(storage.read, "read", one),
+  ofTenants(storage.batchRead, "read", one),
+  ofTenants(storage.scan, "read", one),
+  ofTenants(storage.write, "write", one),
+  ofTenants(storage.delete, "write", one),
+  ofTenants(storage.batchWrite, "write", each, ({ replicated }) => (replicated ? "cluster" : undefined)),
+  ofNode(storage.repair, "cluster"),
+  ofNode(storage.replicateData, "cluster"),
+  ofNode(storage.streamKeys, "cluster"),
+  ofNode(storage.getKeyRange, "cluster"),
+  ofNode(storage.getRangeChecksum, "cluster"),
+  ofNode(storage.startStreaming, "cluster"),
+  ofNode(storage.stopStreaming, "cluster"),
+  ofNode(storage.getStreamStatus, "cluster"),
+  ofNode(storage.notifyStreamingComplete, "cluster"),
+  ofNode(storage.drainNode, "cluster"),
+]);

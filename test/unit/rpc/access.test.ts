@@ -1,0 +1,53 @@
+import { describe, expect, test } from "bun:test";
+import { everybodyIs } from "../../../src/auth/authenticator.ts";
+import { allScopes, anonymousIdentity, type Identity } from "../../../src/auth/identity.ts";
+import { StorageNodeService } from "../../../src/gen/storage/storage_node_pb.ts";
+import { AccessControl } from "../../../src/rpc/access.ts";
+import { type RefusedAccess, silentRpcObserver } from "../../../src/rpc/observer.ts";
+
+const { read, write, healthCheck, drainNode } = StorageNodeService.method;
+const request = { header: () => null, headers: () => new Headers(), timeoutMs: undefined };
+
+function accessOf(identity: Identity) {
+  const refused: RefusedAccess[] = [];
+  const observer = { ...silentRpcObserver, accessRefused: (refusal: RefusedAccess) => refused.push(refusal) };
+  return { access: new AccessControl(everybodyIs(identity), observer), refused };
+}
+
+const reader: Identity = { name: "r", kind: "token", scopes: new Set(["read"]), tenants: undefined };
+
+describe("AccessControl", () => {
+  test("lets those in who have the method's scope", () => {
+    const { access, refused } = accessOf(reader);
+    expect(access.admit(read, request)).toBe(reader);
+    expect(refused).toEqual([]);
+  });
+
+  test("tells those with credentials what they lack, and counts it", () => {
+    const { access, refused } = accessOf(reader);
+    expect(() => access.admit(write, request)).toThrow(
+      expect.objectContaining({
+        code: "PERMISSION_DENIED",
+        message: 'this call needs the scope write, which the token "r" does not have',
+      }),
+    );
+    expect(refused).toEqual([{ method: "Write", identity: reader, reason: "scope" }]);
+  });
+
+  test("asks those without credentials for some", () => {
+    const { access, refused } = accessOf(anonymousIdentity(["read"]));
+    expect(() => access.admit(write, request)).toThrow(expect.objectContaining({ code: "UNAUTHENTICATED" }));
+    expect(refused.map(({ reason }) => reason)).toEqual(["no_credentials"]);
+  });
+
+  test("lets nobody who is limited to tenants near the whole node", () => {
+    const limited: Identity = { ...reader, scopes: new Set(allScopes), tenants: new Set(["t"]) };
+    const { access } = accessOf(limited);
+    expect(() => access.admit(drainNode, request)).toThrow("not limited to tenants");
+    expect(access.admit(write, request)).toBe(limited);
+  });
+
+  test("lets everybody ask after the node's health", () => {
+    expect(accessOf(anonymousIdentity([])).access.admit(healthCheck, request).scopes.size).toBe(0);
+  });
+});
