@@ -9,7 +9,7 @@
  * 1. Bytes that are handed up (`body`, `data` of a listener) are the server's: they are valid until the call in which
  *    they were handed up returns. Whoever keeps them copies them.
  * 2. Bytes that are handed down (`answer`, `sendData`) are the caller's again when the call returns; those of `giveData`
- *    and header blocks are kept by reference: nobody changes them any more.
+ *    and header blocks are kept by reference: nobody changes them any more, or not before their lender got them back.
  * 3. Request and response are one object, which serves further requests when a handler that got a whole request has
  *    ended the response before it returned. So whoever ended a response inside the handler does not touch either
  *    again. In all other cases they stay what they are, and every call after the end does nothing.
@@ -82,6 +82,10 @@ export interface RequestListener {
   aborted(code: number): void;
 }
 
+export interface Lender {
+  giveBack(bytes: Uint8Array): void;
+}
+
 export interface ServerResponse {
   /** False once the response has ended or the request is over; then nothing more is sent. */
   readonly isOpen: boolean;
@@ -91,8 +95,11 @@ export interface ServerResponse {
   sendHeaders(block: Uint8Array, isEnd?: boolean): void;
   /** Whether more is welcome at once; else `whenWritable` tells. */
   sendData(bytes: Uint8Array, start: number, length: number, isEnd?: boolean): boolean;
-  /** The same with bytes that the caller gives away: what has to wait is not copied. For large pieces. */
-  giveData(bytes: Uint8Array, start: number, length: number, isEnd?: boolean): boolean;
+  /**
+   * The same with bytes that the caller gives away: what has to wait is not copied. For large pieces. A lender gets them
+   * back, once, when they have left or are not to leave any more.
+   */
+  giveData(bytes: Uint8Array, start: number, length: number, isEnd?: boolean, lender?: Lender): boolean;
   /** Ends the response. */
   sendTrailers(block: Uint8Array): void;
   /** Resolves to `isOpen`, once there is room again or the request is over. One waits at a time. */

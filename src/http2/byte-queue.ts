@@ -5,6 +5,7 @@
  * it was written: so a few arrays serve all connections, and quiet ones hold none.
  */
 import { copyRange, emptyBytes } from "../base/bytes.ts";
+import type { Lender } from "./api.ts";
 
 /** Two sizes: one for the small answers of a turn, and one for what a socket takes of large ones. */
 const smallBytes = 64 * 1024;
@@ -34,6 +35,8 @@ export class ByteQueue {
   start = 0;
   end = 0;
   readonly #pool: ArrayPool | undefined;
+  /** Who wants an array back that is not ours. */
+  #lender: Lender | undefined;
 
   /** Whether more may be appended. */
   isOwn = true;
@@ -43,10 +46,11 @@ export class ByteQueue {
     this.#pool = pool;
   }
 
-  /** A range of somebody else's, to be read only. */
-  static over(bytes: Uint8Array, start: number, length: number): ByteQueue {
+  /** A range of somebody else's, to be read only; its lender gets the array back once the queue is empty. */
+  static over(bytes: Uint8Array, start: number, length: number, lender?: Lender): ByteQueue {
     const queue = new ByteQueue();
     queue.isOwn = false;
+    queue.#lender = lender;
     queue.bytes = bytes;
     queue.start = start;
     queue.end = start + length;
@@ -76,6 +80,8 @@ export class ByteQueue {
 
   clear(): void {
     this.#pool?.giveBack(this.bytes);
+    this.#lender?.giveBack(this.bytes);
+    this.#lender = undefined;
     this.bytes = emptyBytes;
     this.start = 0;
     this.end = 0;

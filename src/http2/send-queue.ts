@@ -3,6 +3,7 @@
  * others are copied, small ones into shared blocks.
  */
 import { copyRange } from "../base/bytes.ts";
+import type { Lender } from "./api.ts";
 import { ByteQueue } from "./byte-queue.ts";
 
 /** Shorter pieces are copied even when they were given: an object for each would cost more memory than the copy. */
@@ -27,13 +28,14 @@ export class SendQueue {
     this.length += length;
   }
 
-  /** Keeps the range by reference, if that is worth it: nobody changes it any more. */
-  give(bytes: Uint8Array, start: number, length: number): void {
+  /** Keeps the range by reference, if that is worth it: nobody changes it before its lender has it back. */
+  give(bytes: Uint8Array, start: number, length: number, lender: Lender | undefined): void {
     if (length < minKeptBytes) {
       this.push(bytes, start, length);
+      lender?.giveBack(bytes);
       return;
     }
-    this.#pieces.push(ByteQueue.over(bytes, start, length));
+    this.#pieces.push(ByteQueue.over(bytes, start, length, lender));
     this.length += length;
   }
 
@@ -52,6 +54,7 @@ export class SendQueue {
 
   clear(): void {
     this.length = 0;
+    for (const piece of this.#pieces) piece.clear();
     this.#pieces.length = 0;
   }
 }

@@ -9,7 +9,7 @@
  */
 import { emptyBytes, Slice } from "../base/bytes.ts";
 import { assert } from "../base/errors.ts";
-import type { Peer, RequestListener, ServerRequest, ServerResponse } from "./api.ts";
+import type { Lender, Peer, RequestListener, ServerRequest, ServerResponse } from "./api.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import { errorCodes } from "./error-codes.ts";
@@ -234,22 +234,33 @@ export class Stream implements ServerRequest, ServerResponse {
     return this.#send(bytes, start, length, isEnd, false);
   }
 
-  giveData(bytes: Uint8Array, start: number, length: number, isEnd = false): boolean {
-    return this.#send(bytes, start, length, isEnd, true);
+  giveData(bytes: Uint8Array, start: number, length: number, isEnd = false, lender?: Lender): boolean {
+    return this.#send(bytes, start, length, isEnd, true, lender);
   }
 
-  #send(bytes: Uint8Array, start: number, length: number, isEnd: boolean, isGiven: boolean): boolean {
-    if (!this.isOpen) return false;
+  #send(
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    isEnd: boolean,
+    isGiven: boolean,
+    lender?: Lender,
+  ): boolean {
+    if (!this.isOpen) {
+      lender?.giveBack(bytes);
+      return false;
+    }
     assert(this.#isHeadersSent, "headers come before data");
     const { sender } = this.#owner;
     const sent = this.#queue.length === 0 ? sender.send(this, bytes, start, length, isEnd) : 0;
     this.#owner.wantsToWrite();
     if (sent === length && this.#queue.length === 0) {
+      lender?.giveBack(bytes);
       if (isEnd) this.#endLocal();
       return true;
     }
     this.#endsWithData = isEnd;
-    return this.#enqueue(bytes, start + sent, length - sent, isGiven);
+    return this.#enqueue(bytes, start + sent, length - sent, isGiven, lender);
   }
 
   sendTrailers(block: Uint8Array): void {
@@ -292,16 +303,23 @@ export class Stream implements ServerRequest, ServerResponse {
     return false;
   }
 
-  #enqueue(bytes: Uint8Array, start: number, length: number, isGiven: boolean): boolean {
+  #enqueue(
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    isGiven: boolean,
+    lender: Lender | undefined,
+  ): boolean {
     const { budget, limits, sender, nowMs } = this.#owner;
     if (this.#queue === nothingQueued) this.#queue = new SendQueue();
     const queue = this.#queue;
     if (queue.length + length > limits.maxQueuedBytesPerStream || !budget.take(length)) {
+      lender?.giveBack(bytes);
       this.#owner.overQueuedBytes(this);
       return false;
     }
     if (queue.length === 0) this.progressedAtMs = nowMs;
-    if (isGiven) queue.give(bytes, start, length);
+    if (isGiven) queue.give(bytes, start, length, lender);
     else queue.push(bytes, start, length);
     sender.waiting.add(this);
     return queue.length < limits.streamSendBufferBytes;

@@ -14,7 +14,7 @@ import { emptyClock, type VectorClock } from "../versions/vector-clock.ts";
 export interface ReadResult {
   /** False for an absent key and for one that holds only tombstones. */
   readonly found: boolean;
-  /** The value of the highest rank, a copy that its receiver owns; empty where nothing was found. */
+  /** The value of the highest rank; empty where nothing was found. It may lie in the bytes of the record. */
   readonly value: Uint8Array;
   /** The merged clock of all versions held, tombstones too; empty for an absent key. */
   readonly clock: VectorClock;
@@ -38,7 +38,7 @@ export const absentResult: ReadResult = {
 /** One for all: used within one turn. */
 const layout = new VersionLayout();
 
-/** Copies what the answer needs; `record` is not used after the call. */
+/** Its value may lie in the bytes of `record`; all else is copied. */
 export function readResultOf(
   record: Slice,
   includeSiblings: boolean,
@@ -51,7 +51,7 @@ export function readResultOf(
   }
   return {
     found: true,
-    value: record.bytes.slice(layout.valueStart, layout.valueStart + layout.valueLength),
+    value: record.bytes.subarray(layout.valueStart, layout.valueStart + layout.valueLength),
     clock: decodeClockAt(record, layout),
     timestampSeconds: layout.timestampSeconds,
     siblingCount,

@@ -26,7 +26,7 @@ export interface RecordStore {
   whenResident(key: Uint8Array, keyLength: number): Promise<void> | undefined;
   /**
    * Newest entry of the key; false when absent: then `found.sequence` is what the absence rests on, 0 for nothing.
-   * `found.value` stays valid until the next call into the store or the next await.
+   * `found.value` stays valid until the next await or the next call into the store other than `whenDurable`.
    */
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean;
   /** Throws when writing has ended or there is no room. Copies key and value. */

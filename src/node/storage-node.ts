@@ -136,25 +136,38 @@ export class StorageNode {
 
   /**
    * What the key holds. Answers at once where that is durable already, else with a promise that waits for it;
-   * refuses a bad request by throwing at once.
+   * refuses a bad request by throwing at once. Who may borrow gets, with an answer at once, a value that is the store's
+   * own: good until the node is asked again or the turn ends.
    */
-  read(tenantId: string, key: string, includeSiblings = false): ReadResult | Promise<ReadResult> {
+  read(
+    tenantId: string,
+    key: string,
+    includeSiblings = false,
+    mayBorrow = false,
+  ): ReadResult | Promise<ReadResult> {
     checkTenantId(tenantId);
     checkKey(key);
     this.#key.set(tenantId, key);
     const resident = this.#store.whenResident(this.#key.bytes, this.#key.length);
-    if (resident !== undefined) return resident.then(() => this.#readNow(tenantId, key, includeSiblings));
-    return this.#readNow(tenantId, key, includeSiblings);
+    if (resident === undefined) return this.#readNow(tenantId, key, includeSiblings, mayBorrow);
+    return resident.then(() => this.#readNow(tenantId, key, includeSiblings, false));
   }
 
-  #readNow(tenantId: string, key: string, includeSiblings: boolean): ReadResult | Promise<ReadResult> {
+  #readNow(
+    tenantId: string,
+    key: string,
+    includeSiblings: boolean,
+    mayBorrow: boolean,
+  ): ReadResult | Promise<ReadResult> {
     const found = this.#found;
     this.#key.set(tenantId, key);
     const result = this.#store.get(this.#key.bytes, this.#key.length, found)
       ? this.#readResult(tenantId, key, includeSiblings)
       : absentResult;
     const durable = this.#store.whenDurable(found.sequence);
-    return durable === undefined ? result : durable.then(() => result);
+    if (mayBorrow && durable === undefined) return result;
+    const own = { ...result, value: result.value.slice() };
+    return durable === undefined ? own : durable.then(() => own);
   }
 
   /**

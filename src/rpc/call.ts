@@ -43,6 +43,8 @@ export class Call {
   readonly isStream: boolean;
   /** Bytes of values that the call brought or fetched; implementations count it up. */
   valueBytes = 0;
+  /** Whether the road encodes an answer that it gets at once before it does anything else: so that may be borrowed. */
+  encodesAtOnce = false;
   readonly #environment: CallEnvironment;
   readonly #startedMs: number;
   #requestId: string | undefined;

@@ -18,6 +18,7 @@ import type { CodecShortcut } from "./message-codec.ts";
 /** Fields of an answer's message. */
 export type Answer = MessageInitShape<DescMessage>;
 
+/** Of what it gives at once, parts may be borrowed where the call says so (`encodesAtOnce`). */
 export type UnaryRun<I extends DescMessage, O extends DescMessage> = (
   request: MessageShape<I>,
   call: Call,

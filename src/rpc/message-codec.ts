@@ -14,6 +14,7 @@ import {
 } from "@bufbuild/protobuf";
 import { Slice } from "../base/bytes.ts";
 import { envelopePrefixBytes } from "./envelope.ts";
+import { MessageArrays } from "./message-arrays.ts";
 
 /** The bytes of a request's message. */
 export class RequestMessage extends Slice {
@@ -32,6 +33,9 @@ export interface CodecShortcut<I extends DescMessage, O extends DescMessage> {
 const keptBytes = 64 * 1024;
 const kept = new Uint8Array(envelopePrefixBytes + keptBytes);
 
+/** For larger ones. Who has sent such a message may give its array back. */
+export const messageArrays = new MessageArrays();
+
 /** An encoded message, with room for the prefix of its envelope right before it. */
 export class EncodedMessage {
   bytes: Uint8Array = kept;
@@ -46,7 +50,7 @@ export class EncodedMessage {
   /** Makes room for a message of so many bytes, which is then written from `start`. */
   reserve(length: number): void {
     this.length = length;
-    this.bytes = length <= keptBytes ? kept : new Uint8Array(this.start + length);
+    this.bytes = length <= keptBytes ? kept : messageArrays.take(this.start + length);
   }
 
   /** The message alone, its receiver's own. */

@@ -67,7 +67,7 @@ export function storageEndpoints(options: StorageServiceOptions): Endpoint[] {
           assertResponseFits(response, result, maxResponseBytes);
           return response;
         };
-        const result = node().read(tenantId, key, includeSiblings);
+        const result = node().read(tenantId, key, includeSiblings, call.encodesAtOnce);
         return result instanceof Promise ? result.then(answer) : answer(result);
       },
       readCodec,

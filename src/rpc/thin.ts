@@ -62,7 +62,9 @@ export class ThinMethod {
 
   /** Passes the gate, or throws the refusal as its caller gets it. */
   begin(request: CallRequest): Call {
-    return this.#options.gate.admit(this.#endpoint.method, request);
+    const call = this.#options.gate.admit(this.#endpoint.method, request);
+    call.encodesAtOnce = true;
+    return call;
   }
 
   /**

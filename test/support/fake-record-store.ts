@@ -22,7 +22,8 @@ interface Entry {
 
 /**
  * A store in memory whose waits the test controls. It keeps every entry, so that views can look back, and is as
- * strict as a store may be about the bytes that it lends: at the next call, or the next await, they are overwritten.
+ * strict as a store may be about the bytes that it lends: at the next call that may take them back, or the next await,
+ * they are overwritten.
  */
 export class FakeRecordStore implements RecordStore {
   /** False: entries stay unsynced until `sync`. */
@@ -127,7 +128,6 @@ export class FakeRecordStore implements RecordStore {
   }
 
   whenDurable(sequence: number): Promise<void> | undefined {
-    this.loan.end();
     if (sequence <= this.#durableSequence) return undefined;
     if (this.#syncError !== undefined) return Promise.reject(this.#syncError);
     this.#group ??= Promise.withResolvers<void>();

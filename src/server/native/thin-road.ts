@@ -11,7 +11,7 @@ import { encodeFields } from "../../http2/hpack/encoder.ts";
 import type { Call, CallRequest } from "../../rpc/call.ts";
 import { checkUnaryFrame, envelopePrefixBytes, writeEnvelopePrefix } from "../../rpc/envelope.ts";
 import { grpcTimeoutMs } from "../../rpc/grpc-timeout.ts";
-import { type EncodedMessage, RequestMessage } from "../../rpc/message-codec.ts";
+import { type EncodedMessage, messageArrays, RequestMessage } from "../../rpc/message-codec.ts";
 import { refuseCall, type ThinMethod, type ThinReply } from "../../rpc/thin.ts";
 import { plainGrpcMessage } from "../grpc-message.ts";
 import { headersOf, responseBlock, trailerBlock } from "./fields.ts";
@@ -97,7 +97,7 @@ class GrpcReply implements ThinReply {
       return;
     }
     response.sendHeaders(headers);
-    response.giveData(bytes, start, length);
+    response.giveData(bytes, start, length, false, messageArrays);
     response.sendTrailers(trailers);
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { StorageError } from "../../../src/base/errors.ts";
 import { entryKinds } from "../../../src/engine/internal-key.ts";
-import type { StorageNode } from "../../../src/node/storage-node.ts";
+import type { ReadResult, StorageNode } from "../../../src/node/storage-node.ts";
 import type { ClockEntry } from "../../../src/versions/vector-clock.ts";
 import { bytesOf, clock, entries, textOf } from "../../support/arbitrary-versions.ts";
 import { gcGraceMs, testNode } from "../../support/test-node.ts";
@@ -113,6 +113,21 @@ describe("a key's life", () => {
     expect(await node.read("t", "k")).toMatchObject({ found: false });
     expect(await node.read("t2", "u:k")).toMatchObject({ found: false });
     expect((await node.read("t", "u:k")).value).toEqual(bytesOf("1"));
+  });
+
+  test("who may borrow gets the store's own bytes, everybody else a copy, as after a wait", async () => {
+    const { node, store } = testNode();
+    await node.write("t", "k", bytesOf("value"), []);
+    const borrowed = node.read("t", "k", false, true) as ReadResult;
+    expect(borrowed.value).toEqual(bytesOf("value"));
+    const own = node.read("t", "k") as ReadResult;
+    expect(borrowed.value).not.toEqual(bytesOf("value"));
+    store.cold = Promise.withResolvers();
+    const late = node.read("t", "k", false, true);
+    store.cold.resolve();
+    store.cold = undefined;
+    expect((await late).value).toEqual(bytesOf("value"));
+    expect(own.value).toEqual(bytesOf("value"));
   });
 
   test("a large record comes back whole", async () => {
