@@ -12,6 +12,7 @@ import { exportCommand } from "./commands/export.ts";
 import { getCommand } from "./commands/get.ts";
 import { importCommand } from "./commands/import.ts";
 import { inspectCommand } from "./commands/inspect.ts";
+import { prestopCommand } from "./commands/prestop.ts";
 import { putCommand } from "./commands/put.ts";
 import { repairCommand } from "./commands/repair.ts";
 import { scanCommand } from "./commands/scan.ts";
@@ -55,6 +56,7 @@ function createProgram(context: CommandContext): Command {
     verifyCommand,
     inspectCommand,
     repairCommand,
+    prestopCommand,
     versionCommand,
   ];
   for (const command of commands) program.addCommand(command(context));

@@ -41,6 +41,7 @@ const server = z.strictObject({
   write_timeout: duration(1, 24 * hour).default(10 * second),
   keepalive_time: duration(second, 24 * hour).default(2 * minute),
   keepalive_timeout: duration(second, hour).default(20 * second),
+  drain_delay: duration(0, hour).default(0),
   shutdown_timeout: duration(1, 24 * hour).default(30 * second),
   /** Further Host values that the HTTP port answers to. */
   allowed_hosts: textList("host names").default([]),

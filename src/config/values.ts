@@ -18,6 +18,7 @@ export function parseDuration(text: string): number | undefined {
 
 /** A duration as operators write it: the largest unit that leaves a whole number. */
 export function formatDuration(durationMs: number): string {
+  if (durationMs === 0) return "0s";
   const unit = ["h", "m", "s"].find((name) => durationMs % (unitMs[name] ?? 1) === 0) ?? "ms";
   return `${durationMs / (unitMs[unit] ?? 1)}${unit}`;
 }

@@ -5,7 +5,7 @@
  * Every call passes the gate before its body is read. Connect aborts a call's signal exactly once, when its last
  * byte is handed over, when it failed, or when its deadline passed or its caller left; there the call ends.
  */
-import type { Registry } from "@bufbuild/protobuf";
+import type { DescMethod, Registry } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -18,7 +18,7 @@ import {
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { compressionGzip } from "@connectrpc/connect-node";
 import type { Clock } from "../platform/clock.ts";
-import type { Call } from "./call.ts";
+import type { Call, CallRequest } from "./call.ts";
 import type { Answer, Endpoint, ExchangeEndpoint, UnaryEndpoint } from "./endpoint.ts";
 import type { Gate } from "./gate.ts";
 import { withinTimers } from "./grpc-timeout.ts";
@@ -48,12 +48,13 @@ const knownEncodings = ["identity", compressionGzip.name];
 const callKey = createContextKey<Call | undefined>(undefined);
 
 export function createBridge(endpoints: readonly Endpoint[], options: BridgeOptions): RpcHandler {
+  const endless = new Set(endpoints.filter(isEndless).map(({ method }): DescMethod => method));
   const routerOptions: ConnectRouterOptions = {
     acceptCompression: [compressionGzip],
     compressMinBytes: options.compressReplies ? compressMinBytes : Number.MAX_SAFE_INTEGER,
     readMaxBytes: options.maxMessageBytes,
     jsonOptions: { registry: options.registry },
-    requestGate: (context) => enter(options.gate, context),
+    requestGate: (context) => enter(options.gate, context, endless.has(context.method)),
   };
   const router = createConnectRouter(routerOptions);
   for (const endpoint of endpoints) register(router, endpoint);
@@ -74,17 +75,23 @@ export function createBridge(endpoints: readonly Endpoint[], options: BridgeOpti
 }
 
 /** Lets a request in before its body is read, or throws the refusal. */
-function enter(gate: Gate, context: HandlerContext): void {
+function enter(gate: Gate, context: HandlerContext, isEndlessCall: boolean): void {
   const { requestHeader } = context;
-  const call = gate.admit(context.method, {
+  const request: CallRequest = {
     header: (name) => requestHeader.get(name),
     headers: () => requestHeader,
     timeoutMs: context.timeoutMs(),
-  });
+  };
+  const call = gate.admit(context.method, request, isEndlessCall);
   context.values.set(callKey, call);
   const { signal } = context;
   if (signal.aborted) call.end(signal.reason);
   else signal.addEventListener("abort", () => call.end(signal.reason), { once: true });
+}
+
+/** An exchange ends when its caller has asked enough, which is nothing to wait for. */
+function isEndless(endpoint: Endpoint): boolean {
+  return endpoint.kind === "exchange" || (endpoint.kind === "stream" && endpoint.isEndless);
 }
 
 function register(router: ConnectRouter, endpoint: Endpoint): void {

@@ -40,7 +40,8 @@ export class Call {
   readonly identity: Identity;
   /** The method's name without its service. */
   readonly method: string;
-  readonly isStream: boolean;
+  /** Whether it goes on for as long as its caller listens. */
+  readonly isEndless: boolean;
   /** Bytes of values that the call brought or fetched; implementations count it up. */
   valueBytes = 0;
   /** Whether the road encodes an answer that it gets at once before it does anything else: so that may be borrowed. */
@@ -57,11 +58,17 @@ export class Call {
   #responseHeaders: Headers | undefined;
   #responseTrailers: Headers | undefined;
 
-  constructor(method: DescMethod, request: CallRequest, identity: Identity, environment: CallEnvironment) {
+  constructor(
+    method: DescMethod,
+    isEndless: boolean,
+    request: CallRequest,
+    identity: Identity,
+    environment: CallEnvironment,
+  ) {
     this.request = request;
     this.identity = identity;
     this.method = method.name;
-    this.isStream = method.methodKind !== "unary";
+    this.isEndless = isEndless;
     this.#environment = environment;
     this.#startedMs = environment.monotonicMs();
   }

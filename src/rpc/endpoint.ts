@@ -41,6 +41,8 @@ export interface StreamEndpoint<I extends DescMessage = DescMessage, O extends D
   readonly kind: "stream";
   readonly method: DescMethodServerStreaming<I, O>;
   readonly run: StreamRun<I, O>;
+  /** Goes on for as long as its caller listens, so a node that stops does not wait for its end. */
+  readonly isEndless: boolean;
 }
 
 /** Requests come as a stream; each answer may be given before the next request. */
@@ -70,7 +72,15 @@ export function serverStream<I extends DescMessage, O extends DescMessage>(
   method: DescMethodServerStreaming<I, O>,
   run: StreamRun<I, O>,
 ): StreamEndpoint<I, O> {
-  return { kind: "stream", method, run: checked(requestCheck(method), run) };
+  return { kind: "stream", method, run: checked(requestCheck(method), run), isEndless: false };
+}
+
+/** A server stream that tells of what happens, until its caller leaves or the node stops. */
+export function endlessStream<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodServerStreaming<I, O>,
+  run: StreamRun<I, O>,
+): StreamEndpoint<I, O> {
+  return { ...serverStream(method, run), isEndless: true };
 }
 
 export function exchange<I extends DescMessage, O extends DescMessage>(

@@ -28,19 +28,14 @@ export interface GateOptions {
   readonly adoptError?: (error: ConnectError) => void;
 }
 
-interface Waiter {
-  readonly isDone: () => boolean;
-  readonly resolve: () => void;
-}
-
 export class Gate {
   readonly observer: RpcObserver;
   readonly #access: Access;
   readonly #environment: CallEnvironment;
   readonly #inFlight = new Set<Call>();
-  #unaryCount = 0;
+  #admittedCount = 0;
   #refusal: StorageError | undefined = new StorageError("UNAVAILABLE", "the node is starting");
-  #waiters: Waiter[] = [];
+  readonly #waiters: (() => void)[] = [];
 
   constructor(options: GateOptions) {
     this.observer = options.observer;
@@ -64,15 +59,15 @@ export class Gate {
     this.#refusal = refusal;
   }
 
-  /** Throws the refusal as its caller gets it. */
-  admit(method: DescMethod, request: CallRequest): Call {
+  /** Throws the refusal as its caller gets it. An endless call would go on for as long as its caller listens. */
+  admit(method: DescMethod, request: CallRequest, isEndless = false): Call {
     if (this.#refusal !== undefined) {
       this.observer.requestRejected("not_serving");
       throw toConnectError(this.#refusal, "");
     }
-    const call = new Call(method, request, this.#identify(method, request), this.#environment);
+    const call = new Call(method, isEndless, request, this.#identify(method, request), this.#environment);
     this.#inFlight.add(call);
-    if (!call.isStream) this.#unaryCount++;
+    this.#admittedCount++;
     return call;
   }
 
@@ -84,9 +79,9 @@ export class Gate {
     }
   }
 
-  /** Ends the streams in flight with this failure. */
-  interruptStreams(reason: ConnectError): void {
-    for (const call of this.#inFlight) if (call.isStream) call.interrupt(reason);
+  /** Ends those calls in flight with this failure that would not end by themselves. */
+  interruptEndless(reason: ConnectError): void {
+    for (const call of this.#inFlight) if (call.isEndless) call.interrupt(reason);
   }
 
   /** Ends every call in flight with this failure; what they asked of the node goes on. */
@@ -94,27 +89,25 @@ export class Gate {
     for (const call of this.#inFlight) call.interrupt(reason);
   }
 
-  /** Resolves when no unary call is in flight. */
-  whenUnaryIdle(): Promise<void> {
-    return this.#when(() => this.#unaryCount === 0);
+  /** Of all calls since the start. */
+  get admittedCount(): number {
+    return this.#admittedCount;
   }
 
-  /** Resolves when no call at all is in flight. */
+  get isIdle(): boolean {
+    return this.#inFlight.size === 0;
+  }
+
+  /** Resolves when no call is in flight. */
   whenIdle(): Promise<void> {
-    return this.#when(() => this.#inFlight.size === 0);
+    if (this.isIdle) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   #leave(call: Call): void {
     this.#inFlight.delete(call);
-    if (!call.isStream) this.#unaryCount--;
-    if (this.#waiters.length === 0) return;
-    for (const waiter of this.#waiters) if (waiter.isDone()) waiter.resolve();
-    this.#waiters = this.#waiters.filter((waiter) => !waiter.isDone());
-  }
-
-  #when(isDone: () => boolean): Promise<void> {
-    if (isDone()) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push({ isDone, resolve }));
+    if (this.#waiters.length === 0 || !this.isIdle) return;
+    for (const resolve of this.#waiters.splice(0)) resolve();
   }
 }
 

@@ -4,19 +4,39 @@ import { type Listener, listenFailure } from "./listener.ts";
 
 export type HttpHandler = (request: Request) => Response | Promise<Response>;
 
+export interface HttpListener extends Listener {
+  /** From now on each answer is the last one on its connection, so that no request meets the end of one. */
+  announceEnd(): void;
+}
+
 /** Throws UNAVAILABLE when the address cannot be had. */
 export function listenHttp(
   handler: HttpHandler,
   host: string,
   port: number,
   tls: TlsMaterial | undefined,
-): Listener {
-  const server = serve(handler, host, port, tls);
+): HttpListener {
+  let isEnding = false;
+  const server = serve(
+    (request) => (isEnding ? answerLast(handler, request) : handler(request)),
+    host,
+    port,
+    tls,
+  );
   return {
     port: server.port ?? port,
+    announceEnd: () => {
+      isEnding = true;
+    },
     stopAccepting: () => server.stop(false),
     destroy: () => void server.stop(true).catch(() => undefined),
   };
+}
+
+async function answerLast(handler: HttpHandler, request: Request): Promise<Response> {
+  const response = await handler(request);
+  response.headers.set("connection", "close");
+  return response;
 }
 
 function serve(handler: HttpHandler, host: string, port: number, tls: TlsMaterial | undefined) {

@@ -2,12 +2,16 @@
  * The node as a server, from the first open port to the last closed file.
  *
  *   start      HTTP port (probes answer) -> the store recovers -> calls are let in -> gRPC port -> serving
- *   shutdown   not ready, no new calls, no new connections -> streams end with UNAVAILABLE, unary calls finish (or
- *              end so too when time is short) -> what is left of connections is cut -> the store closes
+ *   shutdown   not ready, while calls go on for `drainDelayMs`, in which others learn to call elsewhere
+ *              -> no new connections; on the old ones everything that is on its way is still served, only streams
+ *              without an end get UNAVAILABLE
+ *              -> when nothing is on its way, or time is short: no calls; those in flight end with UNAVAILABLE
+ *              -> what is left of connections is cut -> the store closes
  *
  * Invariants:
  * 1. No call reaches the store before it has recovered, nor after it began to close.
- * 2. A shutdown takes no longer than `shutdownTimeoutMs`; idle connections and open streams do not delay it.
+ * 2. After `drainDelayMs` a shutdown takes no longer than `shutdownTimeoutMs`; connections that bring no call do not
+ *    delay it.
  */
 import type { ConnectError } from "@connectrpc/connect";
 import type { Authenticator } from "../auth/authenticator.ts";
@@ -24,7 +28,7 @@ import { storageEndpoints } from "../rpc/storage-service.ts";
 import type { HealthSource, MetricsText } from "../telemetry/health-types.ts";
 import { createEdge, type Edge } from "./edge.ts";
 import { listenGrpc } from "./grpc-listener.ts";
-import { listenHttp } from "./http-listener.ts";
+import { type HttpListener, listenHttp } from "./http-listener.ts";
 import type { Listener } from "./listener.ts";
 import type { ServerSettings } from "./settings.ts";
 
@@ -48,12 +52,15 @@ export interface NodeServerOptions {
   readonly openStore: () => Promise<OpenStore>;
   /** Both ports are open and calls are answered. */
   readonly onServing: () => void;
-  /** A shutdown has begun. */
+  /** A shutdown has begun, or been announced. */
   readonly onStopping: () => void;
 }
 
 /** Interrupted calls get this long to tell their callers, and connections to send what is already answered. */
 const farewellMs = 150;
+
+/** A connection that brings no call for so long after it was asked to end is not waited for. */
+const lingerMs = 1200;
 
 const stoppingMessage = "the node is stopping";
 
@@ -64,11 +71,13 @@ function stoppingFailure(): ConnectError {
 export class NodeServer {
   readonly #options: NodeServerOptions;
   readonly #gate: Gate;
-  #http: Listener | undefined;
+  #http: HttpListener | undefined;
   #grpc: Listener | undefined;
   #store: OpenStore | undefined;
   #starting: Promise<boolean> | undefined;
   #stopping: Promise<boolean> | undefined;
+  /** When the node began to tell that it is about to stop. */
+  #announcedAtMs: number | undefined;
 
   constructor(options: NodeServerOptions) {
     this.#options = options;
@@ -95,6 +104,17 @@ export class NodeServer {
   start(): Promise<boolean> {
     this.#starting ??= this.#start();
     return this.#starting;
+  }
+
+  /**
+   * The node is to stop soon: it is not ready from now on, and serves as before. The shutdown that follows counts its
+   * `drainDelayMs` from here.
+   */
+  announceShutdown(): void {
+    if (this.#announcedAtMs !== undefined) return;
+    this.#announcedAtMs = this.#options.clock.monotonicMs();
+    this.#http?.announceEnd();
+    this.#options.onStopping();
   }
 
   /** Resolves with whether everything ended in time; what did not is cut off, and nothing acknowledged is lost. */
@@ -142,22 +162,46 @@ export class NodeServer {
   }
 
   async #shutdown(): Promise<boolean> {
-    const { clock, settings, onStopping } = this.#options;
+    const { clock, settings } = this.#options;
+    this.announceShutdown();
+    await this.#drainDelay();
     const endMs = clock.monotonicMs() + settings.shutdownTimeoutMs;
     const remainingMs = () => endMs - clock.monotonicMs();
-    onStopping();
-    this.#gate.close(new StorageError("UNAVAILABLE", stoppingMessage));
     // A start that has not come to its end sees the shutdown and goes no further.
     const starting = this.#starting?.catch(() => false) ?? Promise.resolve();
     const connectionsEnded = this.#stopAccepting();
     let isClean = await this.#within(starting, remainingMs());
 
-    this.#gate.interruptStreams(stoppingFailure());
-    isClean = (await this.#within(this.#gate.whenUnaryIdle(), remainingMs() - 2 * farewellMs)) && isClean;
+    this.#gate.interruptEndless(stoppingFailure());
+    isClean =
+      (await this.#within(this.#whenServed(connectionsEnded), remainingMs() - 2 * farewellMs)) && isClean;
+    this.#gate.close(new StorageError("UNAVAILABLE", stoppingMessage));
     this.#gate.interruptAll(stoppingFailure());
     await this.#within(this.#gate.whenIdle(), Math.min(farewellMs, remainingMs()));
     await this.#within(connectionsEnded, Math.min(farewellMs, remainingMs()));
     return (await this.#within(this.#closeAll(), remainingMs())) && isClean;
+  }
+
+  /** Nobody waits for a node that never served. */
+  async #drainDelay(): Promise<void> {
+    const { clock, settings } = this.#options;
+    if (this.#grpc === undefined || this.#announcedAtMs === undefined) return;
+    const remainingMs = this.#announcedAtMs + settings.drainDelayMs - clock.monotonicMs();
+    if (remainingMs > 0) await new Promise<void>((resolve) => void clock.after(remainingMs, resolve));
+  }
+
+  /** Every connection has ended, or no call is there and none has come for a while. */
+  async #whenServed(connectionsEnded: Promise<void>): Promise<void> {
+    let haveEnded = false;
+    const ended = connectionsEnded.then(() => {
+      haveEnded = true;
+    });
+    let callCount = -1;
+    while (!haveEnded && callCount !== this.#gate.admittedCount) {
+      callCount = this.#gate.admittedCount;
+      await this.#within(ended, lingerMs);
+      await this.#gate.whenIdle();
+    }
   }
 
   async #stopAccepting(): Promise<void> {

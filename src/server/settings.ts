@@ -26,7 +26,9 @@ export interface ServerSettings {
   readonly keepAliveIntervalMs: number;
   /** How long the answer to that may take. */
   readonly keepAliveTimeoutMs: number;
-  /** How long a shutdown may take, all in all. */
+  /** How long the node serves on once it is not ready any more, before its shutdown begins. */
+  readonly drainDelayMs: number;
+  /** How long a shutdown may take after that, all in all. */
   readonly shutdownTimeoutMs: number;
   /** The largest message that a client may send. */
   readonly maxMessageBytes: number;
@@ -60,6 +62,7 @@ export function serverSettings(overrides: Partial<ServerSettings> = {}): ServerS
     writeTimeoutMs: 10_000,
     keepAliveIntervalMs: 120_000,
     keepAliveTimeoutMs: 20_000,
+    drainDelayMs: 0,
     shutdownTimeoutMs: 30_000,
     maxMessageBytes: 16 * mebibyte,
     maxResponseBytes: 16 * mebibyte,

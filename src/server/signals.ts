@@ -1,16 +1,22 @@
-/** SIGTERM and SIGINT: the first asks for a graceful stop, a second one ends the process at once. */
+/**
+ * SIGTERM and SIGINT: the first asks for a graceful stop, a second one ends the process at once. SIGUSR2, which
+ * `pairdb-node prestop` sends, says that a stop will follow.
+ */
 
 const stopSignals = ["SIGTERM", "SIGINT"] as const;
+
+export const announceSignal = "SIGUSR2";
 
 export type StopSignal = (typeof stopSignals)[number];
 
 export interface SignalHandlers {
+  readonly announce: () => void;
   readonly stop: (signal: StopSignal) => void;
   readonly stopAtOnce: (signal: StopSignal) => void;
 }
 
 /** Returns what takes the handlers off again. */
-export function onStopSignals({ stop, stopAtOnce }: SignalHandlers): () => void {
+export function onStopSignals({ announce, stop, stopAtOnce }: SignalHandlers): () => void {
   let isStopping = false;
   const handle = (signal: StopSignal) => {
     if (isStopping) {
@@ -21,7 +27,9 @@ export function onStopSignals({ stop, stopAtOnce }: SignalHandlers): () => void 
     stop(signal);
   };
   for (const signal of stopSignals) process.on(signal, handle);
+  process.on(announceSignal, announce);
   return () => {
     for (const signal of stopSignals) process.off(signal, handle);
+    process.off(announceSignal, announce);
   };
 }

@@ -4,8 +4,15 @@ import { connect } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { StorageError } from "../../src/base/errors.ts";
 import { ErrorDetailsSchema } from "../../src/gen/storage/storage_node_pb.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import type { OpenStore } from "../../src/server/node-server.ts";
-import { everyClient, failureOf, grpcClient, type NamedClient } from "../support/rpc-clients.ts";
+import {
+  everyClient,
+  failureOf,
+  grpcClient,
+  type NamedClient,
+  type StorageClient,
+} from "../support/rpc-clients.ts";
 import { createTestServer, type TestServer, type TestServerOptions } from "../support/test-server.ts";
 
 const cleanUps: (() => unknown)[] = [];
@@ -45,6 +52,12 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 const value = new Uint8Array([1]);
+
+/** Records of a mebibyte each: more than the windows of any client hold. */
+async function storeLarge(client: StorageClient, count: number): Promise<void> {
+  const large = new Uint8Array(1 << 20);
+  for (let i = 0; i < count; i++) await client.write({ tenantId: "t", key: `k${i}`, value: large });
+}
 
 describe("start", () => {
   test("the HTTP port answers while the store recovers, the gRPC port opens after it", async () => {
@@ -119,12 +132,7 @@ describe("shutdown", () => {
     const server = await startedServer();
     const clients = everyClient(server);
     cleanUps.push(() => clients.forEach((client) => void client.close()));
-    const large = new Uint8Array(1 << 20);
-    for (let i = 0; i < 8; i++) await clients[0]!.client.write({ tenantId: "t", key: `k${i}`, value: large });
     for (const { client } of clients) expect((await client.healthCheck({})).healthy).toBe(true);
-    // Streams of which only the first message is read: the server waits for room in their windows.
-    const streams = clients.map(({ client }) => client.scan({ tenantId: "t" })[Symbol.asyncIterator]());
-    for (const stream of streams) expect((await stream.next()).value?.entries.length).toBe(1);
     const idle = connect(server.grpcUrl);
     idle.on("error", () => undefined);
     await new Promise((resolve) => idle.once("connect", resolve));
@@ -133,39 +141,73 @@ describe("shutdown", () => {
     expect(await server.server.shutdown()).toBe(true);
     expect(performance.now() - startedAt).toBeLessThan(1000);
     expect(server.milestones).toEqual(["serving", "stopping", "store closed"]);
-    await until(() => server.store.openViewCount === 0);
     idle.destroy();
   });
 
-  test("a stream whose client reads ends with UNAVAILABLE", async () => {
+  test("a scan whose client reads goes on to its end", async () => {
     const server = await startedServer();
     const { client } = clientOf(server);
-    const large = new Uint8Array(1 << 18);
-    for (let i = 0; i < 64; i++) await client.write({ tenantId: "t", key: `k${i}`, value: large });
+    await storeLarge(client, 16);
     const stream = client.scan({ tenantId: "t" })[Symbol.asyncIterator]();
     await stream.next();
     const stopped = server.server.shutdown();
-    const rest = async () => {
-      while ((await stream.next()).done !== true);
-    };
-    expect(await codeOf(rest())).toBe(Code.Unavailable);
+    let entryCount = 1;
+    for (let step = await stream.next(); step.done !== true; step = await stream.next()) {
+      entryCount += step.value.entries.length;
+    }
+    expect(entryCount).toBe(16);
     expect(await stopped).toBe(true);
-    expect(server.calls.at(-1)).toMatchObject({ method: "Scan", status: "UNAVAILABLE" });
+    expect(server.calls.at(-1)).toMatchObject({ method: "Scan", status: "OK" });
   });
 
-  test("unary calls in flight finish, new ones are refused, and only then the store closes", async () => {
+  test("scans that nobody reads end when the time is over", async () => {
+    const server = await startedServer({ settings: { shutdownTimeoutMs: 600 } });
+    const clients = everyClient(server);
+    cleanUps.push(() => clients.forEach((client) => void client.close()));
+    await storeLarge(clients[0]!.client, 16);
+    // Of each only the first message is read: the server waits for room in their windows.
+    const streams = clients.map(({ client }) => client.scan({ tenantId: "t" })[Symbol.asyncIterator]());
+    for (const stream of streams) expect((await stream.next()).value?.entries.length).toBe(1);
+    expect(await server.server.shutdown()).toBe(false);
+    expect(server.milestones).toEqual(["serving", "stopping", "store closed"]);
+    await until(() => server.store.openViewCount === 0);
+  });
+
+  test("calls in flight and on their way are served, new connections are not, and only then the store closes", async () => {
     const server = await startedServer();
     const { client } = clientOf(server);
     server.store.syncsAtOnce = false;
     const write = client.write({ tenantId: "t", key: "k", value });
     await until(() => server.store.putCount === 1);
     const stopped = server.server.shutdown();
-    expect(await failureOf(client.write({ tenantId: "t", key: "late", value }))).toBeInstanceOf(ConnectError);
-    expect(server.store.putCount).toBe(1);
+    const onItsWay = client.write({ tenantId: "t", key: "late", value }).then(
+      () => "served",
+      () => "refused",
+    );
+    expect(await failureOf(clientOf(server).client.healthCheck({}))).toBeInstanceOf(ConnectError);
     expect(server.milestones).toEqual(["serving", "stopping"]);
+    const putCount = server.store.putCount;
     server.store.sync();
     expect((await write).success).toBe(true);
+    expect(await onItsWay).toBe(putCount === 2 ? "served" : "refused");
     expect(await stopped).toBe(true);
+    expect(server.milestones).toEqual(["serving", "stopping", "store closed"]);
+  });
+
+  test("once it is announced, the node is not ready and serves on for the drain delay", async () => {
+    const hourMs = 3_600_000;
+    let passedMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + passedMs };
+    const server = await startedServer({ settings: { drainDelayMs: hourMs }, clock });
+    const { client } = clientOf(server);
+    server.server.announceShutdown();
+    expect((await fetch(`${server.httpUrl}/ready`)).status).toBe(503);
+    const answer = await fetch(`${server.httpUrl}/health/live`);
+    expect([answer.status, answer.headers.get("connection")]).toEqual([200, "close"]);
+    expect((await client.write({ tenantId: "t", key: "k", value })).success).toBe(true);
+    // The shutdown does not begin another delay.
+    passedMs = hourMs;
+    expect(await server.server.shutdown()).toBe(true);
     expect(server.milestones).toEqual(["serving", "stopping", "store closed"]);
   });
 

@@ -2,7 +2,7 @@ import { afterAll } from "bun:test";
 import type { Authenticator } from "../../src/auth/authenticator.ts";
 import type { StorageErrorCode } from "../../src/base/errors.ts";
 import { type RefusalReason, silentHttp2Observer } from "../../src/http2/observer.ts";
-import { systemClock } from "../../src/platform/clock.ts";
+import { type Clock, systemClock } from "../../src/platform/clock.ts";
 import { seededRandom } from "../../src/platform/random.ts";
 import type { FinishedCall, RefusedAccess, RejectReason } from "../../src/rpc/observer.ts";
 import { NodeServer, type OpenStore } from "../../src/server/node-server.ts";
@@ -30,6 +30,7 @@ export interface TestServerOptions {
   readonly node?: TestNode;
   /** Default: everyone may do everything. */
   readonly authenticator?: Authenticator;
+  readonly clock?: Clock;
   /** What stands in for the recovery. */
   readonly openStore?: (node: TestNode) => Promise<OpenStore>;
 }
@@ -61,7 +62,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
       http2: testedHttp2(),
       ...options.settings,
     }),
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     random: seededRandom(1),
     authenticator: options.authenticator ?? everyone,
     observer: {

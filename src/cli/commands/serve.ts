@@ -5,7 +5,6 @@ import { anonymousIdentity } from "../../auth/identity.ts";
 import { version } from "../../base/version.ts";
 import { engineOverrides } from "../../config/engine-overrides.ts";
 import { refuseUnaskedExposure } from "../../config/exposure.ts";
-import { type FlagValue, loadConfiguration } from "../../config/load.ts";
 import type { Configuration } from "../../config/resolve.ts";
 import { Engine } from "../../engine/engine.ts";
 import { engineOptions } from "../../engine/options.ts";
@@ -21,25 +20,17 @@ import { onStopSignals } from "../../server/signals.ts";
 import { createLogger, type Logger } from "../../telemetry/logger.ts";
 import { Telemetry } from "../../telemetry/telemetry.ts";
 import { describeCommand } from "../command.ts";
+import { type ConfigurationOptions, configurationOf } from "../configuration.ts";
 import type { CommandContext } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { readTlsFiles } from "../tls-files.ts";
 
-/** Flags that stand for keys of the configuration. */
-const flagPaths = {
-  dataDir: ["--data-dir", "storage.data_dir"],
-  host: ["--host", "server.host"],
-  grpcPort: ["--grpc-port", "server.port"],
-  httpPort: ["--http-port", "http.port"],
-  nodeId: ["--node-id", "server.node_id"],
-  logLevel: ["--log-level", "logging.level"],
-  logFormat: ["--log-format", "logging.format"],
-} as const;
+/** `--insecure` says what `auth.mode: none` says. */
+const insecureFlag = ["auth.mode", { flag: "--insecure", value: "none" }] as const;
 
-type ServeOptions = { readonly [Name in keyof typeof flagPaths]?: string } & {
-  readonly config?: string;
+interface ServeOptions extends ConfigurationOptions {
   readonly insecure?: true;
-};
+}
 
 export function serveCommand(context: CommandContext): Command {
   return describeCommand("serve", "Run a node until SIGTERM or SIGINT.", [
@@ -59,24 +50,13 @@ export function serveCommand(context: CommandContext): Command {
 }
 
 async function serve(context: CommandContext, options: ServeOptions): Promise<void> {
-  const { configuration, warnings } = configure(context, options);
+  const further = options.insecure ? [insecureFlag] : [];
+  const { configuration, warnings } = configurationOf(context, options, further);
   refuseUnaskedExposure(configuration);
   const logger = createLogger({ nodeId: configuration.server.node_id, ...configuration.logging });
   for (const warning of warnings) logger.warn(warning);
   const isClean = await runNode(context, configuration, logger);
   if (!isClean) context.exitCode = exitCodes.failure;
-}
-
-function configure(context: CommandContext, options: ServeOptions) {
-  const flags = new Map<string, FlagValue>();
-  for (const [name, [flag, path]] of Object.entries(flagPaths)) {
-    const value = options[name as keyof typeof flagPaths];
-    if (value !== undefined) flags.set(path, { flag, value });
-  }
-  if (options.insecure) flags.set("auth.mode", { flag: "--insecure", value: "none" });
-  const { variables, hostName, memoryLimitBytes } = context.environment;
-  const file = options.config ?? (variables["CONFIG_PATH"] || undefined);
-  return loadConfiguration({ file, readText, environment: variables, flags, hostName, memoryLimitBytes });
 }
 
 /** Resolves with whether the node ended cleanly; rejects when it could not start. */
@@ -134,6 +114,10 @@ async function untilStopped(context: CommandContext, server: NodeServer, logger:
     server.shutdown().then(stopped.resolve, stopped.reject);
   };
   const ignoreSignals = onStopSignals({
+    announce: () => {
+      logger.info("not ready any more: a stop was announced");
+      server.announceShutdown();
+    },
     stop,
     stopAtOnce: (signal) => {
       logger.warn("stopped at once", { reason: signal });
@@ -201,6 +185,7 @@ function edgeSettings(configuration: Configuration, tls: TlsMaterial | undefined
     writeTimeoutMs: server.write_timeout,
     keepAliveIntervalMs: server.keepalive_time,
     keepAliveTimeoutMs: server.keepalive_timeout,
+    drainDelayMs: server.drain_delay,
     shutdownTimeoutMs: server.shutdown_timeout,
     maxMessageBytes: limits.max_message_bytes,
     maxResponseBytes: limits.max_response_bytes,

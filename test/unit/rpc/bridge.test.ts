@@ -6,7 +6,7 @@ import { createTransport } from "@connectrpc/connect/protocol-grpc";
 import { StorageNodeService } from "../../../src/gen/storage/storage_node_pb.ts";
 import { seededRandom } from "../../../src/platform/random.ts";
 import { createBridge, type RpcHandler } from "../../../src/rpc/bridge.ts";
-import { type Endpoint, serverStream, unary } from "../../../src/rpc/endpoint.ts";
+import { type Endpoint, endlessStream, serverStream, unary } from "../../../src/rpc/endpoint.ts";
 import { errorRegistry } from "../../../src/rpc/errors.ts";
 import { Gate } from "../../../src/rpc/gate.ts";
 import { type FinishedCall, silentRpcObserver } from "../../../src/rpc/observer.ts";
@@ -95,9 +95,9 @@ test("methods without an endpoint are unknown, and no call", async () => {
   expect(finished).toEqual([]);
 });
 
-test("a quiet stream ends at once when the node interrupts it", async () => {
+test("a quiet stream without an end of its own ends at once when the node interrupts it", async () => {
   const { bridge, gate, finished } = bridgeOver([
-    serverStream(method.scan, async function* () {
+    endlessStream(method.scan, async function* () {
       yield {};
       await new Promise(() => undefined);
     }),
@@ -106,7 +106,7 @@ test("a quiet stream ends at once when the node interrupts it", async () => {
   const stream = clientOf(bridge).scan({})[Symbol.asyncIterator]();
   await stream.next();
   const next = codeOf(stream.next());
-  gate.interruptStreams(new ConnectError("the node is stopping", Code.Unavailable));
+  gate.interruptEndless(new ConnectError("the node is stopping", Code.Unavailable));
   expect(await next).toBe(Code.Unavailable);
   await gate.whenIdle();
   expect(finished.map((call) => [call.method, call.status])).toEqual([["Scan", "UNAVAILABLE"]]);

@@ -58,27 +58,25 @@ describe("Gate", () => {
     expect(rejected).toEqual(["not_serving", "not_serving"]);
   });
 
-  test("tells when calls are through, unary ones and all", async () => {
+  test("tells when calls are through, and how many there were", async () => {
     const { gate } = openGate();
     await gate.whenIdle();
     const [unary, stream] = [gate.admit(read, request), gate.admit(scan, request)];
-    const unaryIdle = gate.whenUnaryIdle();
     const idle = gate.whenIdle();
-    expect(await isSettled(unaryIdle)).toBe(false);
     unary.end(undefined);
     unary.end(undefined);
-    await unaryIdle;
     expect(await isSettled(idle)).toBe(false);
     stream.end(undefined);
     await idle;
+    expect(gate.admittedCount).toBe(2);
   });
 
-  test("interrupts streams alone, or all", async () => {
+  test("interrupts endless calls alone, or all", async () => {
     const { gate } = openGate();
     const never = new Promise<never>(() => undefined);
-    const [unary, stream] = [gate.admit(read, request), gate.admit(scan, request)];
-    const waits = [unary.wait(never), stream.wait(never)];
-    gate.interruptStreams(stopping);
+    const [finite, endless] = [gate.admit(scan, request), gate.admit(scan, request, true)];
+    const waits = [finite.wait(never), endless.wait(never)];
+    gate.interruptEndless(stopping);
     expect(await failureOf(waits[1]!)).toBe(stopping);
     expect(await isSettled(waits[0]!)).toBe(false);
     gate.interruptAll(stopping);

@@ -11,6 +11,7 @@ afterEach(() => {
 
 function listen() {
   remove = onStopSignals({
+    announce: () => events.push("announced"),
     stop: (signal) => events.push(`stop by ${signal}`),
     stopAtOnce: (signal) => events.push(`stop at once by ${signal}`),
   });
@@ -24,9 +25,19 @@ test("the first signal asks to stop, any further one at once", () => {
   expect(events).toEqual(["stop by SIGTERM", "stop at once by SIGINT", "stop at once by SIGTERM"]);
 });
 
-test("once taken off, the handlers hear nothing", () => {
-  const listenersBefore = process.listenerCount("SIGINT");
+test("a stop that is announced does not count as one", () => {
   listen();
+  process.emit("SIGUSR2", "SIGUSR2");
+  process.emit("SIGTERM", "SIGTERM");
+  expect(events).toEqual(["announced", "stop by SIGTERM"]);
+});
+
+test("once taken off, the handlers hear nothing", () => {
+  const signals = ["SIGINT", "SIGTERM", "SIGUSR2"];
+  const listenerCounts = () => signals.map((signal) => process.listenerCount(signal));
+  const before = listenerCounts();
+  listen();
+  expect(listenerCounts()).not.toEqual(before);
   remove();
-  expect(process.listenerCount("SIGINT")).toBe(listenersBefore);
+  expect(listenerCounts()).toEqual(before);
 });
