@@ -62,9 +62,12 @@ export function createBridge(endpoints: readonly Endpoint[], options: BridgeOpti
   const fallback = createFallback(options.gate.observer);
 
   return async (request) => {
-    const handler = handlers.get(new URL(request.url).pathname) ?? fallback;
+    const handler = handlers.get(new URL(request.url).pathname);
     const header = withinTimers(request.header);
-    const response = await handler({ ...request, header, body: withReadTimeout(request.body, options) });
+    // Whoever exchanges messages may be quiet between them.
+    const timedPart = handler?.method.methodKind === "bidi_streaming" ? "message" : "body";
+    const body = withReadTimeout(request.body, options, timedPart);
+    const response = await (handler ?? fallback)({ ...request, header, body });
     const encoding = header.get("grpc-encoding");
     // Connect leaves it out, with which callers choose another.
     if (encoding !== null && !knownEncodings.includes(encoding)) {

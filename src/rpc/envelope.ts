@@ -64,7 +64,7 @@ export function writeEnvelopePrefix(
   target[start + 4] = messageBytes;
 }
 
-function readLength(bytes: Uint8Array, start: number): number {
+export function readLength(bytes: Uint8Array, start: number): number {
   return (
     ((bytes[start]! << 24) | (bytes[start + 1]! << 16) | (bytes[start + 2]! << 8) | bytes[start + 3]!) >>> 0
   );
