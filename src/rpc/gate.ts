@@ -1,6 +1,7 @@
 /**
  * The one gate in front of every road into the node: a request becomes a `Call` here or is refused, and no
- * implementation runs without a call. It is closed until the node has recovered and again once it stops.
+ * implementation runs without a call. It is closed until the node has recovered and again once it stops, but for the
+ * services that tell just that.
  *
  * Invariants:
  * 1. `Call`s are made nowhere else.
@@ -24,6 +25,8 @@ export interface GateOptions {
   readonly observer: RpcObserver;
   /** Who may make which call. */
   readonly access: Access;
+  /** Full names of services that need no open node. */
+  readonly alwaysOpen?: ReadonlySet<string>;
   /** Makes what a protocol's own code raised an error of the service; in place. The node's own way by default. */
   readonly adoptError?: (error: ConnectError) => void;
 }
@@ -32,14 +35,17 @@ export class Gate {
   readonly observer: RpcObserver;
   readonly #access: Access;
   readonly #environment: CallEnvironment;
+  readonly #alwaysOpen: ReadonlySet<string>;
   readonly #inFlight = new Set<Call>();
   #admittedCount = 0;
   #refusal: StorageError | undefined = new StorageError("UNAVAILABLE", "the node is starting");
+  #endlessInterruption: ConnectError | undefined;
   readonly #waiters: (() => void)[] = [];
 
   constructor(options: GateOptions) {
     this.observer = options.observer;
     this.#access = options.access;
+    this.#alwaysOpen = options.alwaysOpen ?? new Set();
     this.#environment = {
       observer: options.observer,
       adoptError: options.adoptError ?? adoptConnectError,
@@ -47,6 +53,11 @@ export class Gate {
       newRequestId: () => hex32(options.random) + hex32(options.random),
       left: (call) => this.#leave(call),
     };
+  }
+
+  /** Whether calls are let in. */
+  get isOpen(): boolean {
+    return this.#refusal === undefined;
   }
 
   /** Lets calls in. */
@@ -61,13 +72,14 @@ export class Gate {
 
   /** Throws the refusal as its caller gets it. An endless call would go on for as long as its caller listens. */
   admit(method: DescMethod, request: CallRequest, isEndless = false): Call {
-    if (this.#refusal !== undefined) {
+    if (this.#refusal !== undefined && !this.#alwaysOpen.has(method.parent.typeName)) {
       this.observer.requestRejected("not_serving");
       throw toConnectError(this.#refusal, "");
     }
     const call = new Call(method, isEndless, request, this.#identify(method, request), this.#environment);
     this.#inFlight.add(call);
     this.#admittedCount++;
+    if (isEndless && this.#endlessInterruption !== undefined) call.interrupt(this.#endlessInterruption);
     return call;
   }
 
@@ -79,8 +91,9 @@ export class Gate {
     }
   }
 
-  /** Ends those calls in flight with this failure that would not end by themselves. */
+  /** Ends with this failure those calls that would not end by themselves, now and later. */
   interruptEndless(reason: ConnectError): void {
+    this.#endlessInterruption = reason;
     for (const call of this.#inFlight) if (call.isEndless) call.interrupt(reason);
   }
 

@@ -6,6 +6,9 @@
  */
 import type { DescMessage, DescMethod, Message, MessageShape } from "@bufbuild/protobuf";
 import type { Scope } from "../auth/identity.ts";
+import { Health } from "../gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
+import { ServerReflection as ServerReflectionAlpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { StorageNodeService } from "../gen/storage/storage_node_pb.ts";
 
 export interface MethodAccess {
@@ -21,6 +24,10 @@ type Row = readonly [DescMethod, MethodAccess];
 
 function open(method: DescMethod): Row {
   return [method, { scope: "open", tenants: undefined, furtherScope: undefined }];
+}
+
+function forAnybody(method: DescMethod): Row {
+  return [method, { scope: "any", tenants: undefined, furtherScope: undefined }];
 }
 
 function ofNode(method: DescMethod, scope: Scope): Row {
@@ -42,6 +49,7 @@ const one = ({ tenantId }: { readonly tenantId: string }): string[] => [tenantId
 const each = ({ entries }: { readonly entries: readonly { readonly tenantId: string }[] }): string[] =>
   entries.map(({ tenantId }) => tenantId);
 
+const health = Health.method;
 const storage = StorageNodeService.method;
 
 export const methodAccess: ReadonlyMap<DescMethod, MethodAccess> = new Map<DescMethod, MethodAccess>([
@@ -62,4 +70,9 @@ export const methodAccess: ReadonlyMap<DescMethod, MethodAccess> = new Map<DescM
   ofNode(storage.getStreamStatus, "cluster"),
   ofNode(storage.notifyStreamingComplete, "cluster"),
   ofNode(storage.drainNode, "cluster"),
+  open(health.check),
+  open(health.list),
+  open(health.watch),
+  forAnybody(ServerReflection.method.serverReflectionInfo),
+  forAnybody(ServerReflectionAlpha.method.serverReflectionInfo),
 ]);

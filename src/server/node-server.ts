@@ -24,12 +24,12 @@ import { AccessControl } from "../rpc/access.ts";
 import { errorRegistry, toConnectError } from "../rpc/errors.ts";
 import { Gate } from "../rpc/gate.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
-import { storageEndpoints } from "../rpc/storage-service.ts";
 import type { HealthSource, MetricsText } from "../telemetry/health-types.ts";
 import { createEdge, type Edge } from "./edge.ts";
 import { listenGrpc } from "./grpc-listener.ts";
 import { type HttpListener, listenHttp } from "./http-listener.ts";
 import type { Listener } from "./listener.ts";
+import { alwaysOpenServices, nodeEndpoints } from "./services.ts";
 import type { ServerSettings } from "./settings.ts";
 
 /** A store that has recovered. */
@@ -84,6 +84,7 @@ export class NodeServer {
     this.#gate = new Gate({
       ...options,
       access: new AccessControl(options.authenticator, options.observer),
+      alwaysOpen: alwaysOpenServices,
     });
   }
 
@@ -142,11 +143,10 @@ export class NodeServer {
   }
 
   #createEdge(): Edge {
-    const { settings, health } = this.#options;
-    const endpoints = storageEndpoints({
+    const endpoints = nodeEndpoints({
+      ...this.#options,
       node: () => this.#openNode(),
-      health: () => health.health(),
-      maxResponseBytes: settings.maxResponseBytes,
+      isOpen: () => this.#gate.isOpen,
     });
     return createEdge(endpoints, {
       ...this.#options,

@@ -11,3 +11,4 @@ await import("./edge-calls.test.ts");
 await import("./edge-failures.test.ts");
 await import("./edge-foreign-clients.test.ts");
 await import("./edge-lifecycle.test.ts");
+await import("./edge-standard-services.test.ts");

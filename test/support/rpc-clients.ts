@@ -1,3 +1,4 @@
+import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import {
   createConnectTransport,
@@ -13,7 +14,18 @@ export type StorageClient = Client<typeof StorageNodeService>;
 export interface NamedClient {
   readonly name: string;
   readonly client: StorageClient;
+  /** A client of another service on the same connection. */
+  of<S extends DescService>(service: S): Client<S>;
   close(): void;
+}
+
+function named(name: string, transport: Transport, close: () => void): NamedClient {
+  return {
+    name,
+    client: createClient(StorageNodeService, transport),
+    of: (service) => createClient(service, transport),
+    close,
+  };
 }
 
 /** A client for every protocol that each port speaks. */
@@ -21,17 +33,10 @@ export function everyClient(server: TestServer): NamedClient[] {
   const { grpcUrl, httpUrl } = server;
   const onHttp2 = (name: string, make: (sessionManager: Http2SessionManager) => Transport): NamedClient => {
     const sessions = new Http2SessionManager(grpcUrl);
-    return {
-      name: `${name} on the gRPC port`,
-      client: createClient(StorageNodeService, make(sessions)),
-      close: () => sessions.abort(),
-    };
+    return named(`${name} on the gRPC port`, make(sessions), () => sessions.abort());
   };
-  const onHttp1 = (name: string, transport: Transport): NamedClient => ({
-    name: `${name} on the HTTP port`,
-    client: createClient(StorageNodeService, transport),
-    close: () => undefined,
-  });
+  const onHttp1 = (name: string, transport: Transport): NamedClient =>
+    named(`${name} on the HTTP port`, transport, () => undefined);
   const http2 = { baseUrl: grpcUrl, httpVersion: "2" } as const;
   const http1 = { baseUrl: httpUrl, httpVersion: "1.1" } as const;
   return [

@@ -23,6 +23,8 @@ export interface TestServer extends TestNode {
   /** "serving", "stopping", "store closed", in the order in which they happened. */
   readonly milestones: string[];
   status: HealthStatus;
+  /** False: the node says that it is not ready, whatever it does. */
+  isReady: boolean;
 }
 
 export interface TestServerOptions {
@@ -77,7 +79,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     },
     health: {
       health: () => ({ status: result.status, reasons: [], metrics: { phase } }),
-      readiness: () => ({ ready: phase === "serving", reasons: [], phase, percent: 40 }),
+      readiness: () => ({ ready: phase === "serving" && result.isReady, reasons: [], phase, percent: 40 }),
     },
     metricsText: async () => ({ contentType: "text/plain; version=0.0.4", body: "pairdb_up 1\n" }),
     openStore: () => (options.openStore ?? openStore)(node),
@@ -100,6 +102,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     failures,
     milestones,
     status: "healthy",
+    isReady: true,
     get grpcUrl() {
       return `http://127.0.0.1:${server.grpcPort}`;
     },

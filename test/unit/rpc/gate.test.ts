@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { StorageError } from "../../../src/base/errors.ts";
+import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { StorageNodeService } from "../../../src/gen/storage/storage_node_pb.ts";
 import { seededRandom } from "../../../src/platform/random.ts";
 import type { Call } from "../../../src/rpc/call.ts";
@@ -14,7 +15,7 @@ const { read, scan } = StorageNodeService.method;
 
 const request = { header: () => null, headers: () => new Headers(), timeoutMs: undefined };
 
-function testGate() {
+function testGate(alwaysOpen: ReadonlySet<string> = new Set()) {
   const clock = new ManualClock();
   const finished: FinishedCall[] = [];
   const failed: unknown[] = [];
@@ -23,6 +24,7 @@ function testGate() {
     access: unlimitedAccess,
     clock,
     random: seededRandom(7),
+    alwaysOpen,
     observer: {
       ...silentRpcObserver,
       callFinished: (call) => finished.push(call),
@@ -78,9 +80,17 @@ describe("Gate", () => {
     const waits = [finite.wait(never), endless.wait(never)];
     gate.interruptEndless(stopping);
     expect(await failureOf(waits[1]!)).toBe(stopping);
+    expect(await failureOf(gate.admit(scan, request, true).wait(never))).toBe(stopping);
     expect(await isSettled(waits[0]!)).toBe(false);
     gate.interruptAll(stopping);
     expect(await failureOf(waits[0]!)).toBe(stopping);
+  });
+
+  test("lets those services in that need no open node", () => {
+    const { gate } = testGate(new Set([StorageNodeService.typeName]));
+    expect(gate.isOpen).toBe(false);
+    gate.admit(read, request);
+    expect(() => gate.admit(Health.method.check, request)).toThrow("the node is starting");
   });
 });
 

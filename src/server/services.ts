@@ -1,0 +1,52 @@
+/** All services of the node, whichever port they are called by. */
+import { Health } from "../gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
+import { ServerReflection as ServerReflectionAlpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { StorageNodeService } from "../gen/storage/storage_node_pb.ts";
+import type { StorageNode } from "../node/storage-node.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Endpoint } from "../rpc/endpoint.ts";
+import { healthEndpoints, wholeNode } from "../rpc/health/health-service.ts";
+import { reflectionEndpoints } from "../rpc/reflection/reflection-service.ts";
+import { storageEndpoints } from "../rpc/storage-service.ts";
+import type { HealthSource } from "../telemetry/health-types.ts";
+import type { ServerSettings } from "./settings.ts";
+
+export interface NodeServicesOptions {
+  readonly settings: ServerSettings;
+  readonly clock: Clock;
+  readonly health: HealthSource;
+  /** The node, or a refusal that it throws while it is not open. */
+  readonly node: () => StorageNode;
+  /** Whether the gate lets calls in. */
+  readonly isOpen: () => boolean;
+}
+
+const services = [StorageNodeService, Health, ServerReflection, ServerReflectionAlpha];
+
+/** Services that are called while the node starts and stops too. */
+export const alwaysOpenServices: ReadonlySet<string> = new Set([Health.typeName]);
+
+export function nodeEndpoints(options: NodeServicesOptions): Endpoint[] {
+  const { settings, clock, health, node } = options;
+  return [
+    ...storageEndpoints({
+      node,
+      health: () => health.health(),
+      maxResponseBytes: settings.maxResponseBytes,
+    }),
+    ...healthEndpoints({ clock, services: servingStates(options) }),
+    ...reflectionEndpoints(services),
+  ];
+}
+
+/** Data is served where the node is ready, what tools and operators ask for as soon as the gate is open. */
+function servingStates({ health, isOpen }: NodeServicesOptions): ReadonlyMap<string, () => boolean> {
+  const isReady = () => health.readiness().ready;
+  return new Map([
+    [wholeNode, isReady],
+    ...services.map(({ typeName }) => [typeName, isOpen] as const),
+    [StorageNodeService.typeName, isReady],
+    [Health.typeName, () => true],
+  ]);
+}
