@@ -100,7 +100,7 @@ export class HpackDecoder {
     // A size of the table is no literal, and too late here.
     if (!isIndexed && first & 0x20) return false;
     const index = this.#readInteger(isIndexed ? 0x3f : 0x0f);
-    if (index > 0 && (first & 0xf0) === 0) return this.#readPlainLiteral(index, list);
+    if ((first & 0xf0) === 0) return this.#readPlainLiteral(index, list);
     const name = index === 0 ? this.#readString() : this.#nameAt(index);
     if (name === undefined) return false;
     const value = this.#readString();
@@ -114,22 +114,24 @@ export class HpackDecoder {
     return true;
   }
 
-  /** A literal with an indexed name that does not join the table, and that may be known. */
+  /** A literal that does not join the table, and that may be known. */
   #readPlainLiteral(nameIndex: number, list: FieldList): boolean {
-    const name = this.#nameAt(nameIndex);
+    const indexedName = nameIndex === 0 ? undefined : this.#nameAt(nameIndex);
+    if (nameIndex !== 0 && indexedName === undefined) return false;
     const start = this.#position;
-    if (name === undefined || !this.#readStringHead()) return false;
-    const end = this.#position + this.#stringLength;
-    const place = literals.find(name, this.#bytes, start, end - start);
+    if ((nameIndex === 0 && !this.#skipString()) || !this.#skipString()) return false;
+    const length = this.#position - start;
+    const place = literals.find(indexedName, this.#bytes, start, length);
     if (place >= 0) {
-      this.#position = end;
-      this.#keep(list, name, literals.value(place), literals.kind(place));
+      this.#keep(list, literals.name(place), literals.value(place), literals.kind(place));
       return true;
     }
-    const value = this.#readStringBody();
-    if (value === undefined) return false;
+    this.#position = start;
+    const name = indexedName ?? this.#readString();
+    const value = name === undefined ? undefined : this.#readString();
+    if (name === undefined || value === undefined) return false;
     const kind = classifyField(name, value);
-    literals.keep(name, value, kind, this.#bytes, start, end - start);
+    literals.keep(indexedName, this.#bytes, start, length, name, value, kind);
     this.#keep(list, name, value, kind);
     return true;
   }
@@ -162,6 +164,12 @@ export class HpackDecoder {
   /** Section 5.2. */
   #readString(): string | undefined {
     return this.#readStringHead() ? this.#readStringBody() : undefined;
+  }
+
+  #skipString(): boolean {
+    if (!this.#readStringHead()) return false;
+    this.#position += this.#stringLength;
+    return true;
   }
 
   /** How the string is coded, and its length, which the block has room for. */

@@ -199,6 +199,9 @@ describe("literals that come again", () => {
         const raw = `04${path.length.toString(16).padStart(2, "0")}${Buffer.from(path).toString("hex")}`;
         expect(decoding.decode(raw)).toEqual([[":path", path]]);
         expect(decoding.decode(`01${raw.slice(2)}`)).toEqual([[":authority", path]]);
+        // Names spelled out: "to", and one that is as long.
+        expect(decoding.decode(`0002746f${raw.slice(2)}`)).toEqual([["to", path]]);
+        expect(decoding.decode(`0002646f${raw.slice(2)}`)).toEqual([["do", path]]);
       }
     }
   });
@@ -207,6 +210,10 @@ describe("literals that come again", () => {
     const decoding = new Decoding();
     expect(decoding.decode("04022f61")).toEqual([[":path", "/a"]]);
     expect(decoding.decode("04032f61")).toBeUndefined();
+    expect(decoding.decode("0002746f022f61")).toEqual([["to", "/a"]]);
+    expect(decoding.decode("0002746f032f61")).toBeUndefined();
+    expect(decoding.decode("0002746f")).toBeUndefined();
+    expect(decoding.decode("0003746f")).toBeUndefined();
   });
 });
 
