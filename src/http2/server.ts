@@ -11,6 +11,7 @@ import type { ConnectionEnvironment } from "./environment.ts";
 import { http1Answer } from "./foreign-protocol.ts";
 import { defaultLimits, type Http2Limits } from "./limits.ts";
 import { type Http2Observer, silentHttp2Observer } from "./observer.ts";
+import { ReadScheduler } from "./read-scheduler.ts";
 import { type LinkOwner, SocketLink } from "./socket-link.ts";
 import { StreamPool } from "./stream-pool.ts";
 import { certificateOf, judgeHandshake, type TlsMaterial, tlsFirstByte, upgrade } from "./tls.ts";
@@ -34,6 +35,7 @@ const tickMs = 1000;
 
 export class Http2Server implements LinkOwner {
   readonly environment: ConnectionEnvironment;
+  readonly reads = new ReadScheduler(() => this.nowMs(), setImmediate);
   readonly #options: Http2ServerOptions;
   readonly #listener: TCPSocketListener<SocketLink>;
   readonly #links = new Set<SocketLink>();

@@ -9,6 +9,7 @@ import type { Peer, PeerCertificate } from "./api.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionEnvironment } from "./environment.ts";
 import type { RefusalReason } from "./observer.ts";
+import { Backlog, type Reader, type ReadScheduler } from "./read-scheduler.ts";
 
 /** How long the rest of what a client sends is read and dropped after our last byte, so that it can read that. */
 const lingerMs = 2000;
@@ -16,12 +17,14 @@ const lingerMs = 2000;
 /** What a link needs of its server. */
 export interface LinkOwner {
   readonly environment: ConnectionEnvironment;
+  readonly reads: ReadScheduler;
   nowMs(): number;
   /** Asks for `flush` at the end of the turn. */
   flushLater(link: SocketLink): void;
 }
 
-export class SocketLink {
+export class SocketLink implements Reader {
+  readonly backlog = new Backlog();
   /** Asked for already. */
   isFlushPlanned = false;
   /** The first bytes have come; of TLS, in their outer form. */
@@ -53,16 +56,29 @@ export class SocketLink {
   }
 
   receive(bytes: Uint8Array): void {
+    if (this.#connection !== undefined && this.#closingSinceMs === undefined)
+      this.#owner.reads.arrived(this, bytes);
+  }
+
+  read(bytes: Uint8Array, start: number, length: number, nowMs: number): void {
     const connection = this.#connection;
     if (connection === undefined || this.#closingSinceMs !== undefined) return;
     try {
-      connection.receive(bytes, 0, bytes.length, this.#owner.nowMs());
+      connection.receive(bytes, start, length, nowMs);
     } catch (error) {
       this.#owner.environment.observer.handlerFailed(error);
       this.destroy();
       return;
     }
     this.flush();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
   }
 
   /** Writes all that the socket takes. */
@@ -119,8 +135,7 @@ export class SocketLink {
 
   /** Ends the connection now, whatever it was doing. */
   destroy(): void {
-    this.#connection?.abort();
-    this.#closingSinceMs ??= this.#owner.nowMs();
+    this.closed();
     this.#socket.terminate();
   }
 
@@ -128,6 +143,7 @@ export class SocketLink {
   closed(): void {
     this.#connection?.abort();
     this.#closingSinceMs ??= this.#owner.nowMs();
+    this.#owner.reads.forget(this);
   }
 
   #close(): void {

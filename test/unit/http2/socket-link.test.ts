@@ -7,7 +7,8 @@ import { ArrayPool } from "../../../src/http2/byte-queue.ts";
 import { frameTypes } from "../../../src/http2/frames.ts";
 import { defaultLimits } from "../../../src/http2/limits.ts";
 import { silentHttp2Observer } from "../../../src/http2/observer.ts";
-import { SocketLink } from "../../../src/http2/socket-link.ts";
+import { ReadScheduler } from "../../../src/http2/read-scheduler.ts";
+import { type LinkOwner, SocketLink } from "../../../src/http2/socket-link.ts";
 import { StreamPool } from "../../../src/http2/stream-pool.ts";
 import {
   ACK,
@@ -39,6 +40,14 @@ class PlayedSocket {
     return taken;
   }
 
+  pause(): void {
+    // Nothing comes by itself.
+  }
+
+  resume(): void {
+    // Nothing comes by itself.
+  }
+
   end(): void {
     this.isEnded = true;
   }
@@ -55,7 +64,7 @@ class PlayedSocket {
 function play(handle: RequestHandler) {
   const socket = new PlayedSocket();
   const planned: SocketLink[] = [];
-  const owner = {
+  const owner: LinkOwner & { now: number } = {
     environment: {
       limits: defaultLimits,
       handle,
@@ -66,6 +75,10 @@ function play(handle: RequestHandler) {
       http1Explanation: "",
     },
     now: 0,
+    reads: new ReadScheduler(
+      () => owner.now,
+      (serve) => serve(),
+    ),
     nowMs: () => owner.now,
     flushLater: (link: SocketLink) => void planned.push(link),
   };
