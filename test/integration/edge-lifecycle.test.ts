@@ -186,6 +186,7 @@ describe("shutdown", () => {
     );
     expect(await failureOf(clientOf(server).client.healthCheck({}))).toBeInstanceOf(ConnectError);
     expect(server.milestones).toEqual(["serving", "stopping"]);
+    await Promise.race([onItsWay, until(() => server.store.putCount === 2)]);
     const putCount = server.store.putCount;
     server.store.sync();
     expect((await write).success).toBe(true);
