@@ -81,9 +81,10 @@ bench:
 build:
     bun scripts/build.ts
 
-# Generates src/gen from proto.
+# Generates src/gen, and the client's part of it, from proto.
 proto:
     buf generate
+    buf generate --template clients/typescript/buf.gen.yaml
 
 # Format, lint, protocol lint, types.
 lint:
@@ -91,6 +92,10 @@ lint:
     buf lint
     tsc --noEmit
 
+# The TypeScript client as a package, in clients/typescript/dist.
+build-client:
+    tsc --project clients/typescript
+
 # Removes what the other targets made; never the data.
 clean:
-    rm -rf dist coverage
+    rm -rf dist coverage clients/typescript/dist

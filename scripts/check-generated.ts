@@ -1,10 +1,14 @@
-/** Fails when src/gen is not what `buf generate` makes of proto: generates anew beside it and compares. */
+/** Fails when generated code is not what `buf generate` makes of proto: generates anew beside it and compares. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root, run, tool } from "./support/process.ts";
 
-const outputFolder = "src/gen";
+/** What `bun run proto` makes: each template's folder. */
+const outputs = [
+  { folder: "src/gen", template: "buf.gen.yaml" },
+  { folder: "clients/typescript/src/gen", template: "clients/typescript/buf.gen.yaml" },
+];
 
 /** Every file below `folder`, by its path from there. */
 function contents(folder: string): Map<string, string> {
@@ -14,20 +18,25 @@ function contents(folder: string): Map<string, string> {
 }
 
 /** One line for each file that differs. */
-function differences(committed: Map<string, string>, generated: Map<string, string>): string[] {
+function differences(
+  folder: string,
+  committed: Map<string, string>,
+  generated: Map<string, string>,
+): string[] {
   const stale = [...committed].flatMap(([path, text]) => {
     const fresh = generated.get(path);
-    if (fresh === undefined) return [`${outputFolder}/${path} comes from no proto file`];
-    return fresh === text ? [] : [`${outputFolder}/${path} is stale`];
+    if (fresh === undefined) return [`${folder}/${path} comes from no proto file`];
+    return fresh === text ? [] : [`${folder}/${path} is stale`];
   });
   const missing = [...generated.keys()].filter((path) => !committed.has(path));
-  return [...stale, ...missing.map((path) => `${outputFolder}/${path} is missing`)];
+  return [...stale, ...missing.map((path) => `${folder}/${path} is missing`)];
 }
 
-/** Whether all is as it should be; says what is not. */
-async function check(target: string): Promise<boolean> {
-  if ((await run([tool("buf"), "generate", "--output", target])) !== 0) return false;
-  const found = differences(contents(join(root, outputFolder)), contents(join(target, outputFolder)));
+/** Whether a folder is as it should be; says what is not. */
+async function check(target: string, { folder, template }: (typeof outputs)[number]): Promise<boolean> {
+  const generate = [tool("buf"), "generate", "--template", template, "--output", target];
+  if ((await run(generate)) !== 0) return false;
+  const found = differences(folder, contents(join(root, folder)), contents(join(target, folder)));
   for (const line of found) console.error(line);
   if (found.length > 0) console.error("run `bun run proto` and commit what it makes");
   return found.length === 0;
@@ -35,7 +44,7 @@ async function check(target: string): Promise<boolean> {
 
 const target = mkdtempSync(join(tmpdir(), "pairdb-gen-"));
 try {
-  process.exitCode = (await check(target)) ? 0 : 1;
+  for (const output of outputs) if (!(await check(target, output))) process.exitCode = 1;
 } finally {
   rmSync(target, { recursive: true, force: true });
 }

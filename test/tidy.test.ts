@@ -98,7 +98,7 @@ const maxFileLines = 400;
 const maxFunctionLines = 70;
 
 function files(pattern: string): string[] {
-  return [...new Bun.Glob(pattern).scanSync(root)].filter((path) => !path.startsWith("src/gen/")).sort();
+  return [...new Bun.Glob(pattern).scanSync(root)].filter((path) => !path.includes("src/gen/")).sort();
 }
 
 function read(path: string): string {
@@ -148,7 +148,12 @@ function longFunctions(path: string): string[] {
 }
 
 const sources = files("src/**/*.ts");
-const code = [...sources, ...["test", "scripts", "bench"].flatMap((folder) => files(`${folder}/**/*.ts`))];
+const clientSources = files("clients/*/src/**/*.ts");
+const code = [
+  ...sources,
+  ...clientSources,
+  ...["test", "scripts", "bench"].flatMap((folder) => files(`${folder}/**/*.ts`)),
+];
 
 describe("rooms", () => {
   test("every room is in the table", () => {
@@ -189,6 +194,15 @@ describe("rooms", () => {
     expect(wrong).toEqual([]);
   });
 
+  test("a client stands alone: it imports nothing of the node, and nothing of the node imports it", () => {
+    const wrong = [...sources, ...clientSources].flatMap((path) =>
+      imports(path)
+        .filter((target) => target.split("/")[0] !== path.split("/")[0] && target !== "package.json")
+        .map((target) => `${path} imports ${target}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   test("every file of src is imported by another file of it", () => {
     const imported = new Set(sources.flatMap(imports));
     expect(sources.filter((path) => !imported.has(path) && !entries.has(path))).toEqual([]);
@@ -206,19 +220,19 @@ describe("bans", () => {
   });
 
   test("documents name no path of one machine", () => {
-    const documents = [...files("*.md"), ...files("docs/**/*.md")];
+    const documents = ["*.md", "docs/**/*.md", "clients/*/*.md"].flatMap(files);
     expect(violations(documents, generalBans.slice(-1))).toEqual([]);
   });
 });
 
 describe("size", () => {
   test(`no file of src is longer than ${maxFileLines} lines`, () => {
-    const long = sources.map((path) => [path, read(path).split("\n").length] as const);
+    const long = [...sources, ...clientSources].map((path) => [path, read(path).split("\n").length] as const);
     expect(long.filter(([, lines]) => lines > maxFileLines)).toEqual([]);
   });
 
   test(`no function of src is longer than ${maxFunctionLines} lines`, () => {
-    expect(sources.flatMap(longFunctions)).toEqual([]);
+    expect([...sources, ...clientSources].flatMap(longFunctions)).toEqual([]);
   });
 
   test("names of files are kebab-case", () => {

@@ -13,7 +13,7 @@ export interface CodeBlock {
 
 /** Paths from the project's root. */
 export function documentPaths(): string[] {
-  return ["*.md", "docs/**/*.md", "samples/*.md"]
+  return ["*.md", "docs/**/*.md", "samples/*.md", "clients/*/*.md"]
     .flatMap((pattern) => [...new Bun.Glob(pattern).scanSync(root)])
     .sort();
 }
