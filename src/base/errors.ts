@@ -39,6 +39,8 @@ export interface StorageErrorContext {
   readonly offset?: number;
   /** Told to the client; `reason` carries the name of the contract's ErrorCode where one fits. */
   readonly details?: Readonly<Record<string, string>>;
+  /** Told to the client: another try is no use before. */
+  readonly retryAfterMs?: number;
   readonly cause?: unknown;
 }
 
@@ -48,6 +50,7 @@ export class StorageError extends Error {
   readonly file: string | undefined;
   readonly offset: number | undefined;
   readonly details: Readonly<Record<string, string>>;
+  readonly retryAfterMs: number | undefined;
 
   constructor(code: StorageErrorCode, message: string, context: StorageErrorContext = {}) {
     super(message, context.cause === undefined ? undefined : { cause: context.cause });
@@ -55,6 +58,7 @@ export class StorageError extends Error {
     this.file = context.file;
     this.offset = context.offset;
     this.details = context.details ?? {};
+    this.retryAfterMs = context.retryAfterMs;
   }
 }
 

@@ -13,6 +13,7 @@ export interface Configuration extends ParsedFile {
   readonly mem_table: ParsedFile["mem_table"] & { readonly flush_threshold: number };
   readonly cache: ParsedFile["cache"] & { readonly max_size: number };
   readonly conflict: ParsedFile["conflict"] & { readonly max_record_bytes: number };
+  readonly limits: ParsedFile["limits"] & { readonly tenant_request_burst: number };
 }
 
 export interface Surroundings {
@@ -28,7 +29,7 @@ const defaultMaxCacheBytes = 2 ** 30;
 const defaultMaxRecordBytes = 16 * 1024 * 1024;
 
 export function resolve(parsed: ParsedFile, surroundings: Surroundings): Configuration {
-  const { server, auth, storage, commit_log, mem_table, cache, conflict } = parsed;
+  const { server, auth, storage, commit_log, mem_table, cache, conflict, limits } = parsed;
   const host = server.host ?? (surroundings.hasFile ? "0.0.0.0" : "127.0.0.1");
   const http = { host: parsed.http.host ?? host, port: parsed.http.port ?? parsed.metrics.port };
   return {
@@ -62,6 +63,10 @@ export function resolve(parsed: ParsedFile, surroundings: Surroundings): Configu
       ...conflict,
       max_record_bytes:
         conflict.max_record_bytes ?? Math.min(defaultMaxRecordBytes, mostRecordBytes(mem_table.max_size)),
+    },
+    limits: {
+      ...limits,
+      tenant_request_burst: limits.tenant_request_burst ?? Math.max(1, limits.tenant_requests_per_second),
     },
   };
 }

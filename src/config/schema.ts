@@ -155,6 +155,19 @@ const limits = z.strictObject({
   max_view_age: duration(second, 24 * hour).default(15 * minute),
   /** Memtable bytes that scans may keep alive. */
   max_pinned_bytes: sizeBytes(0, 64 * gibibyte).default(256 * mebibyte),
+  max_in_flight_reads: wholeNumber(1, 1_000_000).default(4096),
+  max_in_flight_writes: wholeNumber(1, 1_000_000).default(2048),
+  max_in_flight_scans: wholeNumber(1, 1_000_000).default(64),
+  /** Health, status and administration. */
+  max_in_flight_control: wholeNumber(1, 1_000_000).default(1024),
+  /** 0: calls are never shed. */
+  max_event_loop_lag: duration(0, minute).default(200),
+  /** What is shed first comes first. */
+  shed_order: listOf({ scan: "scan", write: "write", read: "read" }, 3, 0).default(["scan", "write", "read"]),
+  /** 0: no limit. */
+  tenant_requests_per_second: wholeNumber(0, 1_000_000_000).default(0),
+  /** Default: those of one second. */
+  tenant_request_burst: wholeNumber(1, 1_000_000_000).optional(),
 });
 
 const gossip = z.strictObject({

@@ -66,7 +66,10 @@ function refusalOf({ kind, name }: Identity, missing: string): Refusal {
   return { reason: "scope", error: new StorageError("PERMISSION_DENIED", message) };
 }
 
-/** Looks at a decoded request before its implementation does. Throws PERMISSION_DENIED. */
+/**
+ * Looks at a decoded request before its implementation does. Throws PERMISSION_DENIED, and RESOURCE_EXHAUSTED above a
+ * tenant's rate.
+ */
 export type RequestCheck<I extends DescMessage> = (request: MessageShape<I>, call: Call) => void;
 
 /** What a method's decoded requests have to pass; undefined: nothing. */
@@ -79,9 +82,11 @@ export function requestCheck<I extends DescMessage>(
     const { identity } = call;
     const scope = furtherScope?.(request);
     if (scope !== undefined) requireScope(call, scope);
-    if (identity.tenants === undefined) return;
-    for (const tenant of tenants(request))
-      if (!identity.tenants.has(tenant)) throw foreignTenant(call, tenant);
+    if (identity.tenants !== undefined) {
+      for (const tenant of tenants(request))
+        if (!identity.tenants.has(tenant)) throw foreignTenant(call, tenant);
+    }
+    if (call.chargesTenants) call.charge(tenants(request));
   };
 }
 

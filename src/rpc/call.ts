@@ -14,10 +14,13 @@ import type { RefusalReason } from "../auth/authenticator.ts";
 import type { Identity } from "../auth/identity.ts";
 import { isWithheld, statusName, storageCodeOf, toConnectError } from "./errors.ts";
 import type { RpcObserver, StatusName } from "./observer.ts";
+import type { Admission } from "./overload/admission.ts";
+import type { WorkClass } from "./overload/work-class.ts";
 
 /** What the gate gives to each call; owned by the gate. */
 export interface CallEnvironment {
   readonly observer: RpcObserver;
+  readonly admission: Admission;
   adoptError(error: ConnectError): void;
   monotonicMs(): number;
   newRequestId(): string;
@@ -34,12 +37,21 @@ export interface CallRequest {
   readonly timeoutMs: number | undefined;
 }
 
+/** What the gate found out about a request. */
+export interface AdmittedRequest {
+  readonly workClass: WorkClass;
+  readonly isEndless: boolean;
+  readonly request: CallRequest;
+  readonly identity: Identity;
+}
+
 export class Call {
   readonly request: CallRequest;
   /** Who makes the call. */
   readonly identity: Identity;
   /** The method's name without its service. */
   readonly method: string;
+  readonly workClass: WorkClass;
   /** Whether it goes on for as long as its caller listens. */
   readonly isEndless: boolean;
   /** Bytes of values that the call brought or fetched; implementations count it up. */
@@ -58,17 +70,12 @@ export class Call {
   #responseHeaders: Headers | undefined;
   #responseTrailers: Headers | undefined;
 
-  constructor(
-    method: DescMethod,
-    isEndless: boolean,
-    request: CallRequest,
-    identity: Identity,
-    environment: CallEnvironment,
-  ) {
-    this.request = request;
-    this.identity = identity;
+  constructor(method: DescMethod, admitted: AdmittedRequest, environment: CallEnvironment) {
+    this.request = admitted.request;
+    this.identity = admitted.identity;
     this.method = method.name;
-    this.isEndless = isEndless;
+    this.workClass = admitted.workClass;
+    this.isEndless = admitted.isEndless;
     this.#environment = environment;
     this.#startedMs = environment.monotonicMs();
   }
@@ -99,6 +106,16 @@ export class Call {
   /** Whether `end` was called: nobody waits for an answer any more. */
   get hasEnded(): boolean {
     return this.#hasEnded;
+  }
+
+  /** Whether requests of tenants are counted. */
+  get chargesTenants(): boolean {
+    return this.#environment.admission.hasTenantRates;
+  }
+
+  /** Counts requests, one for each mention of a tenant. Throws RESOURCE_EXHAUSTED above a tenant's rate. */
+  charge(tenants: Iterable<string>): void {
+    this.#environment.admission.charge(tenants, this.workClass);
   }
 
   /** Waits for work of the node, or throws the interruption. At most one wait at a time. */

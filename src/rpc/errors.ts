@@ -75,7 +75,17 @@ export function toConnectError(error: unknown, requestId: string): ConnectError 
     message = `${publicMessage ?? withheldMessage}; the node's log has the cause under request ${requestId}`;
     details["request_id"] = requestId;
   }
-  return connectError(status, code, message, details, error);
+  const failure = connectError(status, code, message, details, error);
+  if (error instanceof StorageError && error.retryAfterMs !== undefined) {
+    tellWhenToRetry(failure, error.retryAfterMs);
+  }
+  return failure;
+}
+
+/** As gRPC's clients read it, and as those of HTTP do. */
+function tellWhenToRetry({ metadata }: ConnectError, retryAfterMs: number): void {
+  metadata.set("grpc-retry-pushback-ms", String(retryAfterMs));
+  metadata.set("retry-after", String(Math.ceil(retryAfterMs / 1000)));
 }
 
 /**

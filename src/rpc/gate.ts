@@ -7,6 +7,7 @@
  * 1. `Call`s are made nowhere else.
  * 2. Whoever a call belongs to may make it.
  * 3. Every admitted call is among those in flight until it ends.
+ * 4. What the node cannot take on is refused before anything else is looked at.
  */
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
@@ -18,6 +19,8 @@ import type { Access } from "./access.ts";
 import { Call, type CallEnvironment, type CallRequest } from "./call.ts";
 import { adoptConnectError, toConnectError } from "./errors.ts";
 import type { RpcObserver } from "./observer.ts";
+import type { Admission } from "./overload/admission.ts";
+import { workClassOf } from "./overload/work-class.ts";
 
 export interface GateOptions {
   readonly clock: Clock;
@@ -27,6 +30,8 @@ export interface GateOptions {
   readonly access: Access;
   /** Full names of services that need no open node. */
   readonly alwaysOpen?: ReadonlySet<string>;
+  /** How much may be in flight; the gate's own. */
+  readonly admission: Admission;
   /** Makes what a protocol's own code raised an error of the service; in place. The node's own way by default. */
   readonly adoptError?: (error: ConnectError) => void;
 }
@@ -34,6 +39,7 @@ export interface GateOptions {
 export class Gate {
   readonly observer: RpcObserver;
   readonly #access: Access;
+  readonly #admission: Admission;
   readonly #environment: CallEnvironment;
   readonly #alwaysOpen: ReadonlySet<string>;
   readonly #inFlight = new Set<Call>();
@@ -46,11 +52,13 @@ export class Gate {
     this.observer = options.observer;
     this.#access = options.access;
     this.#alwaysOpen = options.alwaysOpen ?? new Set();
+    this.#admission = options.admission;
     this.#environment = {
       observer: options.observer,
       adoptError: options.adoptError ?? adoptConnectError,
       monotonicMs: () => options.clock.monotonicMs(),
       newRequestId: () => hex32(options.random) + hex32(options.random),
+      admission: options.admission,
       left: (call) => this.#leave(call),
     };
   }
@@ -76,19 +84,24 @@ export class Gate {
       this.observer.requestRejected("not_serving");
       throw toConnectError(this.#refusal, "");
     }
-    const call = new Call(method, isEndless, request, this.#identify(method, request), this.#environment);
+    const workClass = workClassOf(method);
+    try {
+      this.#admission.enter(workClass);
+    } catch (refusal) {
+      throw toConnectError(refusal, "");
+    }
+    let identity: Identity;
+    try {
+      identity = this.#access.admit(method, request);
+    } catch (refusal) {
+      this.#admission.leave(workClass);
+      throw toConnectError(refusal, "");
+    }
+    const call = new Call(method, { workClass, isEndless, request, identity }, this.#environment);
     this.#inFlight.add(call);
     this.#admittedCount++;
     if (isEndless && this.#endlessInterruption !== undefined) call.interrupt(this.#endlessInterruption);
     return call;
-  }
-
-  #identify(method: DescMethod, request: CallRequest): Identity {
-    try {
-      return this.#access.admit(method, request);
-    } catch (refusal) {
-      throw toConnectError(refusal, "");
-    }
   }
 
   /** Ends with this failure those calls that would not end by themselves, now and later. */
@@ -119,6 +132,7 @@ export class Gate {
 
   #leave(call: Call): void {
     this.#inFlight.delete(call);
+    this.#admission.leave(call.workClass);
     if (this.#waiters.length === 0 || !this.isIdle) return;
     for (const resolve of this.#waiters.splice(0)) resolve();
   }

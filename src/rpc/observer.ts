@@ -5,6 +5,8 @@
 import type { RefusalReason } from "../auth/authenticator.ts";
 import type { Identity } from "../auth/identity.ts";
 import type { StorageErrorCode } from "../base/errors.ts";
+import type { OverloadReason } from "./overload/admission.ts";
+import type { WorkClass } from "./overload/work-class.ts";
 
 /** gRPC's status names. */
 export type StatusName =
@@ -54,11 +56,25 @@ export interface RefusedAccess {
   readonly reason: RefusalReason;
 }
 
+/** A call that the node did not take on, so as to keep up with the others. */
+export interface RefusedLoad {
+  readonly workClass: WorkClass;
+  readonly reason: OverloadReason;
+}
+
+/** What the node has taken on at the moment. */
+export interface LoadStatus {
+  readonly inFlight: Readonly<Record<WorkClass, number>>;
+  /** From 0, nothing is shed, to the count of classes that may be. */
+  readonly pressure: number;
+}
+
 export interface RpcObserver {
   /** Every admitted call ends here exactly once. */
   callFinished(call: FinishedCall): void;
   requestRejected(reason: RejectReason): void;
   accessRefused(refusal: RefusedAccess): void;
+  loadRefused(refusal: RefusedLoad): void;
   /** A failure that a client may not see whole: the node's own fault, with its cause, under the call's id. */
   callFailed(method: string, requestId: string, error: unknown, code: StorageErrorCode): void;
 }
@@ -69,5 +85,6 @@ export const silentRpcObserver: RpcObserver = {
   callFinished: ignore,
   requestRejected: ignore,
   accessRefused: ignore,
+  loadRefused: ignore,
   callFailed: ignore,
 };

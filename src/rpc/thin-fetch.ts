@@ -53,7 +53,7 @@ const connect: UnaryProtocol = {
   failure: (error, call, registry) =>
     new Response(errorToJsonBytes(error, { registry }) as Uint8Array<ArrayBuffer>, {
       status: codeToHttpStatus(error.code),
-      headers: connectHeaders("application/json", call),
+      headers: withMetadata(connectHeaders("application/json", call), error),
     }),
 };
 
@@ -70,6 +70,12 @@ function connectHeaders(contentType: string, call: Call | undefined): Headers | 
   const headers = trailerMux(call.responseHeaders, call.responseTrailers);
   headers.set("content-type", contentType);
   return headers;
+}
+
+function withMetadata(headers: Headers | Record<string, string>, { metadata }: ConnectError): Headers {
+  const all = new Headers(headers);
+  for (const [name, value] of metadata) all.set(name, value);
+  return all;
 }
 
 const grpcWebContentType = "application/grpc-web+proto";

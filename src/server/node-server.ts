@@ -23,7 +23,8 @@ import type { Random } from "../platform/random.ts";
 import { AccessControl } from "../rpc/access.ts";
 import { errorRegistry, toConnectError } from "../rpc/errors.ts";
 import { Gate } from "../rpc/gate.ts";
-import type { RpcObserver } from "../rpc/observer.ts";
+import type { LoadStatus, RpcObserver } from "../rpc/observer.ts";
+import { Admission } from "../rpc/overload/admission.ts";
 import type { HealthSource, MetricsText } from "../telemetry/health-types.ts";
 import { createEdge, type Edge } from "./edge.ts";
 import { listenGrpc } from "./grpc-listener.ts";
@@ -71,6 +72,7 @@ function stoppingFailure(): ConnectError {
 export class NodeServer {
   readonly #options: NodeServerOptions;
   readonly #gate: Gate;
+  readonly #admission: Admission;
   #http: HttpListener | undefined;
   #grpc: Listener | undefined;
   #store: OpenStore | undefined;
@@ -81,8 +83,14 @@ export class NodeServer {
 
   constructor(options: NodeServerOptions) {
     this.#options = options;
+    this.#admission = new Admission({
+      clock: options.clock,
+      limits: options.settings.overload,
+      refused: (workClass, reason) => options.observer.loadRefused({ workClass, reason }),
+    });
     this.#gate = new Gate({
       ...options,
+      admission: this.#admission,
       access: new AccessControl(options.authenticator, options.observer),
       alwaysOpen: alwaysOpenServices,
     });
@@ -96,6 +104,11 @@ export class NodeServer {
   /** The gRPC port in use; 0 while there is none. */
   get grpcPort(): number {
     return this.#grpc?.port ?? 0;
+  }
+
+  /** How much is in flight, and what is refused for it. */
+  get load(): LoadStatus {
+    return this.#admission;
   }
 
   /**
@@ -131,6 +144,7 @@ export class NodeServer {
     try {
       this.#store = await openStore();
       if (this.#stopping !== undefined) return false;
+      this.#admission.start();
       this.#gate.open();
       this.#grpc = await listenGrpc({ ...this.#options, edge, httpPort: this.httpPort });
     } catch (error) {
@@ -211,6 +225,7 @@ export class NodeServer {
   /** Cuts every connection and closes the store. */
   async #closeAll(): Promise<void> {
     this.#gate.close(new StorageError("UNAVAILABLE", stoppingMessage));
+    this.#admission.stop();
     this.#http?.destroy();
     this.#grpc?.destroy();
     const store = this.#store;

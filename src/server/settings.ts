@@ -1,6 +1,7 @@
 /** What the edge needs to know; the configuration fills it in. Times are milliseconds, sizes bytes. */
 
 import type { TlsMaterial } from "../http2/tls.ts";
+import type { OverloadLimits } from "../rpc/overload/admission.ts";
 
 export interface ServerSettings {
   readonly nodeId: string;
@@ -40,11 +41,20 @@ export interface ServerSettings {
   readonly compressReplies: boolean;
   /** What both ports show of themselves; undefined: they speak cleartext. */
   readonly tls: TlsMaterial | undefined;
+  /** What the node takes on at once. */
+  readonly overload: OverloadLimits;
   /** Path of the metrics, or `undefined` to serve none. */
   readonly metricsPath: string | undefined;
 }
 
 const mebibyte = 1 << 20;
+
+const defaultOverloadLimits: OverloadLimits = {
+  maxInFlight: { read: 4096, write: 2048, scan: 64, control: 1024 },
+  maxLagMs: 200,
+  shedOrder: ["scan", "write", "read"],
+  tenantRate: { requestsPerSecond: 0, burst: 0 },
+};
 
 /** Defaults of a node without a configuration: on loopback, closed to other pages. */
 export function serverSettings(overrides: Partial<ServerSettings> = {}): ServerSettings {
@@ -69,6 +79,7 @@ export function serverSettings(overrides: Partial<ServerSettings> = {}): ServerS
     maxConcurrentStreams: 1000,
     compressReplies: false,
     tls: undefined,
+    overload: defaultOverloadLimits,
     metricsPath: "/metrics",
     ...overrides,
   };

@@ -5,7 +5,14 @@
  * `pairdb_rpc_requests_total` by status, and does not raise the error rate.
  */
 import type { StorageErrorCode } from "../base/errors.ts";
-import type { FinishedCall, RefusedAccess, RejectReason, RpcObserver, StatusName } from "../rpc/observer.ts";
+import type {
+  FinishedCall,
+  RefusedAccess,
+  RefusedLoad,
+  RejectReason,
+  RpcObserver,
+  StatusName,
+} from "../rpc/observer.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
 import type { TallyCell, TallyCounter } from "./tally.ts";
@@ -65,6 +72,7 @@ export class RpcTelemetry implements RpcObserver {
   readonly #requests;
   readonly #rejected;
   readonly #refused;
+  readonly #shed;
 
   constructor(instruments: Instruments, logger: Logger) {
     this.#logger = logger;
@@ -82,6 +90,10 @@ export class RpcTelemetry implements RpcObserver {
     this.#refused = instruments.counter("rpc_refused_calls_total", "Calls that their callers may not make", [
       "reason",
     ]);
+    this.#shed = instruments.counter("rpc_shed_calls_total", "Calls refused because there are too many", [
+      "class",
+      "reason",
+    ]);
   }
 
   callFinished(call: FinishedCall): void {
@@ -97,6 +109,10 @@ export class RpcTelemetry implements RpcObserver {
   accessRefused({ method, identity, reason }: RefusedAccess): void {
     this.#refused.inc({ reason });
     this.#logger.warn("call refused", { method, reason, caller: identity?.name });
+  }
+
+  loadRefused({ workClass, reason }: RefusedLoad): void {
+    this.#shed.inc({ class: workClass, reason });
   }
 
   callFailed(method: string, requestId: string, error: unknown, code: StorageErrorCode): void {

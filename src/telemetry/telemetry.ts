@@ -1,12 +1,14 @@
 /** Everything that tells the outside about the node, wired together. */
 import type { EngineStatus } from "../engine/status.ts";
 import type { DiskState } from "../node/disk-guard.ts";
+import type { LoadStatus } from "../rpc/observer.ts";
 import { registerEngineGauges } from "./engine-gauges.ts";
 import { EngineTelemetry } from "./engine-telemetry.ts";
 import { NodeHealth } from "./health.ts";
 import type { MetricsText } from "./health-types.ts";
 import { Http2Telemetry } from "./http2-telemetry.ts";
 import { Instruments } from "./instruments.ts";
+import { registerLoadGauges } from "./load-gauges.ts";
 import type { Logger } from "./logger.ts";
 import { NodeTelemetry } from "./node-telemetry.ts";
 import { RpcTelemetry } from "./rpc-telemetry.ts";
@@ -22,6 +24,7 @@ export interface TelemetryOptions extends SystemSources {
 export interface ObservedNode {
   readonly engineStatus: () => EngineStatus;
   readonly diskState: () => DiskState;
+  readonly load: () => LoadStatus;
 }
 
 export class Telemetry {
@@ -47,6 +50,7 @@ export class Telemetry {
     this.http2Observer = new Http2Telemetry(this.#instruments, logger);
     this.#system = new SystemTelemetry(this.#instruments, options);
     registerEngineGauges(this.#instruments, () => this.#scraped);
+    registerLoadGauges(this.#instruments, () => this.#node?.load());
     this.#instruments
       .gauge("build_info", "Always 1, labelled with the version", undefined, ["version"])
       .set({ version }, 1);

@@ -17,7 +17,7 @@ import { createEdge } from "../../src/server/edge.ts";
 import { listenGrpc } from "../../src/server/grpc-listener.ts";
 import { listenHttp } from "../../src/server/http-listener.ts";
 import { serverSettings } from "../../src/server/settings.ts";
-import { unlimitedAccess } from "../support/everyone.ts";
+import { unlimitedAccess, unlimitedAdmission } from "../support/everyone.ts";
 import { conformanceEndpoints } from "./conformance-service.ts";
 
 interface Wanted {
@@ -68,6 +68,7 @@ async function listen({ httpVersion, messageReceiveLimit, ...wanted }: Wanted): 
     random: systemRandom,
     observer,
     access: unlimitedAccess,
+    admission: unlimitedAdmission(),
     adoptError: () => undefined,
   });
   gate.open();

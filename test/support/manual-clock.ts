@@ -44,6 +44,12 @@ export class ManualClock implements Clock {
     this.#moveTo(endMs);
   }
 
+  /** Lets time pass in which nothing runs: what fell due meanwhile is called late. */
+  stall(durationMs: number): void {
+    this.#moveTo(this.#monotonicMs + durationMs);
+    this.advance(0);
+  }
+
   /** Sets the wall clock, as an administrator does: time that passes is not touched. */
   setWallClock(nowMs: number): void {
     this.#nowMs = nowMs;

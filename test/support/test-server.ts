@@ -4,7 +4,7 @@ import type { StorageErrorCode } from "../../src/base/errors.ts";
 import { type RefusalReason, silentHttp2Observer } from "../../src/http2/observer.ts";
 import { type Clock, systemClock } from "../../src/platform/clock.ts";
 import { seededRandom } from "../../src/platform/random.ts";
-import type { FinishedCall, RefusedAccess, RejectReason } from "../../src/rpc/observer.ts";
+import type { FinishedCall, RefusedAccess, RefusedLoad, RejectReason } from "../../src/rpc/observer.ts";
 import { NodeServer, type OpenStore } from "../../src/server/node-server.ts";
 import { type ServerSettings, serverSettings } from "../../src/server/settings.ts";
 import type { HealthStatus } from "../../src/telemetry/health-types.ts";
@@ -18,6 +18,7 @@ export interface TestServer extends TestNode {
   readonly calls: FinishedCall[];
   readonly rejections: RejectReason[];
   readonly refusedAccess: RefusedAccess[];
+  readonly refusedLoad: RefusedLoad[];
   readonly refusedConnections: RefusalReason[];
   readonly failures: { method: string; requestId: string; error: unknown; code: StorageErrorCode }[];
   /** "serving", "stopping", "store closed", in the order in which they happened. */
@@ -48,6 +49,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
   const calls: FinishedCall[] = [];
   const rejections: RejectReason[] = [];
   const refusedAccess: RefusedAccess[] = [];
+  const refusedLoad: RefusedLoad[] = [];
   const failures: TestServer["failures"] = [];
   const refusedConnections: RefusalReason[] = [];
   const milestones: string[] = [];
@@ -71,6 +73,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
       callFinished: (call) => calls.push(call),
       requestRejected: (reason) => rejections.push(reason),
       accessRefused: (refusal) => refusedAccess.push(refusal),
+      loadRefused: (refusal) => refusedLoad.push(refusal),
       callFailed: (method, requestId, error, code) => failures.push({ method, requestId, error, code }),
     },
     http2Observer: {
@@ -98,6 +101,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     calls,
     rejections,
     refusedAccess,
+    refusedLoad,
     refusedConnections,
     failures,
     milestones,

@@ -14,6 +14,8 @@ import { StorageNode } from "../../node/storage-node.ts";
 import { readMemoryStatus } from "../../platform/memory-status.ts";
 import { readProcessStatus } from "../../platform/process-status.ts";
 import { readText } from "../../platform/streams.ts";
+import type { LoadStatus } from "../../rpc/observer.ts";
+import type { OverloadLimits } from "../../rpc/overload/admission.ts";
 import { NodeServer, type OpenStore } from "../../server/node-server.ts";
 import { type ServerSettings, serverSettings } from "../../server/settings.ts";
 import { onStopSignals } from "../../server/signals.ts";
@@ -86,7 +88,7 @@ async function runNode(
     metricsText: () => telemetry.metricsText(),
     openStore: () => {
       logger.info("recovering", { http_port: server.httpPort, data_dir: configuration.storage.data_dir });
-      return openStore(context, configuration, telemetry);
+      return openStore(context, configuration, telemetry, () => server.load);
     },
     onServing: () => {
       telemetry.health.serving();
@@ -141,6 +143,7 @@ async function openStore(
   context: CommandContext,
   configuration: Configuration,
   telemetry: Telemetry,
+  load: () => LoadStatus,
 ): Promise<OpenStore> {
   const { clock, random, files, createJobRunner } = context.environment;
   const { storage, conflict, compaction, server } = configuration;
@@ -164,7 +167,7 @@ async function openStore(
       gcGraceMs: compaction.gc_grace,
     },
   );
-  telemetry.observe({ engineStatus: () => engine.status(), diskState: () => diskGuard.state() });
+  telemetry.observe({ engineStatus: () => engine.status(), diskState: () => diskGuard.state(), load });
   return { node, close: () => engine.close() };
 }
 
@@ -189,6 +192,24 @@ function edgeSettings(configuration: Configuration, tls: TlsMaterial | undefined
     shutdownTimeoutMs: server.shutdown_timeout,
     maxMessageBytes: limits.max_message_bytes,
     maxResponseBytes: limits.max_response_bytes,
+    overload: overloadLimits(limits),
     metricsPath: metrics.enabled ? metrics.path : undefined,
   });
+}
+
+function overloadLimits(limits: Configuration["limits"]): OverloadLimits {
+  return {
+    maxInFlight: {
+      read: limits.max_in_flight_reads,
+      write: limits.max_in_flight_writes,
+      scan: limits.max_in_flight_scans,
+      control: limits.max_in_flight_control,
+    },
+    maxLagMs: limits.max_event_loop_lag,
+    shedOrder: limits.shed_order,
+    tenantRate: {
+      requestsPerSecond: limits.tenant_requests_per_second,
+      burst: limits.tenant_request_burst,
+    },
+  };
 }

@@ -18,7 +18,7 @@ import { createEdge } from "../../../src/server/edge.ts";
 import { listenGrpc } from "../../../src/server/grpc-listener.ts";
 import type { Listener } from "../../../src/server/listener.ts";
 import { type ServerSettings, serverSettings } from "../../../src/server/settings.ts";
-import { unlimitedAccess } from "../everyone.ts";
+import { unlimitedAccess, unlimitedAdmission } from "../everyone.ts";
 import { type TestNode, testNode } from "../test-node.ts";
 
 export const maxMessageBytes = 100_000;
@@ -49,13 +49,20 @@ export async function startCompared(
     callFinished: ({ method, status, valueBytes }) => reports.push(`${method} ${status} ${valueBytes}`),
     requestRejected: (reason) => reports.push(`rejected: ${reason}`),
     accessRefused: ({ method, reason }) => reports.push(`refused: ${method} ${reason}`),
+    loadRefused: ({ workClass, reason }) => reports.push(`refused: ${workClass} ${reason}`),
     callFailed: (method, requestId, error, code) =>
       reports.push(
         `failed: ${method} ${requestId} ${code} ${error instanceof Error ? error.message : error}`,
       ),
   };
   const settings = serverSettings({ grpcPort: 0, http2, compressReplies, maxMessageBytes });
-  const gate = new Gate({ clock: systemClock, random: sameRandom, observer, access: unlimitedAccess });
+  const gate = new Gate({
+    clock: systemClock,
+    random: sameRandom,
+    observer,
+    access: unlimitedAccess,
+    admission: unlimitedAdmission(),
+  });
   gate.open();
   const endpoints = storageEndpoints({ node: () => node.node, health, maxResponseBytes: 1 << 20 });
   const { healthCheck } = StorageNodeService.method;

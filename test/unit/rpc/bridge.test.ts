@@ -10,7 +10,7 @@ import { type Endpoint, endlessStream, serverStream, unary } from "../../../src/
 import { errorRegistry } from "../../../src/rpc/errors.ts";
 import { Gate } from "../../../src/rpc/gate.ts";
 import { type FinishedCall, silentRpcObserver } from "../../../src/rpc/observer.ts";
-import { unlimitedAccess } from "../../support/everyone.ts";
+import { unlimitedAccess, unlimitedAdmission } from "../../support/everyone.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { failureOf } from "../../support/rpc-clients.ts";
 
@@ -22,6 +22,7 @@ function bridgeOver(endpoints: Endpoint[]) {
   const clock = new ManualClock();
   const gate = new Gate({
     access: unlimitedAccess,
+    admission: unlimitedAdmission(),
     clock,
     random: seededRandom(1),
     observer: {

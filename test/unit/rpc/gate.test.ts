@@ -7,7 +7,7 @@ import { seededRandom } from "../../../src/platform/random.ts";
 import type { Call } from "../../../src/rpc/call.ts";
 import { Gate } from "../../../src/rpc/gate.ts";
 import { type FinishedCall, silentRpcObserver } from "../../../src/rpc/observer.ts";
-import { unlimitedAccess } from "../../support/everyone.ts";
+import { unlimitedAccess, unlimitedAdmission } from "../../support/everyone.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { failureOf } from "../../support/rpc-clients.ts";
 
@@ -22,6 +22,7 @@ function testGate(alwaysOpen: ReadonlySet<string> = new Set()) {
   const rejected: string[] = [];
   const gate = new Gate({
     access: unlimitedAccess,
+    admission: unlimitedAdmission(),
     clock,
     random: seededRandom(7),
     alwaysOpen,

@@ -21,7 +21,7 @@ import { Gate } from "../../../src/rpc/gate.ts";
 import { type FinishedCall, silentRpcObserver } from "../../../src/rpc/observer.ts";
 import { ThinRoad } from "../../../src/rpc/thin.ts";
 import { createThinFetch } from "../../../src/rpc/thin-fetch.ts";
-import { unlimitedAccess } from "../../support/everyone.ts";
+import { unlimitedAccess, unlimitedAdmission } from "../../support/everyone.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
 const { method } = StorageNodeService;
@@ -61,7 +61,13 @@ function roads() {
   const calls: { thin: FinishedCall[]; bridge: FinishedCall[] } = { thin: [], bridge: [] };
   const gateOf = (road: "thin" | "bridge") => {
     const observer = { ...silentRpcObserver, callFinished: (call: FinishedCall) => calls[road].push(call) };
-    const gate = new Gate({ clock, random: seededRandom(1), observer, access: unlimitedAccess });
+    const gate = new Gate({
+      clock,
+      random: seededRandom(1),
+      observer,
+      access: unlimitedAccess,
+      admission: unlimitedAdmission(),
+    });
     gate.open();
     return gate;
   };

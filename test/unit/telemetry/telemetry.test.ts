@@ -102,7 +102,11 @@ class Fixture {
   }
 
   observe(): this {
-    this.telemetry.observe({ engineStatus: () => this.status, diskState: () => this.diskState });
+    this.telemetry.observe({
+      engineStatus: () => this.status,
+      diskState: () => this.diskState,
+      load: () => ({ inFlight: { read: 0, write: 0, scan: 3, control: 0 }, pressure: 0.5 }),
+    });
     return this;
   }
 
