@@ -17,6 +17,7 @@ import { putCommand } from "./commands/put.ts";
 import { repairCommand } from "./commands/repair.ts";
 import { scanCommand } from "./commands/scan.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { tokenCommand } from "./commands/token.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { versionCommand } from "./commands/version.ts";
 import { CommandContext, type CommandEnvironment } from "./context.ts";
@@ -56,6 +57,7 @@ function createProgram(context: CommandContext): Command {
     verifyCommand,
     inspectCommand,
     repairCommand,
+    tokenCommand,
     prestopCommand,
     versionCommand,
   ];

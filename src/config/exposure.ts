@@ -21,7 +21,7 @@ export function isExposed(hosts: readonly string[]): boolean {
 
 /** Throws INVALID_ARGUMENT, with the ways out, when a port would be open to a network without that being said. */
 export function refuseUnaskedExposure(configuration: Configuration): void {
-  if (configuration.auth.mode === "none") return;
+  if (configuration.auth.mode !== undefined) return;
   const exposed = [
     ["server.host", configuration.server.host],
     ["http.host", configuration.http.host],
@@ -30,7 +30,21 @@ export function refuseUnaskedExposure(configuration: Configuration): void {
   throw new StorageError(
     "INVALID_ARGUMENT",
     `${exposed[0]} is ${exposed[1]}: everybody who reaches that address could read and write all data. ` +
-      "Either listen on this machine only (--host 127.0.0.1, or server.host in the file), or, on a network that " +
-      "you trust, say so (--insecure, PAIRDB_AUTH_MODE=none, or auth.mode: none in the file)",
+      "Ask callers for tokens (auth.token_file; `pairdb-node token create` makes them), or listen on this machine " +
+      "only (--host 127.0.0.1, or server.host in the file), or, on a network that you trust, say so (--insecure, PAIRDB_AUTH_MODE=none, or auth.mode: none in the file)",
   );
+}
+
+/** What an operator should hear at each start: one sentence each. */
+export function exposureWarnings(configuration: Configuration): string[] {
+  const { auth, tls } = configuration;
+  const isOpen = isExposed(hostsOf(configuration));
+  if (auth.mode === "none") {
+    const who = isOpen ? "everybody who reaches this node" : "everybody on this machine";
+    return [`auth.mode is none: ${who} may ${auth.anonymous_scopes.join(", ") || "do nothing"}`];
+  }
+  if (auth.mode === "tokens" && isOpen && tls.cert_file === undefined) {
+    return ["tokens cross the network in cleartext: tls.cert_file and tls.key_file are unset"];
+  }
+  return [];
 }

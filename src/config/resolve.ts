@@ -36,12 +36,7 @@ export function resolve(parsed: ParsedFile, surroundings: Surroundings): Configu
     ...parsed,
     server: { ...server, node_id: server.node_id ?? surroundings.hostName, host },
     http,
-    auth: {
-      ...auth,
-      anonymous_scopes:
-        auth.anonymous_scopes ??
-        allScopes.filter((scope) => scope !== "admin" || !isExposed([host, http.host])),
-    },
+    auth: resolveAuth(auth, isExposed([host, http.host])),
     storage: {
       ...storage,
       commit_log_dir: storage.commit_log_dir ?? `${storage.data_dir}/commitlog`,
@@ -71,6 +66,14 @@ export function resolve(parsed: ParsedFile, surroundings: Surroundings): Configu
   };
 }
 
+function resolveAuth(auth: ParsedFile["auth"], isNodeExposed: boolean): Configuration["auth"] {
+  const hasCredentials = auth.token_file !== undefined || auth.certificates.length > 0;
+  const mode = auth.mode ?? (hasCredentials ? "tokens" : undefined);
+  const ofEverybody = allScopes.filter((scope) => scope !== "admin" || !isNodeExposed);
+  const anonymous_scopes = auth.anonymous_scopes ?? (mode === "tokens" ? [] : ofEverybody);
+  return { ...auth, ...(mode === undefined ? {} : { mode }), anonymous_scopes };
+}
+
 /** A record must fit several times into a memtable, or every write of it would freeze one. */
 function mostRecordBytes(memtableBytes: number): number {
   return Math.floor(memtableBytes / 4);
@@ -98,6 +101,13 @@ export function conflictsBetweenKeys(configuration: Configuration): string[] {
   }
   if (configuration.auth.anonymous_scopes.includes("admin") && isExposed(hostsOf(configuration))) {
     problems.push("auth.anonymous_scopes holds admin; allowed is that only where both ports are on loopback");
+  }
+  const { mode, token_file, certificates } = configuration.auth;
+  if (mode === "tokens" && token_file === undefined && certificates.length === 0) {
+    problems.push("auth.mode is tokens; allowed is that with auth.token_file or auth.certificates beside it");
+  }
+  if (certificates.length > 0 && configuration.tls.client_ca_file === undefined) {
+    problems.push("auth.certificates needs tls.client_ca_file, the authority of the certificates");
   }
   const { cert_file, key_file, client_ca_file } = configuration.tls;
   if ((cert_file === undefined) !== (key_file === undefined)) {

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { allScopes, type Scope } from "../auth/identity.ts";
+import { certificateRules } from "./certificate-rules.ts";
 import {
   duration,
   flag,
@@ -65,9 +66,15 @@ const tls = z.strictObject({
 });
 
 const auth = z.strictObject({
-  /** `none` lets every caller in, and has to be said to listen off loopback. */
-  mode: oneOf({ none: "none" }).optional(),
-  /** What calls without credentials may do. Default: everything, off loopback without admin. */
+  /**
+   * `none` lets every caller in, and has to be said to listen off loopback. Default: tokens where there is a token file
+   * or a rule for certificates.
+   */
+  mode: oneOf({ none: "none", tokens: "tokens" }).optional(),
+  token_file: text("a path").optional(),
+  /** What the holders of client certificates may do. */
+  certificates: certificateRules().default([]),
+  /** What calls without credentials may do. Default with tokens: nothing; else everything, off loopback without admin. */
   anonymous_scopes: listOf(scopeWords, allScopes.length, 0).optional(),
 });
 
@@ -192,6 +199,8 @@ const metrics = z.strictObject({
   enabled: flag().default(true),
   port: port().default(9091),
   path: urlPath().default("/metrics"),
+  /** Reading them takes the scope `observe`. */
+  require_token: flag().default(false),
 });
 
 const logging = z.strictObject({

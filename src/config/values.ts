@@ -24,7 +24,7 @@ export function formatDuration(durationMs: number): string {
 }
 
 /** A setting of one kind; the issue of a refused value says only what is allowed. */
-function kind<T>(allowed: string, parse: (value: unknown) => T | undefined) {
+export function kind<T>(allowed: string, parse: (value: unknown) => T | undefined) {
   return z.unknown().transform((value, context): T => {
     const parsed = parse(value);
     if (parsed !== undefined) return parsed;

@@ -22,6 +22,10 @@ export function settingsWithoutEffect(sections: RawSections, configuration: Conf
     .flatMap(([section, keys]) => Object.keys(Object(keys)).map((key) => `${section}.${key}`))
     .filter((path) => withoutEffect.includes(path) || withoutEffect.includes(path.split(".")[0] ?? ""));
   const warnings = set.length === 0 ? [] : [`settings without effect in this version: ${set.join(", ")}`];
+  const { mode, token_file, certificates } = configuration.auth;
+  if (mode === "none" && (token_file !== undefined || certificates.length > 0)) {
+    warnings.push("auth.mode is none: nobody is asked for a token or a certificate of auth.certificates");
+  }
   if (configuration.gossip.enabled) {
     warnings.push("gossip.enabled is true, but this version has no gossip: the node joins no ring");
   }

@@ -6,8 +6,13 @@
  * PERMISSION_DENIED.
  */
 import type { DescMessage, DescMethod, MessageShape } from "@bufbuild/protobuf";
-import type { Authenticator, RefusalReason } from "../auth/authenticator.ts";
-import type { Identity } from "../auth/identity.ts";
+import type {
+  Authenticator,
+  ConnectionPeer,
+  CredentialProblem,
+  RefusalReason,
+} from "../auth/authenticator.ts";
+import type { Identity, Scope } from "../auth/identity.ts";
 import { assert, StorageError } from "../base/errors.ts";
 import type { Call, CallRequest } from "./call.ts";
 import { type MethodAccess, methodAccess } from "./method-access.ts";
@@ -35,12 +40,36 @@ export class AccessControl implements Access {
       `${method.parent.typeName}/${method.name} is in no row of the methods' access`,
     );
     if (needed.scope === "open") return this.#authenticator.anonymous;
-    const identity = this.#authenticator.identify(request.header("authorization"));
-    const missing = missingFor(needed, identity);
-    if (missing === undefined) return identity;
-    const refusal = refusalOf(identity, missing);
-    this.#observer.accessRefused({ method: method.name, identity, reason: refusal.reason });
-    throw refusal.error;
+    return this.#admit(method.name, needed, request.header("authorization"), request.peer);
+  }
+
+  /** The same for what is no call: `name` stands for the method in logs. */
+  admitRequest(name: string, scope: Scope, authorization: string | null, peer: ConnectionPeer | undefined) {
+    return this.#admit(name, { scope, tenants: undefined, special: undefined }, authorization, peer);
+  }
+
+  #admit(
+    method: string,
+    needed: MethodAccess,
+    authorization: string | null,
+    peer: ConnectionPeer | undefined,
+  ): Identity {
+    const found = this.#authenticator.identify(authorization, peer);
+    if (typeof found === "string") throw this.#refuse(method, undefined, peer, badCredentials(found));
+    const refusal = refusalFor(needed, found);
+    if (refusal !== undefined) throw this.#refuse(method, found, peer, refusal);
+    return found;
+  }
+
+  /** Tells of the refusal, and gives what its caller gets. */
+  #refuse(
+    method: string,
+    identity: Identity | undefined,
+    peer: ConnectionPeer | undefined,
+    { reason, error }: Refusal,
+  ): StorageError {
+    this.#observer.accessRefused({ method, identity, address: peer?.address, reason });
+    return error;
   }
 }
 
@@ -49,10 +78,30 @@ interface Refusal {
   readonly error: StorageError;
 }
 
+/** What the sender of bad credentials hears: nothing that helps to guess better ones. */
+const credentialMessages: Readonly<Record<CredentialProblem, string>> = {
+  oversized_credentials: "the authorization header is too long for a token",
+  malformed_token: "the authorization header is no token; it is written as Bearer pdb_ID_SECRET",
+  bad_token: "this node does not know the token",
+  expired_token: "the token has expired",
+};
+
+function badCredentials(reason: CredentialProblem): Refusal {
+  return { reason, error: new StorageError("UNAUTHENTICATED", credentialMessages[reason]) };
+}
+
+function refusalFor(needed: MethodAccess, identity: Identity): Refusal | undefined {
+  const missing = missingFor(needed, identity);
+  return missing === undefined ? undefined : refusalOf(identity, missing);
+}
+
 /** What a caller lacks, as the rest of a sentence; undefined: nothing. */
-function missingFor({ scope, tenants }: MethodAccess, identity: Identity): string | undefined {
-  if (scope === "any") return identity.scopes.size > 0 ? undefined : "a scope";
-  if (!identity.scopes.has(scope as never)) return `the scope ${scope}`;
+function missingFor({ scope, tenants, special }: MethodAccess, identity: Identity): string | undefined {
+  const { scopes } = identity;
+  if (scope === "open") return undefined;
+  if (scope === "any") return scopes.size > 0 ? undefined : "a scope";
+  const mayBeSpecial = special !== undefined && scopes.has(special.scope);
+  if (!scopes.has(scope) && !mayBeSpecial) return `the scope ${scope}`;
   if (identity.tenants === undefined || tenants !== undefined) return undefined;
   return "credentials that are not limited to tenants";
 }
@@ -76,12 +125,14 @@ export type RequestCheck<I extends DescMessage> = (request: MessageShape<I>, cal
 export function requestCheck<I extends DescMessage>(
   method: DescMethod & { readonly input: I },
 ): RequestCheck<I> | undefined {
-  const { tenants, furtherScope } = methodAccess.get(method) ?? {};
-  if (tenants === undefined) return undefined;
+  const needed = methodAccess.get(method);
+  if (needed?.tenants === undefined) return undefined;
+  const { tenants, special } = needed;
+  const asUsual = { ...needed, special: undefined };
+  const asSpecial = special === undefined ? asUsual : { ...asUsual, scope: special.scope };
   return (request, call) => {
     const { identity } = call;
-    const scope = furtherScope?.(request);
-    if (scope !== undefined) requireScope(call, scope);
+    if (special !== undefined) requireAccess(call, special.includes(request) ? asSpecial : asUsual);
     if (identity.tenants !== undefined) {
       for (const tenant of tenants(request))
         if (!identity.tenants.has(tenant)) throw foreignTenant(call, tenant);
@@ -90,12 +141,11 @@ export function requestCheck<I extends DescMessage>(
   };
 }
 
-function requireScope(call: Call, scope: NonNullable<ReturnType<NonNullable<MethodAccess["furtherScope"]>>>) {
-  const missing = missingFor({ scope, tenants: undefined, furtherScope: undefined }, call.identity);
-  if (missing === undefined) return;
-  const { reason, error } = refusalOf(call.identity, missing);
-  call.accessRefused(reason);
-  throw error;
+function requireAccess(call: Call, needed: MethodAccess): void {
+  const refusal = refusalFor(needed, call.identity);
+  if (refusal === undefined) return;
+  call.accessRefused(refusal.reason);
+  throw refusal.error;
 }
 
 function foreignTenant(call: Call, tenant: string): StorageError {

@@ -11,12 +11,15 @@ import {
   ConnectError,
   type ConnectRouter,
   type ConnectRouterOptions,
+  type ContextValues,
   createConnectRouter,
   createContextKey,
+  createContextValues,
   type HandlerContext,
 } from "@connectrpc/connect";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { compressionGzip } from "@connectrpc/connect-node";
+import type { ConnectionPeer } from "../auth/authenticator.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Call, CallRequest } from "./call.ts";
 import type { Answer, Endpoint, ExchangeEndpoint, UnaryEndpoint } from "./endpoint.ts";
@@ -44,6 +47,13 @@ export interface BridgeOptions {
 const compressMinBytes = 1024;
 
 const knownEncodings = ["identity", compressionGzip.name];
+
+const peerKey = createContextKey<ConnectionPeer | undefined>(undefined);
+
+/** Tells the bridge whose connection a request came by; goes into its `contextValues`. */
+export function contextOfPeer(peer: ConnectionPeer | undefined): ContextValues {
+  return createContextValues().set(peerKey, peer);
+}
 
 const callKey = createContextKey<Call | undefined>(undefined);
 
@@ -83,6 +93,7 @@ function enter(gate: Gate, context: HandlerContext, isEndlessCall: boolean): voi
   const request: CallRequest = {
     header: (name) => requestHeader.get(name),
     headers: () => requestHeader,
+    peer: context.values.get(peerKey),
     timeoutMs: context.timeoutMs(),
   };
   const call = gate.admit(context.method, request, isEndlessCall);

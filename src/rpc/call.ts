@@ -10,7 +10,7 @@
  */
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { RefusalReason } from "../auth/authenticator.ts";
+import type { ConnectionPeer, RefusalReason } from "../auth/authenticator.ts";
 import type { Identity } from "../auth/identity.ts";
 import { isWithheld, statusName, storageCodeOf, toConnectError } from "./errors.ts";
 import type { RpcObserver, StatusName } from "./observer.ts";
@@ -33,6 +33,8 @@ export interface CallRequest {
   /** The value of a header, in lower case; several of one name are joined by ", ". */
   header(name: string): string | null;
   headers(): Headers;
+  /** Undefined where the port does not tell. */
+  readonly peer: ConnectionPeer | undefined;
   /** How long the caller waits, counted from the admission. */
   readonly timeoutMs: number | undefined;
 }
@@ -62,6 +64,7 @@ export class Call {
   readonly #startedMs: number;
   #requestId: string | undefined;
   #isAnswered = false;
+  #isAudited = false;
   #hasEnded = false;
   #failure: ConnectError | undefined;
   #interruption: ConnectError | undefined;
@@ -167,7 +170,20 @@ export class Call {
   /** The decoded request is more than its caller may ask for; what he gets is thrown by whoever found that. */
   accessRefused(reason: RefusalReason): void {
     const { method, identity } = this;
-    this.#environment.observer.accessRefused({ method, identity, reason });
+    const address = this.request.peer?.address;
+    this.#environment.observer.accessRefused({ method, identity, address, reason });
+  }
+
+  /** The call goes into the audit log: now, and with its status when it ends. */
+  audit(): void {
+    this.#isAudited = true;
+    this.#tellAudit("begun");
+  }
+
+  #tellAudit(status: StatusName | "begun"): void {
+    const { method, identity, requestId } = this;
+    const address = this.request.peer?.address;
+    this.#environment.observer.adminCall({ method, identity, address, requestId, status });
   }
 
   /** The implementation has given its whole answer. */
@@ -206,6 +222,7 @@ export class Call {
     const durationMs = this.#environment.monotonicMs() - this.#startedMs;
     const { method, valueBytes } = this;
     this.#environment.observer.callFinished({ method, status, durationMs, valueBytes });
+    if (this.#isAudited) this.#tellAudit(status);
     this.#environment.left(this);
   }
 

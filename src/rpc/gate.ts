@@ -18,6 +18,7 @@ import type { Random } from "../platform/random.ts";
 import type { Access } from "./access.ts";
 import { Call, type CallEnvironment, type CallRequest } from "./call.ts";
 import { adoptConnectError, toConnectError } from "./errors.ts";
+import { isAudited } from "./method-access.ts";
 import type { RpcObserver } from "./observer.ts";
 import type { Admission } from "./overload/admission.ts";
 import { workClassOf } from "./overload/work-class.ts";
@@ -101,6 +102,7 @@ export class Gate {
     this.#inFlight.add(call);
     this.#admittedCount++;
     if (isEndless && this.#endlessInterruption !== undefined) call.interrupt(this.#endlessInterruption);
+    if (isAudited(method)) call.audit();
     return call;
   }
 

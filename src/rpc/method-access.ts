@@ -16,38 +16,48 @@ export interface MethodAccess {
   readonly scope: Scope | "any" | "open";
   /** The tenants that a request is about; undefined: it may be about all of them. */
   readonly tenants: ((request: Message) => Iterable<string>) | undefined;
-  /** What some requests need besides. */
-  readonly furtherScope: ((request: Message) => Scope | undefined) | undefined;
+  /** Some requests, which only decoding tells, need another scope instead. */
+  readonly special: SpecialRequests<Message> | undefined;
+}
+
+interface SpecialRequests<Request> {
+  readonly scope: Scope;
+  readonly includes: (request: Request) => boolean;
 }
 
 type Row = readonly [DescMethod, MethodAccess];
 
 function open(method: DescMethod): Row {
-  return [method, { scope: "open", tenants: undefined, furtherScope: undefined }];
+  return [method, { scope: "open", tenants: undefined, special: undefined }];
 }
 
 function forAnybody(method: DescMethod): Row {
-  return [method, { scope: "any", tenants: undefined, furtherScope: undefined }];
+  return [method, { scope: "any", tenants: undefined, special: undefined }];
 }
 
 function ofNode(method: DescMethod, scope: Scope): Row {
-  return [method, { scope, tenants: undefined, furtherScope: undefined }];
+  return [method, { scope, tenants: undefined, special: undefined }];
 }
 
 function ofTenants<I extends DescMessage>(
   method: DescMethod & { readonly input: I },
   scope: Scope,
   tenants: (request: MessageShape<I>) => Iterable<string>,
-  furtherScope?: (request: MessageShape<I>) => Scope | undefined,
+  special?: SpecialRequests<MessageShape<I>>,
 ): Row {
   // Requests of a method are of its input's type, which a table of all methods cannot say.
-  return [method, { scope, tenants, furtherScope } as unknown as MethodAccess];
+  return [method, { scope, tenants, special } as unknown as MethodAccess];
 }
 
 const one = ({ tenantId }: { readonly tenantId: string }): string[] => [tenantId];
 
 const each = ({ entries }: { readonly entries: readonly { readonly tenantId: string }[] }): string[] =>
   entries.map(({ tenantId }) => tenantId);
+
+const replicatedBatches = {
+  scope: "cluster",
+  includes: ({ replicated }: { readonly replicated: boolean }) => replicated,
+} as const;
 
 const health = Health.method;
 const storage = StorageNodeService.method;
@@ -59,7 +69,7 @@ export const methodAccess: ReadonlyMap<DescMethod, MethodAccess> = new Map<DescM
   ofTenants(storage.scan, "read", one),
   ofTenants(storage.write, "write", one),
   ofTenants(storage.delete, "write", one),
-  ofTenants(storage.batchWrite, "write", each, ({ replicated }) => (replicated ? "cluster" : undefined)),
+  ofTenants(storage.batchWrite, "write", each, replicatedBatches),
   ofNode(storage.repair, "cluster"),
   ofNode(storage.replicateData, "cluster"),
   ofNode(storage.streamKeys, "cluster"),
@@ -76,3 +86,8 @@ export const methodAccess: ReadonlyMap<DescMethod, MethodAccess> = new Map<DescM
   forAnybody(ServerReflection.method.serverReflectionInfo),
   forAnybody(ServerReflectionAlpha.method.serverReflectionInfo),
 ]);
+
+/** Whether each call of the method goes into the audit log. */
+export function isAudited(method: DescMethod): boolean {
+  return methodAccess.get(method)?.scope === "admin";
+}

@@ -53,6 +53,7 @@ export interface RefusedAccess {
   readonly method: string;
   /** Undefined where the credentials are nobody's. */
   readonly identity: Identity | undefined;
+  readonly address: string | undefined;
   readonly reason: RefusalReason;
 }
 
@@ -69,12 +70,23 @@ export interface LoadStatus {
   readonly pressure: number;
 }
 
+/** A call of the scope `admin`, which is told twice. */
+export interface AdminCall {
+  readonly method: string;
+  readonly identity: Identity;
+  readonly address: string | undefined;
+  readonly requestId: string;
+  readonly status: StatusName | "begun";
+}
+
 export interface RpcObserver {
   /** Every admitted call ends here exactly once. */
   callFinished(call: FinishedCall): void;
   requestRejected(reason: RejectReason): void;
   accessRefused(refusal: RefusedAccess): void;
   loadRefused(refusal: RefusedLoad): void;
+  /** Before the implementation runs, and when the call has ended. */
+  adminCall(call: AdminCall): void;
   /** A failure that a client may not see whole: the node's own fault, with its cause, under the call's id. */
   callFailed(method: string, requestId: string, error: unknown, code: StorageErrorCode): void;
 }
@@ -86,5 +98,6 @@ export const silentRpcObserver: RpcObserver = {
   requestRejected: ignore,
   accessRefused: ignore,
   loadRefused: ignore,
+  adminCall: ignore,
   callFailed: ignore,
 };

@@ -12,6 +12,7 @@ import {
 } from "@connectrpc/connect/protocol-connect";
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
 import { setTrailerStatus, trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
+import type { ConnectionPeer } from "../auth/authenticator.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Call } from "./call.ts";
 import { checkUnaryFrame, envelope, envelopePrefixBytes } from "./envelope.ts";
@@ -122,10 +123,14 @@ const protocols: Readonly<Record<string, UnaryProtocol | undefined>> = {
 };
 
 /** Answers a POST of a method's path, or `undefined` where the bridge has to. Never rejects. */
-export type ThinFetch = (request: Request, path: string) => Promise<Response> | undefined;
+export type ThinFetch = (
+  request: Request,
+  path: string,
+  peer?: ConnectionPeer,
+) => Promise<Response> | undefined;
 
 export function createThinFetch(options: ThinFetchOptions): ThinFetch {
-  return (request, path) => {
+  return (request, path, peer) => {
     const method = options.road.method(path);
     const { headers } = request;
     const protocol = protocols[headers.get("content-type") ?? ""];
@@ -136,13 +141,13 @@ export function createThinFetch(options: ThinFetchOptions): ThinFetch {
     const announcedBytes = headers.get("content-length");
     if (announcedBytes === null) return undefined;
     if (Number(announcedBytes) > options.maxMessageBytes + protocol.prefixBytes) return undefined;
-    return answer(options, request, method, protocol);
+    return answer(options, { request, peer }, method, protocol);
   };
 }
 
 async function answer(
   options: ThinFetchOptions,
-  request: Request,
+  { request, peer }: { readonly request: Request; readonly peer: ConnectionPeer | undefined },
   method: ThinMethod,
   protocol: UnaryProtocol,
 ): Promise<Response> {
@@ -151,7 +156,7 @@ async function answer(
   const { timeoutMs } = timeout;
   let call: Call;
   try {
-    call = method.begin({ header: (name) => headers.get(name), headers: () => headers, timeoutMs });
+    call = method.begin({ header: (name) => headers.get(name), headers: () => headers, peer, timeoutMs });
   } catch (refusal) {
     return protocol.failure(refusal as ConnectError, undefined, options.registry);
   }

@@ -6,7 +6,7 @@
  *   everything else      the HTTP application
  */
 import type { Registry } from "@bufbuild/protobuf";
-import type { Hono } from "hono";
+import type { ConnectionPeer } from "../auth/authenticator.ts";
 import type { Clock } from "../platform/clock.ts";
 import { createBridge, type RpcHandler } from "../rpc/bridge.ts";
 import type { Endpoint } from "../rpc/endpoint.ts";
@@ -25,12 +25,16 @@ export interface EdgeOptions extends Omit<HttpAppOptions, "rpc" | "thinRpc"> {
   readonly registry: Registry;
 }
 
+/** Answers a request of a caller who is known as far as his connection tells. */
+export type PeerHandler = (request: Request, peer: ConnectionPeer) => Response | Promise<Response>;
+
 export interface Edge {
   readonly road: ThinRoad;
   readonly rpc: RpcHandler;
-  readonly app: Hono;
   /** Answers the HTTP port's requests. */
   readonly handleHttp: HttpHandler;
+  /** Answers what comes to the gRPC port and is no gRPC. */
+  readonly handleOnGrpcPort: PeerHandler;
 }
 
 export function createEdge(endpoints: readonly Endpoint[], options: EdgeOptions): Edge {
@@ -42,5 +46,10 @@ export function createEdge(endpoints: readonly Endpoint[], options: EdgeOptions)
   const thinRpc = createThinFetch({ ...common, road });
   const app = createHttpApp({ ...options, rpc, thinRpc });
   const shortcut = rpcShortcut(allowedHosts(settings), thinRpc);
-  return { road, rpc, app, handleHttp: (request) => shortcut(request) ?? app.fetch(request) };
+  return {
+    road,
+    rpc,
+    handleHttp: (request) => shortcut(request) ?? app.fetch(request),
+    handleOnGrpcPort: (request, peer) => app.fetch(request, { peer }),
+  };
 }

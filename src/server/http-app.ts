@@ -14,7 +14,9 @@ import {
   universalServerResponseToFetch,
 } from "@connectrpc/connect/protocol";
 import { type Context, Hono } from "hono";
-import type { RpcHandler } from "../rpc/bridge.ts";
+import type { ConnectionPeer } from "../auth/authenticator.ts";
+import { StorageError } from "../base/errors.ts";
+import { contextOfPeer, type RpcHandler } from "../rpc/bridge.ts";
 import { storageCodeOf } from "../rpc/errors.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
 import type { ThinFetch } from "../rpc/thin-fetch.ts";
@@ -31,24 +33,47 @@ export interface HttpAppOptions {
   readonly health: HealthSource;
   readonly metricsText: () => Promise<MetricsText>;
   readonly observer: RpcObserver;
+  /** Who may read the metrics; undefined: everybody. */
+  readonly metricsAccess: MetricsAccess | undefined;
   /** Where gRPC is, for callers who knock at the wrong door; undefined before it is open. */
   readonly grpcPort: () => number | undefined;
 }
 
+/** Throws the refusal. */
+export type MetricsAccess = (authorization: string | null, peer: ConnectionPeer | undefined) => void;
+
 /** A service's name has a dot in it, so a page's path is never taken for a method. */
 const rpcRoute = "/:service{[A-Za-z_]\\w*(?:\\.[A-Za-z_]\\w*)+}/:method{[A-Za-z_]\\w*}";
 
-export function createHttpApp(options: HttpAppOptions): Hono {
-  const app = new Hono();
+/** What comes with a request from a listener that knows the caller's connection. */
+export interface AppEnvironment {
+  readonly Bindings: { readonly peer?: ConnectionPeer };
+}
+
+/** Browsers take an answer for nothing but what it says it is, and show none inside a page of a stranger. */
+const safetyHeaders = [
+  ["x-content-type-options", "nosniff"],
+  ["content-security-policy", "frame-ancestors 'none'"],
+] as const;
+
+export function createHttpApp(options: HttpAppOptions): Hono<AppEnvironment> {
+  const app = new Hono<AppEnvironment>();
+  app.use(async (context, next) => {
+    await next();
+    for (const [name, value] of safetyHeaders) context.header(name, value);
+  });
   // Probes and metrics come first: they are for machines that call by whatever name they like.
   addProbes(app, options);
   addMetrics(app, options);
   addGuards(app, options);
   app.all(rpcRoute, guardRpc(options.grpcPort, options.observer), async (context) => {
     const request = context.req.raw;
-    const answer = options.thinRpc(request, context.req.path);
+    const peer = peerOf(context);
+    const answer = options.thinRpc(request, context.req.path, peer);
     if (answer !== undefined) return answer;
-    return universalServerResponseToFetch(await options.rpc(universalServerRequestFromFetch(request, {})));
+    const contextValues = contextOfPeer(peer);
+    const universal = { ...universalServerRequestFromFetch(request, {}), contextValues };
+    return universalServerResponseToFetch(await options.rpc(universal));
   });
   app.onError((error, context) => {
     options.observer.callFailed(context.req.path, "", error, storageCodeOf(error));
@@ -58,7 +83,19 @@ export function createHttpApp(options: HttpAppOptions): Hono {
   return app;
 }
 
-function addProbes(app: Hono, { health, settings }: HttpAppOptions): void {
+/** Undefined where the listener has nothing to tell. */
+function peerOf(context: Context<AppEnvironment>): ConnectionPeer | undefined {
+  return (context.env as AppEnvironment["Bindings"] | undefined)?.peer;
+}
+
+function refuseMetrics(context: Context<AppEnvironment>, error: unknown): Response {
+  if (!(error instanceof StorageError)) throw error;
+  const isUnknown = error.code === "UNAUTHENTICATED";
+  if (isUnknown) context.header("www-authenticate", "Bearer");
+  return context.text(`${error.message}\n`, isUnknown ? 401 : 403);
+}
+
+function addProbes(app: Hono<AppEnvironment>, { health, settings }: HttpAppOptions): void {
   const node_id = settings.nodeId;
   app.get("/health", (context) => {
     const report = health.health();
@@ -73,15 +110,21 @@ function addProbes(app: Hono, { health, settings }: HttpAppOptions): void {
   app.get("/health/ready", ready);
 }
 
-function addMetrics(app: Hono, { settings, metricsText }: HttpAppOptions): void {
+function addMetrics(app: Hono<AppEnvironment>, options: HttpAppOptions): void {
+  const { settings, metricsText, metricsAccess } = options;
   if (settings.metricsPath === undefined) return;
   app.get(settings.metricsPath, async (context) => {
+    try {
+      metricsAccess?.(context.req.header("authorization") ?? null, peerOf(context));
+    } catch (error) {
+      return refuseMetrics(context, error);
+    }
     const { contentType, body } = await metricsText();
     return context.body(body, 200, { "content-type": contentType });
   });
 }
 
-function addGuards(app: Hono, { settings, observer }: HttpAppOptions): void {
+function addGuards(app: Hono<AppEnvironment>, { settings, observer }: HttpAppOptions): void {
   app.use(guardHost(allowedHosts(settings), observer));
   app.use(guardOrigin(settings.corsOrigins, observer));
 }

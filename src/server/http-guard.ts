@@ -34,7 +34,7 @@ export function guardOrigin(origins: readonly string[], observer: RpcObserver): 
   const answerCors = cors({
     origin: (origin) => (isAllowed(origin) ? origin : null),
     allowMethods: ["POST"],
-    allowHeaders: [...connectCors.allowedHeaders],
+    allowHeaders: [...connectCors.allowedHeaders, "Authorization"],
     exposeHeaders: [...connectCors.exposedHeaders],
     maxAge: preflightMaxAgeSeconds,
   });

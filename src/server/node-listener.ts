@@ -12,12 +12,16 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { getRequestListener } from "@hono/node-server";
+import type { ConnectionPeer } from "../auth/authenticator.ts";
+import type { PeerNames } from "../auth/certificates.ts";
 import { StorageError } from "../base/errors.ts";
 import type { Http2Observer } from "../http2/observer.ts";
+import { contextOfPeer } from "../rpc/bridge.ts";
 import { isGrpc } from "../rpc/content-types.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
 import type { Edge } from "./edge.ts";
@@ -36,7 +40,11 @@ export interface NodeListenerOptions {
 export async function listenNode(options: NodeListenerOptions): Promise<Listener> {
   const { settings, edge, observer, http2Observer } = options;
   // Its own Request and Response would replace the global ones, which `Bun.serve` needs.
-  const handleHttp = getRequestListener(edge.app.fetch, { overrideGlobalObjects: false });
+  const handleHttp = getRequestListener(
+    (request, { incoming }) =>
+      edge.handleOnGrpcPort(request, peerOf((incoming as Http2ServerRequest).stream)),
+    { overrideGlobalObjects: false },
+  );
   const server = create(settings, (request, response) => {
     // A stream that its peer resets is an end, not a failure; who handles it learns by its close.
     request.stream.on("error", () => undefined);
@@ -132,13 +140,33 @@ async function answer(
   }
 }
 
+const peers = new WeakMap<object, ConnectionPeer>();
+
+/** One and the same for all requests of a session. */
+function peerOf({ session }: ServerHttp2Stream): ConnectionPeer {
+  const known = session === undefined ? undefined : peers.get(session);
+  if (known !== undefined) return known;
+  const socket = session?.socket;
+  const peer = { address: socket?.remoteAddress ?? "", certificate: certificateOf(socket) };
+  if (session !== undefined) peers.set(session, peer);
+  return peer;
+}
+
+/** Whoever shows one that does not verify gets no session. */
+function certificateOf(socket: Socket | TLSSocket | undefined): PeerNames | undefined {
+  if (socket === undefined || !("getPeerCertificate" in socket) || !socket.authorized) return undefined;
+  const { subject, subjectaltname } = socket.getPeerCertificate();
+  const commonName = Array.isArray(subject?.CN) ? subject.CN[0] : subject?.CN;
+  return { commonName, subjectAltName: subjectaltname };
+}
+
 /** `undefined` for a request without an authority, or whose path is no path. */
 function universalRequest(
   request: Http2ServerRequest,
   response: Http2ServerResponse,
 ): UniversalServerRequest | undefined {
   if (!request.authority || !URL.canParse(request.url, `http://${request.authority}`)) return undefined;
-  return universalRequestFromNodeRequest(request, response, undefined, undefined);
+  return universalRequestFromNodeRequest(request, response, undefined, contextOfPeer(peerOf(request.stream)));
 }
 
 /** The response with a `grpc-message` in the form that every client turns back. */

@@ -71,6 +71,7 @@ function stoppingFailure(): ConnectError {
 
 export class NodeServer {
   readonly #options: NodeServerOptions;
+  readonly #access: AccessControl;
   readonly #gate: Gate;
   readonly #admission: Admission;
   #http: HttpListener | undefined;
@@ -83,6 +84,7 @@ export class NodeServer {
 
   constructor(options: NodeServerOptions) {
     this.#options = options;
+    this.#access = new AccessControl(options.authenticator, options.observer);
     this.#admission = new Admission({
       clock: options.clock,
       limits: options.settings.overload,
@@ -91,7 +93,7 @@ export class NodeServer {
     this.#gate = new Gate({
       ...options,
       admission: this.#admission,
-      access: new AccessControl(options.authenticator, options.observer),
+      access: this.#access,
       alwaysOpen: alwaysOpenServices,
     });
   }
@@ -167,6 +169,9 @@ export class NodeServer {
       gate: this.#gate,
       registry: errorRegistry,
       grpcPort: () => this.#grpc?.port,
+      metricsAccess: this.#options.settings.metricsNeedToken
+        ? (authorization, peer) => this.#access.admitRequest("metrics", "observe", authorization, peer)
+        : undefined,
     });
   }
 

@@ -45,6 +45,8 @@ export interface ServerSettings {
   readonly overload: OverloadLimits;
   /** Path of the metrics, or `undefined` to serve none. */
   readonly metricsPath: string | undefined;
+  /** Whether reading the metrics takes the scope `observe`. */
+  readonly metricsNeedToken: boolean;
 }
 
 const mebibyte = 1 << 20;
@@ -81,6 +83,7 @@ export function serverSettings(overrides: Partial<ServerSettings> = {}): ServerS
     tls: undefined,
     overload: defaultOverloadLimits,
     metricsPath: "/metrics",
+    metricsNeedToken: false,
     ...overrides,
   };
 }

@@ -1,6 +1,7 @@
 /**
  * SIGTERM and SIGINT: the first asks for a graceful stop, a second one ends the process at once. SIGUSR2, which
- * `pairdb-node prestop` sends, says that a stop will follow.
+ * `pairdb-node prestop` sends, says that a stop will follow. SIGHUP: files
+ * that may change are read anew.
  */
 
 const stopSignals = ["SIGTERM", "SIGINT"] as const;
@@ -32,4 +33,10 @@ export function onStopSignals({ announce, stop, stopAtOnce }: SignalHandlers): (
     for (const signal of stopSignals) process.off(signal, handle);
     process.off(announceSignal, announce);
   };
+}
+
+/** Returns what takes the handler off again. */
+export function onHangUp(reload: () => void): () => void {
+  process.on("SIGHUP", reload);
+  return () => process.off("SIGHUP", reload);
 }

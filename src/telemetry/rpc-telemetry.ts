@@ -5,7 +5,9 @@
  * `pairdb_rpc_requests_total` by status, and does not raise the error rate.
  */
 import type { StorageErrorCode } from "../base/errors.ts";
+import type { Clock } from "../platform/clock.ts";
 import type {
+  AdminCall,
   FinishedCall,
   RefusedAccess,
   RefusedLoad,
@@ -13,6 +15,7 @@ import type {
   RpcObserver,
   StatusName,
 } from "../rpc/observer.ts";
+import { AuditLog } from "./audit-log.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
 import type { TallyCell, TallyCounter } from "./tally.ts";
@@ -73,9 +76,11 @@ export class RpcTelemetry implements RpcObserver {
   readonly #rejected;
   readonly #refused;
   readonly #shed;
+  readonly #audit: AuditLog;
 
-  constructor(instruments: Instruments, logger: Logger) {
+  constructor(instruments: Instruments, logger: Logger, clock: Clock) {
     this.#logger = logger;
+    this.#audit = new AuditLog(logger, clock);
     this.#operations = {
       Write: operation(instruments, "write", true),
       Read: operation(instruments, "read", true),
@@ -106,9 +111,13 @@ export class RpcTelemetry implements RpcObserver {
     this.#logger.debug("request rejected", { reason });
   }
 
-  accessRefused({ method, identity, reason }: RefusedAccess): void {
-    this.#refused.inc({ reason });
-    this.#logger.warn("call refused", { method, reason, caller: identity?.name });
+  accessRefused(refusal: RefusedAccess): void {
+    this.#refused.inc({ reason: refusal.reason });
+    this.#audit.accessRefused(refusal);
+  }
+
+  adminCall(call: AdminCall): void {
+    this.#audit.adminCall(call);
   }
 
   loadRefused({ workClass, reason }: RefusedLoad): void {

@@ -46,7 +46,7 @@ export class Telemetry {
       this.health.recovering(phase, percent),
     );
     this.nodeObserver = new NodeTelemetry(this.#instruments, logger);
-    this.rpcObserver = new RpcTelemetry(this.#instruments, logger);
+    this.rpcObserver = new RpcTelemetry(this.#instruments, logger, options.clock);
     this.http2Observer = new Http2Telemetry(this.#instruments, logger);
     this.#system = new SystemTelemetry(this.#instruments, options);
     registerEngineGauges(this.#instruments, () => this.#scraped);

@@ -82,6 +82,7 @@ async function listen({ httpVersion, messageReceiveLimit, ...wanted }: Wanted): 
       health: () => ({ status: "healthy", reasons: [], metrics: {} }),
       readiness: () => ({ ready: true, reasons: [], phase: "serving", percent: 100 }),
     },
+    metricsAccess: undefined,
     metricsText: async () => ({ contentType: "text/plain", body: "" }),
     grpcPort: () => undefined,
   });

@@ -19,24 +19,29 @@ export interface NamedClient {
   close(): void;
 }
 
-function named(name: string, transport: Transport, close: () => void): NamedClient {
-  return {
-    name,
-    client: createClient(StorageNodeService, transport),
-    of: (service) => createClient(service, transport),
-    close,
-  };
+export interface NamedTransport {
+  readonly name: string;
+  readonly transport: Transport;
+  close(): void;
 }
 
-/** A client for every protocol that each port speaks. */
-export function everyClient(server: TestServer): NamedClient[] {
-  const { grpcUrl, httpUrl } = server;
-  const onHttp2 = (name: string, make: (sessionManager: Http2SessionManager) => Transport): NamedClient => {
+/** For every protocol that each port speaks. */
+export function everyTransport({
+  grpcUrl,
+  httpUrl,
+}: Pick<TestServer, "grpcUrl" | "httpUrl">): NamedTransport[] {
+  const onHttp2 = (
+    name: string,
+    make: (sessionManager: Http2SessionManager) => Transport,
+  ): NamedTransport => {
     const sessions = new Http2SessionManager(grpcUrl);
-    return named(`${name} on the gRPC port`, make(sessions), () => sessions.abort());
+    return { name: `${name} on the gRPC port`, transport: make(sessions), close: () => sessions.abort() };
   };
-  const onHttp1 = (name: string, transport: Transport): NamedClient =>
-    named(`${name} on the HTTP port`, transport, () => undefined);
+  const onHttp1 = (name: string, transport: Transport): NamedTransport => ({
+    name: `${name} on the HTTP port`,
+    transport,
+    close: () => undefined,
+  });
   const http2 = { baseUrl: grpcUrl, httpVersion: "2" } as const;
   const http1 = { baseUrl: httpUrl, httpVersion: "1.1" } as const;
   return [
@@ -47,6 +52,16 @@ export function everyClient(server: TestServer): NamedClient[] {
     onHttp1("Connect", createConnectTransport(http1)),
     onHttp1("Connect with JSON", createConnectTransport({ ...http1, useBinaryFormat: false })),
   ];
+}
+
+/** A client for every protocol that each port speaks. */
+export function everyClient(server: TestServer): NamedClient[] {
+  return everyTransport(server).map(({ name, transport, close }) => ({
+    name,
+    client: createClient(StorageNodeService, transport),
+    of: (service) => createClient(service, transport),
+    close,
+  }));
 }
 
 /** The native gRPC client alone. */

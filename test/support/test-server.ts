@@ -4,7 +4,13 @@ import type { StorageErrorCode } from "../../src/base/errors.ts";
 import { type RefusalReason, silentHttp2Observer } from "../../src/http2/observer.ts";
 import { type Clock, systemClock } from "../../src/platform/clock.ts";
 import { seededRandom } from "../../src/platform/random.ts";
-import type { FinishedCall, RefusedAccess, RefusedLoad, RejectReason } from "../../src/rpc/observer.ts";
+import type {
+  AdminCall,
+  FinishedCall,
+  RefusedAccess,
+  RefusedLoad,
+  RejectReason,
+} from "../../src/rpc/observer.ts";
 import { NodeServer, type OpenStore } from "../../src/server/node-server.ts";
 import { type ServerSettings, serverSettings } from "../../src/server/settings.ts";
 import type { HealthStatus } from "../../src/telemetry/health-types.ts";
@@ -19,6 +25,7 @@ export interface TestServer extends TestNode {
   readonly rejections: RejectReason[];
   readonly refusedAccess: RefusedAccess[];
   readonly refusedLoad: RefusedLoad[];
+  readonly adminCalls: AdminCall[];
   readonly refusedConnections: RefusalReason[];
   readonly failures: { method: string; requestId: string; error: unknown; code: StorageErrorCode }[];
   /** "serving", "stopping", "store closed", in the order in which they happened. */
@@ -48,6 +55,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
   const node = options.node ?? testNode();
   const calls: FinishedCall[] = [];
   const rejections: RejectReason[] = [];
+  const adminCalls: AdminCall[] = [];
   const refusedAccess: RefusedAccess[] = [];
   const refusedLoad: RefusedLoad[] = [];
   const failures: TestServer["failures"] = [];
@@ -72,6 +80,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     observer: {
       callFinished: (call) => calls.push(call),
       requestRejected: (reason) => rejections.push(reason),
+      adminCall: (call) => adminCalls.push(call),
       accessRefused: (refusal) => refusedAccess.push(refusal),
       loadRefused: (refusal) => refusedLoad.push(refusal),
       callFailed: (method, requestId, error, code) => failures.push({ method, requestId, error, code }),
@@ -102,6 +111,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     rejections,
     refusedAccess,
     refusedLoad,
+    adminCalls,
     refusedConnections,
     failures,
     milestones,

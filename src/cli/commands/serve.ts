@@ -1,10 +1,8 @@
 /** `serve`: runs a node until it is told to stop. */
 import type { Command } from "commander";
-import { everybodyIs } from "../../auth/authenticator.ts";
-import { anonymousIdentity } from "../../auth/identity.ts";
 import { version } from "../../base/version.ts";
 import { engineOverrides } from "../../config/engine-overrides.ts";
-import { refuseUnaskedExposure } from "../../config/exposure.ts";
+import { exposureWarnings, refuseUnaskedExposure } from "../../config/exposure.ts";
 import type { Configuration } from "../../config/resolve.ts";
 import { Engine } from "../../engine/engine.ts";
 import { engineOptions } from "../../engine/options.ts";
@@ -13,14 +11,16 @@ import { DiskGuard } from "../../node/disk-guard.ts";
 import { StorageNode } from "../../node/storage-node.ts";
 import { readMemoryStatus } from "../../platform/memory-status.ts";
 import { readProcessStatus } from "../../platform/process-status.ts";
+import { readSecretFile } from "../../platform/secret-files.ts";
 import { readText } from "../../platform/streams.ts";
 import type { LoadStatus } from "../../rpc/observer.ts";
 import type { OverloadLimits } from "../../rpc/overload/admission.ts";
 import { NodeServer, type OpenStore } from "../../server/node-server.ts";
 import { type ServerSettings, serverSettings } from "../../server/settings.ts";
-import { onStopSignals } from "../../server/signals.ts";
+import { onHangUp, onStopSignals } from "../../server/signals.ts";
 import { createLogger, type Logger } from "../../telemetry/logger.ts";
 import { Telemetry } from "../../telemetry/telemetry.ts";
+import { createAuthentication } from "../authentication.ts";
 import { describeCommand } from "../command.ts";
 import { type ConfigurationOptions, configurationOf } from "../configuration.ts";
 import type { CommandContext } from "../context.ts";
@@ -56,7 +56,7 @@ async function serve(context: CommandContext, options: ServeOptions): Promise<vo
   const { configuration, warnings } = configurationOf(context, options, further);
   refuseUnaskedExposure(configuration);
   const logger = createLogger({ nodeId: configuration.server.node_id, ...configuration.logging });
-  for (const warning of warnings) logger.warn(warning);
+  for (const warning of [...warnings, ...exposureWarnings(configuration)]) logger.warn(warning);
   const isClean = await runNode(context, configuration, logger);
   if (!isClean) context.exitCode = exitCodes.failure;
 }
@@ -77,11 +77,13 @@ async function runNode(
     memoryStatus: readMemoryStatus,
     diskUsage: () => files.usage(configuration.storage.data_dir),
   });
+  const authentication = createAuthentication(configuration, clock, logger);
+  const ignoreHangUps = onHangUp(() => authentication.reload());
   const server: NodeServer = new NodeServer({
-    settings: edgeSettings(configuration, readTlsFiles(configuration.tls, readText)),
+    settings: edgeSettings(configuration, readTlsFiles(configuration.tls, readText, readSecretFile)),
     clock,
     random,
-    authenticator: everybodyIs(anonymousIdentity(configuration.auth.anonymous_scopes)),
+    authenticator: authentication.authenticator,
     observer: telemetry.rpcObserver,
     http2Observer: telemetry.http2Observer,
     health: telemetry.health,
@@ -104,6 +106,8 @@ async function runNode(
   try {
     return await untilStopped(context, server, logger);
   } finally {
+    ignoreHangUps();
+    authentication.stop();
     telemetry.stop();
   }
 }
@@ -194,6 +198,7 @@ function edgeSettings(configuration: Configuration, tls: TlsMaterial | undefined
     maxResponseBytes: limits.max_response_bytes,
     overload: overloadLimits(limits),
     metricsPath: metrics.enabled ? metrics.path : undefined,
+    metricsNeedToken: metrics.require_token,
   });
 }
 

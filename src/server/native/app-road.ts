@@ -1,18 +1,18 @@
 /** What is no gRPC, by the HTTP application: from an HTTP/2 request to fetch's Request, and from its Response back. */
 import type { ServerRequest, ServerResponse } from "../../http2/api.ts";
 import { BodyReader } from "../../http2/body-reader.ts";
-import type { HttpHandler } from "../http-listener.ts";
+import type { PeerHandler } from "../edge.ts";
 import { Departure } from "./departure.ts";
 import { headersOf } from "./fields.ts";
 import { sendResponse } from "./response-sender.ts";
 
 /** Rejects for failures of our own, the stream reset. */
 export async function answerByApp(
-  handle: HttpHandler,
+  handle: PeerHandler,
   request: ServerRequest,
   response: ServerResponse,
 ): Promise<void> {
-  const answer = await handle(fetchRequest(request));
+  const answer = await handle(fetchRequest(request), request.peer);
   const isHead = request.method === "HEAD";
   await sendResponse(response, {
     status: answer.status,

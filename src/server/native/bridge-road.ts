@@ -1,7 +1,7 @@
 /** gRPC by the bridge: from an HTTP/2 request to Connect's universal handlers and back. */
 import type { ServerRequest, ServerResponse } from "../../http2/api.ts";
 import { BodyReader } from "../../http2/body-reader.ts";
-import type { RpcHandler } from "../../rpc/bridge.ts";
+import { contextOfPeer, type RpcHandler } from "../../rpc/bridge.ts";
 import { plainGrpcMessage } from "../grpc-message.ts";
 import { Departure } from "./departure.ts";
 import { headersOf } from "./fields.ts";
@@ -22,6 +22,7 @@ export async function answerByBridge(
     header: headersOf(request.fields),
     body,
     signal: departure.signal,
+    contextValues: contextOfPeer(request.peer),
   });
   const { trailer } = answer;
   await sendResponse(response, {

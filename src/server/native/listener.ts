@@ -115,7 +115,7 @@ function requestHandler(options: NativeListenerOptions) {
     }
     const answer = isGrpc(contentType)
       ? answerByBridge(edge.rpc, request, response)
-      : answerByApp(edge.app.fetch, request, response);
+      : answerByApp(edge.handleOnGrpcPort, request, response);
     answer.catch((error) => observer.callFailed(request.path, "", error, "INTERNAL"));
   };
 }

@@ -6,6 +6,7 @@
  */
 import type { ConnectError } from "@connectrpc/connect";
 import { parseTimeout, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import type { ConnectionPeer } from "../../auth/authenticator.ts";
 import type { RequestListener, ServerRequest, ServerResponse } from "../../http2/api.ts";
 import { encodeFields } from "../../http2/hpack/encoder.ts";
 import type { Call, CallRequest } from "../../rpc/call.ts";
@@ -54,11 +55,13 @@ export function answerThinly(
 
 class GrpcCallRequest implements CallRequest {
   readonly timeoutMs: number | undefined;
+  readonly peer: ConnectionPeer;
   readonly #request: ServerRequest;
 
   constructor(request: ServerRequest, timeoutMs: number | undefined) {
     this.#request = request;
     this.timeoutMs = timeoutMs;
+    this.peer = request.peer;
   }
 
   header(name: string): string | null {

@@ -48,6 +48,7 @@ export async function startCompared(
   const observer: RpcObserver = {
     callFinished: ({ method, status, valueBytes }) => reports.push(`${method} ${status} ${valueBytes}`),
     requestRejected: (reason) => reports.push(`rejected: ${reason}`),
+    adminCall: ({ method, status }) => reports.push(`admin: ${method} ${status}`),
     accessRefused: ({ method, reason }) => reports.push(`refused: ${method} ${reason}`),
     loadRefused: ({ workClass, reason }) => reports.push(`refused: ${workClass} ${reason}`),
     callFailed: (method, requestId, error, code) =>
@@ -73,6 +74,7 @@ export async function startCompared(
     gate,
     registry: errorRegistry,
     health: { health, readiness: () => ({ ready: true, reasons: [], phase: "serving", percent: 100 }) },
+    metricsAccess: undefined,
     metricsText: async () => ({ contentType: "text/plain", body: "" }),
     grpcPort: () => 1,
   });

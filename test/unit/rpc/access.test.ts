@@ -1,12 +1,14 @@
 import { describe, expect, test } from "bun:test";
+import { create } from "@bufbuild/protobuf";
 import { everybodyIs } from "../../../src/auth/authenticator.ts";
-import { allScopes, anonymousIdentity, type Identity } from "../../../src/auth/identity.ts";
+import { allScopes, anonymousIdentity, type Identity, type Scope } from "../../../src/auth/identity.ts";
 import { StorageNodeService } from "../../../src/gen/storage/storage_node_pb.ts";
-import { AccessControl } from "../../../src/rpc/access.ts";
+import { AccessControl, requestCheck } from "../../../src/rpc/access.ts";
+import type { Call } from "../../../src/rpc/call.ts";
 import { type RefusedAccess, silentRpcObserver } from "../../../src/rpc/observer.ts";
 
 const { read, write, healthCheck, drainNode } = StorageNodeService.method;
-const request = { header: () => null, headers: () => new Headers(), timeoutMs: undefined };
+const request = { header: () => null, headers: () => new Headers(), peer: undefined, timeoutMs: undefined };
 
 function accessOf(identity: Identity) {
   const refused: RefusedAccess[] = [];
@@ -15,6 +17,15 @@ function accessOf(identity: Identity) {
 }
 
 const reader: Identity = { name: "r", kind: "token", scopes: new Set(["read"]), tenants: undefined };
+
+function throws(work: () => void): boolean {
+  try {
+    work();
+    return false;
+  } catch {
+    return true;
+  }
+}
 
 describe("AccessControl", () => {
   test("lets those in who have the method's scope", () => {
@@ -31,7 +42,7 @@ describe("AccessControl", () => {
         message: 'this call needs the scope write, which the token "r" does not have',
       }),
     );
-    expect(refused).toEqual([{ method: "Write", identity: reader, reason: "scope" }]);
+    expect(refused).toEqual([{ method: "Write", identity: reader, address: undefined, reason: "scope" }]);
   });
 
   test("asks those without credentials for some", () => {
@@ -45,6 +56,24 @@ describe("AccessControl", () => {
     const { access } = accessOf(limited);
     expect(() => access.admit(drainNode, request)).toThrow("not limited to tenants");
     expect(access.admit(write, request)).toBe(limited);
+  });
+
+  test("holds replicated batches against another scope than others", () => {
+    const { batchWrite } = StorageNodeService.method;
+    const check = requestCheck(batchWrite)!;
+    const refusedOf = (scope: Scope, replicated: boolean): unknown => {
+      const identity: Identity = { ...reader, scopes: new Set([scope]) };
+      const { access } = accessOf(identity);
+      expect(access.admit(batchWrite, request)).toBe(identity);
+      const reasons: unknown[] = [];
+      const call = { identity, accessRefused: (reason: unknown) => reasons.push(reason) } as unknown as Call;
+      const batch = create(batchWrite.input, { replicated, entries: [{ tenantId: "t" }] });
+      return throws(() => check(batch, call)) ? reasons[0] : undefined;
+    };
+    expect(refusedOf("write", false)).toBeUndefined();
+    expect(refusedOf("write", true)).toBe("scope");
+    expect(refusedOf("cluster", true)).toBeUndefined();
+    expect(refusedOf("cluster", false)).toBe("scope");
   });
 
   test("lets everybody ask after the node's health", () => {

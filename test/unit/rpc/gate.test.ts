@@ -13,7 +13,7 @@ import { failureOf } from "../../support/rpc-clients.ts";
 
 const { read, scan } = StorageNodeService.method;
 
-const request = { header: () => null, headers: () => new Headers(), timeoutMs: undefined };
+const request = { header: () => null, headers: () => new Headers(), peer: undefined, timeoutMs: undefined };
 
 function testGate(alwaysOpen: ReadonlySet<string> = new Set()) {
   const clock = new ManualClock();

@@ -35,6 +35,7 @@ function appOf(settings: Parameters<typeof serverSettings>[0] = {}) {
       health: () => ({ status, reasons: ["why"], metrics: { figure: "1" } }),
       readiness: () => ({ ready: isReady, reasons: [], phase: "tables", percent: 7 }),
     },
+    metricsAccess: undefined,
     metricsText: async () => {
       if (metricsError !== undefined) throw metricsError;
       return { contentType: "text/plain; version=0.0.4", body: "up 1\n" };
