@@ -34,7 +34,7 @@ import { checkOptions, type EngineOptions } from "./options.ts";
 import { LiveDeletions } from "./range-deletion/live-deletions.ts";
 import { findInMemtables, findInTables, isInMemtables, survives } from "./read-path.ts";
 import { type RecoveredStore, recover } from "./recovery.ts";
-import { Residency } from "./residency/residency.ts";
+import { allOf, Residency } from "./residency/residency.ts";
 import { checkEntrySize } from "./sstable/format.ts";
 import { stallSources } from "./stall-sources.ts";
 import { WorkStatistics } from "./statistics/work-statistics.ts";
@@ -99,8 +99,7 @@ export class Engine {
     this.#deletions = new LiveDeletions(store, this.#cache, environment.observer);
     this.#memoryPressure = new MemoryPressure(environment, this.#cache, options.cache.maxSizeBytes);
     this.#retention = new LogRetention(environment, options, versions, log);
-    const residency = new Residency(environment.files, jobs, options.reads);
-    this.#residency = residency;
+    const residency = (this.#residency = new Residency(environment.files, jobs, options.reads));
     this.#views = new ViewRegistry(environment, options, residency, memtables, versions);
     this.#flusher = new Flusher(
       { environment, options, memtables, versions, jobs },
@@ -112,10 +111,8 @@ export class Engine {
         this.#compactor.schedule();
       },
     );
-    const tablesChanged = () => this.#tablesChanged();
-    this.#compactor = new Compactor({ environment, options, versions, jobs, writeStop }, tablesChanged);
-    const flushAll = () => this.#flushAll();
-    this.#checkpoints = new CheckpointWriter(environment, options, versions, this.#views, flushAll);
+    this.#compactor = new Compactor({ environment, options, versions, jobs, writeStop }, this.#tablesChanged);
+    this.#checkpoints = new CheckpointWriter(environment, options, versions, this.#views, this.#flushAll);
     this.#stall = new WriteStall(
       environment,
       options,
@@ -188,10 +185,14 @@ export class Engine {
     return this.#residency.whenKeyResident(this.#versions.current, key, keyLength);
   }
 
+  /** The same before a `getMany` of these keys. */
+  whenAllResident(keys: readonly Uint8Array[]): Promise<void> | undefined {
+    return allOf(keys.map((key) => this.whenResident(key, key.length)));
+  }
+
   /**
-   * `get` for each key in turn, all as of one moment: `visit` is told the key's place and whether it was found. It
-   * must not call into the engine, and `found.value` is valid until it returns. Throws as `get` does, at the first
-   * key that it cannot read. (To sort the keys first costs more than it saves: near ones find their block in memory.)
+   * `get` for each key in turn, all as of one moment: `visit` is told the key's place and whether it was found. It must
+   * not call into the engine, and `found.value` is valid until it returns. Throws as `get` does, at the first such key.
    */
   getMany(
     keys: readonly Uint8Array[],
@@ -366,28 +367,29 @@ export class Engine {
       if (this.#writeStop.error === undefined) await this.#retention.removeObsolete();
     } finally {
       this.#views.abortAll("the engine is closing");
+      this.#residency.close();
       await this.#versions.close();
       await this.#jobs.close();
       this.#lock.release();
     }
   }
 
-  async #flushAll(): Promise<void> {
+  readonly #flushAll = async (): Promise<void> => {
     this.#writeStop.assertWriting();
     const { largestSequence } = this.#memtables;
     if (!this.#memtables.activeIsEmpty) this.#room.freeze();
     await this.#flusher.whenFlushed(largestSequence);
-  }
+  };
 
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new StorageError("UNAVAILABLE", "the engine is closing");
   }
 
-  #tablesChanged(): void {
+  readonly #tablesChanged = (): void => {
     this.#deletions.refresh();
     this.#views.enforce();
     this.#stall.end();
-  }
+  };
 
   /** What reads may see: everything, or after the end of writing what was synced. */
   #readableSequence(): SequenceNumber {

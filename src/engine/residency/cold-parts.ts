@@ -9,7 +9,7 @@ import { compareBytes } from "../../base/bytes.ts";
 import type { Table } from "../manifest/table.ts";
 import { coversKey, type Version } from "../manifest/version.ts";
 import { levelCount } from "../manifest/version-edit.ts";
-import { type ColdRange, nameOf } from "./cold-range.ts";
+import { type ColdRange, isSameRange } from "./cold-range.ts";
 
 /** Stretches end at multiples of this, so that the next one is asked for once, and not at every look. */
 const stretchStepBytes = 128 * 1024;
@@ -19,10 +19,13 @@ export class ColdParts {
   readonly ranges: ColdRange[] = [];
   /** What will be needed after that. */
   readonly ahead: ColdRange[] = [];
-  readonly #awaited: ReadonlySet<string>;
-  readonly #faultCount: number;
+  #awaited: readonly ColdRange[] = [];
+  #faultCount = 0;
 
-  constructor(awaited: ReadonlySet<string>, faultCount: number) {
+  /** Anew, with nothing missing yet. */
+  begin(awaited: readonly ColdRange[], faultCount: number): void {
+    this.ranges.length = 0;
+    this.ahead.length = 0;
     this.#awaited = awaited;
     this.#faultCount = faultCount;
   }
@@ -82,7 +85,10 @@ export class ColdParts {
 
   #tailIsResident(table: Table): boolean {
     if (!table.isOpen) {
-      if (this.#isMissing({ path: table.path, offset: undefined, length: 0 })) return false;
+      if (!this.#wasAwaited(table, undefined, 0)) {
+        this.ranges.push({ path: table.path, offset: undefined, length: 0 });
+        return false;
+      }
       table.tailSeenAt = this.#faultCount;
     }
     if (table.tailSeenAt === this.#faultCount) return true;
@@ -98,7 +104,10 @@ export class ColdParts {
     const { indexTopLevel } = table.reader;
     if (indexTopLevel === undefined) return true;
     const partition = indexTopLevel.find(key, keyLength);
-    return this.#isResident(table, indexTopLevel.start(partition), indexTopLevel.end(partition));
+    if (table.partitionsSeenAt[partition] === this.#faultCount) return true;
+    if (!this.#isResident(table, indexTopLevel.start(partition), indexTopLevel.end(partition))) return false;
+    table.partitionsSeenAt[partition] = this.#faultCount;
+    return true;
   }
 
   /** Asks for the parts of the index that a cursor comes to on its way from a block to an offset of the file. */
@@ -111,14 +120,15 @@ export class ColdParts {
   }
 
   #isResident(table: Table, start: number, end: number): boolean {
-    if (table.reader.isResident(start, end - start)) return true;
-    return !this.#isMissing({ path: table.path, offset: start, length: end - start });
+    const length = end - start;
+    if (this.#wasAwaited(table, start, length) || table.reader.isResident(start, length)) return true;
+    this.ranges.push({ path: table.path, offset: start, length });
+    return false;
   }
 
-  #isMissing(range: ColdRange): boolean {
-    if (this.#awaited.has(nameOf(range))) return false;
-    this.ranges.push(range);
-    return true;
+  #wasAwaited({ path }: Table, offset: number | undefined, length: number): boolean {
+    for (const range of this.#awaited) if (isSameRange(range, path, offset, length)) return true;
+    return false;
   }
 }
 

@@ -10,3 +10,13 @@ export interface ColdRange {
 export function nameOf({ path, offset, length }: ColdRange): string {
   return `${path}:${offset ?? "tail"}+${length}`;
 }
+
+/** As if the names were the same, without making them. */
+export function isSameRange(
+  range: ColdRange,
+  path: string,
+  offset: number | undefined,
+  length: number,
+): boolean {
+  return range.offset === offset && range.length === length && range.path === path;
+}

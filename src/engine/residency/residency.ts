@@ -7,21 +7,21 @@
  *
  * Nothing is promised by it: what was brought in may be thrown out again before it is read, and between two looks at
  * the fault count (`fault-watch.ts`) reads do not look. The read is right all the same, and waits.
- *
- * Invariant: a version is held while its parts are brought in, so that its tables stay.
  */
+import { StorageError } from "../../base/errors.ts";
 import type { FileSystem } from "../../platform/file-system.ts";
 import type { Version } from "../manifest/version.ts";
 import type { ReadOptions } from "../options.ts";
 import type { JobRunner } from "../workers/protocol.ts";
 import { ColdParts } from "./cold-parts.ts";
-import { nameOf } from "./cold-range.ts";
+import type { ColdRange } from "./cold-range.ts";
+import { ColdRead, type Look } from "./cold-read.ts";
 import { FaultWatch } from "./fault-watch.ts";
 import { Warmer } from "./warmer.ts";
 
 /** What a scan may read of each table before it asks again: more than a chunk and a turn of it take. */
 const stretchBytes = 256 * 1024;
-const nothingAwaited: ReadonlySet<string> = new Set();
+const nothingAwaited: readonly ColdRange[] = [];
 
 export interface ResidencyStatus {
   /** Reads that waited for worker threads to bring something in. */
@@ -33,15 +33,11 @@ export interface ResidencyStatus {
   readonly mainThreadFaultCount: number;
 }
 
-/** Adds what is missing for a key's look-up, or for a stretch of a scan from the key. */
-type Collect = (parts: ColdParts, version: Version, key: Uint8Array, keyLength: number) => void;
-
-const forLookUp: Collect = (parts, version, key, keyLength) => parts.addForLookUp(version, key, keyLength);
-const forStretch: Collect = (parts, version, key) => parts.addForStretch(version, key, stretchBytes);
-
 export class Residency {
   readonly #watch: FaultWatch;
   readonly #warmer: Warmer;
+  /** Of the last look: to look costs no allocation where nothing is missing. */
+  readonly #parts = new ColdParts();
   #coldReadCount = 0;
 
   constructor(files: FileSystem, jobs: JobRunner, options: ReadOptions) {
@@ -65,7 +61,7 @@ export class Residency {
 
   /** Undefined where a look-up of the key in the tables need not wait; else resolves when it need not any more. */
   whenKeyResident(version: Version, key: Uint8Array, keyLength: number): Promise<void> | undefined {
-    return this.#when(forLookUp, version, key, keyLength);
+    return this.#when(this.#lookUp, version, key, keyLength);
   }
 
   /**
@@ -73,42 +69,42 @@ export class Residency {
    * costs nothing beside the reading of such a stretch, so this looks always.
    */
   whenStretchResident(version: Version, key: Uint8Array): Promise<void> | undefined {
-    return this.#watch.isOff ? undefined : this.#when(forStretch, version, key, key.length);
+    return this.#watch.isOff ? undefined : this.#when(this.#lookAhead, version, key, key.length);
   }
 
-  #when(collect: Collect, version: Version, key: Uint8Array, keyLength: number): Promise<void> | undefined {
-    const parts = new ColdParts(nothingAwaited, this.#watch.faultCount);
-    collect(parts, version, key, keyLength);
-    this.#readAhead(parts);
-    if (parts.ranges.length === 0) {
+  /** Ends what waits, with UNAVAILABLE, so that no version is held any more. */
+  close(): void {
+    this.#warmer.close(new StorageError("UNAVAILABLE", "the engine is closing"));
+  }
+
+  readonly #lookUp: Look = (version, key, keyLength, awaited) => {
+    this.#parts.begin(awaited, this.#watch.faultCount);
+    this.#parts.addForLookUp(version, key, keyLength);
+    return this.#parts.ranges;
+  };
+
+  readonly #lookAhead: Look = (version, key, _keyLength, awaited) => {
+    this.#parts.begin(awaited, this.#watch.faultCount);
+    this.#parts.addForStretch(version, key, stretchBytes);
+    // Nobody waits for it; what it could not read, the read that needs it will meet.
+    for (const range of this.#parts.ahead) this.#warmer.bringIn(range);
+    return this.#parts.ranges;
+  };
+
+  #when(look: Look, version: Version, key: Uint8Array, keyLength: number): Promise<void> | undefined {
+    const missing = look(version, key, keyLength, nothingAwaited);
+    if (missing.length === 0) {
       this.#watch.foundResident();
       return undefined;
     }
     this.#watch.foundCold();
     this.#coldReadCount++;
-    // A copy: `slice` of a Buffer would be none.
-    const ownKey = Uint8Array.from(key.subarray(0, keyLength));
-    return this.#bringIn(collect, parts, version.acquire(), ownKey);
+    return new ColdRead(look, this.#warmer, version, key, keyLength, missing).whenResident;
   }
+}
 
-  /** Takes over a reference on the version. */
-  async #bringIn(collect: Collect, missing: ColdParts, version: Version, key: Uint8Array): Promise<void> {
-    const awaited = new Set<string>();
-    try {
-      for (let parts = missing; parts.ranges.length > 0; ) {
-        await Promise.all(parts.ranges.map((range) => this.#warmer.bringIn(range)));
-        for (const range of parts.ranges) awaited.add(nameOf(range));
-        parts = new ColdParts(awaited, this.#watch.faultCount);
-        collect(parts, version, key, key.length);
-        this.#readAhead(parts);
-      }
-    } finally {
-      version.release();
-    }
-  }
-
-  /** Nobody waits for it; what it could not read, the read that needs it will meet. */
-  #readAhead({ ahead }: ColdParts): void {
-    for (const range of ahead) this.#warmer.bringIn(range).catch(() => {});
-  }
+/** Waits for all reads that have to wait; undefined where none has. */
+export function allOf(waits: readonly (Promise<void> | undefined)[]): Promise<void> | undefined {
+  if (waits.every((wait) => wait === undefined)) return undefined;
+  return Promise.all(waits).then(() => {});
 }

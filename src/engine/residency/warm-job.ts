@@ -8,23 +8,55 @@ import type { File, FileSystem } from "../../platform/file-system.ts";
 import { TableFile } from "../sstable/table-file.ts";
 import type { ColdRange } from "./cold-range.ts";
 
+/** Ranges as numbers: to send an object for each takes longer than to read what it tells of. */
 export interface WarmJob {
   readonly kind: "warm";
-  readonly ranges: readonly ColdRange[];
+  /** Of the files; each once. */
+  readonly paths: readonly string[];
+  /** For each range the index of its path, its offset (-1: what opening the table reads) and its length. */
+  readonly numbers: Float64Array;
 }
 
-/** For each range the system's name of what kept it from being read; `undefined` where it is in memory now. */
-export type WarmResult = readonly (string | undefined)[];
+/** For each range the system's name of what kept it from being read; `undefined` where all are in memory now. */
+export type WarmResult = readonly (string | undefined)[] | undefined;
+
+const numbersPerRange = 3;
+
+export function packWarmJob(ranges: readonly ColdRange[]): WarmJob {
+  const paths: string[] = [];
+  const numbers = new Float64Array(numbersPerRange * ranges.length);
+  for (let index = 0; index < ranges.length; index++) {
+    const { path, offset, length } = ranges[index]!;
+    const known = paths.indexOf(path);
+    const at = numbersPerRange * index;
+    numbers[at] = known < 0 ? paths.push(path) - 1 : known;
+    numbers[at + 1] = offset ?? -1;
+    numbers[at + 2] = length;
+  }
+  return { kind: "warm", paths, numbers };
+}
+
+export function unpackWarmJob({ paths, numbers }: WarmJob): ColdRange[] {
+  return Array.from({ length: numbers.length / numbersPerRange }, (_, index) => {
+    const at = numbersPerRange * index;
+    const offset = numbers[at + 1]!;
+    return { path: paths[numbers[at]!]!, offset: offset < 0 ? undefined : offset, length: numbers[at + 2]! };
+  });
+}
 
 const scratch = new Uint8Array(256 * 1024);
 
-export function runWarm(files: FileSystem, { ranges }: WarmJob): WarmResult {
+export function runWarm(files: FileSystem, job: WarmJob): WarmResult {
+  const ranges = unpackWarmJob(job);
   const open = new Map<string, File>();
   try {
-    const failures = ranges.map((range) => failureOf(() => announce(fileOf(files, open, range.path), range)));
-    return ranges.map((range, index) => {
-      return failures[index] ?? failureOf(() => readThrough(fileOf(files, open, range.path), range));
+    const announced = ranges.map((range) =>
+      failureOf(() => announce(fileOf(files, open, range.path), range)),
+    );
+    const failures = ranges.map((range, index) => {
+      return announced[index] ?? failureOf(() => readThrough(fileOf(files, open, range.path), range));
     });
+    return failures.some((failure) => failure !== undefined) ? failures : undefined;
   } finally {
     for (const file of open.values()) file.close();
   }

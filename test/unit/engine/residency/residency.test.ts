@@ -1,6 +1,8 @@
 /** Reads of a store whose pages were thrown out of memory: maps show nonsense until what is needed was brought in. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { Slice } from "../../../../src/base/bytes.ts";
 import type { Engine } from "../../../../src/engine/engine.ts";
+import { entryKinds } from "../../../../src/engine/internal-key.ts";
 import type { EngineOptions } from "../../../../src/engine/options.ts";
 import type { View } from "../../../../src/engine/view.ts";
 import { FaultFileSystem } from "../../../../src/platform/fault.ts";
@@ -81,12 +83,13 @@ describe("a look-up", () => {
   });
 
   test("brings in no more than it needs", async () => {
-    const map = (index: number) => whenResident(keyOf(index)) === undefined;
     memory.evict();
     await whenResident(keyOf(0));
-    expect(map(0)).toBe(true);
-    const stillCold = Array.from({ length: keyCount }, (_, index) => index).filter((index) => !map(index));
+    expect(whenResident(keyOf(0))).toBeUndefined();
+    const waits = Array.from({ length: keyCount }, (_, index) => whenResident(keyOf(index)));
+    const stillCold = waits.filter((wait) => wait !== undefined);
     expect(stillCold.length).toBeGreaterThan(keyCount / 2);
+    await Promise.all(stillCold);
   });
 
   test("of a missing key waits for filters alone", async () => {
@@ -132,10 +135,27 @@ describe("a look-up", () => {
 
   test("waits no more once the engine closes", async () => {
     memory.evict();
-    const waiting = whenResident(keyOf(7));
-    await Promise.all([engine.close(), waiting?.catch(() => {})]);
+    const waits = Array.from({ length: 300 }, (_, index) => whenResident(keyOf(index)));
+    const failures = Promise.allSettled(waits.filter((wait) => wait !== undefined));
+    await engine.close();
+    expect(memory.mapCount).toBe(0);
+    const reasons = (await failures).flatMap((end) =>
+      end.status === "rejected" ? [String(end.reason)] : [],
+    );
+    expect(new Set(reasons)).toEqual(new Set(["StorageError: the engine is closing"]));
     expect(whenResident(keyOf(7))).toBeUndefined();
   });
+});
+
+test("a read of many keys waits for all that they need", async () => {
+  const keys = [3, 250, 599].map((index) => bytesOf(keyOf(index)));
+  expect(engine.whenAllResident(keys)).toBeUndefined();
+  memory.evict();
+  await engine.whenAllResident(keys);
+  const found = { value: new Slice(), sequence: 0, kind: entryKinds.value };
+  const values: string[] = [];
+  engine.getMany(keys, found, () => values.push(Buffer.from(found.value.copy()).toString()));
+  expect(values).toEqual([3, 250, 599].map(contentOf));
 });
 
 function keysFrom(view: View, first: number): string[] {
