@@ -159,6 +159,10 @@ const limits = z.strictObject({
   max_message_bytes: sizeBytes(64 * 1024, gibibyte).default(16 * mebibyte),
   /** Largest answer. */
   max_response_bytes: sizeBytes(64 * 1024, gibibyte).default(16 * mebibyte),
+  /** Entries of a BatchWrite, keys of a BatchRead. */
+  max_batch_entries: wholeNumber(1, 100_000).default(1000),
+  /** Tenant ids, keys and values of a BatchWrite. */
+  max_batch_bytes: sizeBytes(64 * 1024, gibibyte).default(16 * mebibyte),
   max_view_age: duration(second, 24 * hour).default(15 * minute),
   /** Memtable bytes that scans may keep alive. */
   max_pinned_bytes: sizeBytes(0, 64 * gibibyte).default(256 * mebibyte),

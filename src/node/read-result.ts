@@ -1,15 +1,8 @@
 /** What a read answers, made from the bytes of a record. */
 import { emptyBytes, Slice } from "../base/bytes.ts";
-import { isExpired } from "../versions/conflict.ts";
-import {
-  decodeClockAt,
-  decodeRecord,
-  readFirstVersion,
-  recordClock,
-  type Version,
-  VersionLayout,
-} from "../versions/record.ts";
+import { readClock, recordClock, type Version } from "../versions/record.ts";
 import { emptyClock, type VectorClock } from "../versions/vector-clock.ts";
+import { ShownRecord } from "./shown-record.ts";
 
 export interface ReadResult {
   /** False for an absent key and for one that holds only tombstones. */
@@ -36,7 +29,7 @@ export const absentResult: ReadResult = {
 };
 
 /** One for all: used within one turn. */
-const layout = new VersionLayout();
+const shown = new ShownRecord();
 
 /** Its value may lie in the bytes of `record`; all else is copied. */
 export function readResultOf(
@@ -45,32 +38,19 @@ export function readResultOf(
   nowMs: number,
   gcGraceMs: number,
 ): ReadResult {
-  const siblingCount = readFirstVersion(record, layout);
-  if (siblingCount > 1 || layout.isTombstone) {
-    return fullResult(record, includeSiblings, nowMs, gcGraceMs);
-  }
+  shown.show(record, nowMs, gcGraceMs);
+  const { isFound, siblingCount, timestampSeconds, versions } = shown;
+  if (siblingCount === 0) return absentResult;
   return {
-    found: true,
-    value: record.bytes.subarray(layout.valueStart, layout.valueStart + layout.valueLength),
-    clock: decodeClockAt(record, layout),
-    timestampSeconds: layout.timestampSeconds,
+    found: isFound,
+    value: shown.value.bytes.subarray(shown.value.start, shown.value.start + shown.value.length),
+    clock:
+      versions === undefined
+        ? readClock(shown.clock.bytes, shown.clock.start, shown.clock.length)
+        : recordClock(versions),
+    timestampSeconds,
     siblingCount,
-    siblings: [],
-  };
-}
-
-/** For all but the usual single live version: siblings, tombstones, expired records. */
-function fullResult(bytes: Slice, includeSiblings: boolean, nowMs: number, gcGraceMs: number): ReadResult {
-  const record = decodeRecord(bytes);
-  if (isExpired(record, nowMs, gcGraceMs)) return absentResult;
-  const highest = record[0]!;
-  return {
-    found: !highest.isTombstone,
-    value: highest.value.copy(),
-    clock: recordClock(record),
-    timestampSeconds: highest.timestampSeconds,
-    siblingCount: record.length,
-    siblings: includeSiblings && record.length > 1 ? record.map(ownCopy) : [],
+    siblings: versions !== undefined && includeSiblings && siblingCount > 1 ? versions.map(ownCopy) : [],
   };
 }
 

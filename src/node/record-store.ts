@@ -13,12 +13,20 @@ export interface StoredEntry {
   readonly durable: Promise<void>;
 }
 
+/** One entry of several that are written together. */
+export interface StoreEntry {
+  readonly kind: EntryKind;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
 export interface RecordStore {
   /**
-   * A promise while a writer of an entry with `entryBytes` of key and value must wait for room: wait, then ask
-   * again. Undefined when it may `put` in this turn, or when waiting would not help and `put` throws why.
+   * A promise while a writer of `entryCount` entries (one, if not told) with `entryBytes` of keys and values must wait
+   * for room: wait, then ask again. Undefined when it may write in this turn, or when waiting would not help and `put`
+   * or `write` throws why.
    */
-  whenWritable(entryBytes: number): Promise<void> | undefined;
+  whenWritable(entryBytes: number, entryCount?: number): Promise<void> | undefined;
   /**
    * Undefined when `get` of the key will hardly have to wait for the disk; else a promise: once it has resolved, `get`
    * without asking again.
@@ -37,6 +45,8 @@ export interface RecordStore {
     value: Uint8Array,
     valueLength: number,
   ): StoredEntry;
+  /** Puts several entries, at least one, of which a crash keeps all or none. Copies them. Throws as `put` does. */
+  write(entries: readonly StoreEntry[]): StoredEntry;
   /** Deletes what the keys in [start, end) hold now. Throws as `put` does, and RESOURCE_EXHAUSTED after too many. */
   deleteRange(start: Uint8Array, end: Uint8Array): StoredEntry;
   /** Undefined when an answer may rest on this sequence number already. */

@@ -1,22 +1,25 @@
 /**
  * Scans: the live records of a range, in key order, in chunks.
  *
- * A scan reads one pinned view, so it shows the store as of its start, whatever is written meanwhile. It holds
- * one chunk and one record in memory, and lets other work run between chunks, and after every stretch of entries
- * that gave no record, such as a long run of tombstones.
+ * A scan reads one pinned view, so it shows the store as of its start, whatever is written meanwhile. Whoever asked
+ * for it takes the records one after the other, as they lie in the store; the scan cuts them into chunks of bounded
+ * size, and lets other work run between chunks, and after every stretch of entries that gave no record, such as a
+ * long run of tombstones.
  *
  * Invariants:
- * 1. What is handed out are copies; a cursor's bytes are never used after an await, since the view may end there.
+ * 1. What is shown is valid until the visitor returns; a cursor's bytes are never used after an await, since the view
+ *    may end there.
  * 2. The view is closed however the scan ends.
  */
-import { emptyBytes } from "../base/bytes.ts";
+import { Slice } from "../base/bytes.ts";
+import { StorageError } from "../base/errors.ts";
 import { nextTurn } from "../base/next-turn.ts";
+import { compareUtf8, utf8Length } from "../base/utf8.ts";
 import { type EntryCursor, entryKinds } from "../engine/internal-key.ts";
-import { decodeRecord, recordClock } from "../versions/record.ts";
-import { emptyClock, type VectorClock } from "../versions/vector-clock.ts";
 import { locateCorruption } from "./corruption.ts";
 import { type EngineKeyRange, engineKeyRange, splitEngineKey } from "./keys.ts";
 import type { RecordStore, RecordView } from "./record-store.ts";
+import { ShownRecord } from "./shown-record.ts";
 import { checkKeyBound, checkLimit, checkTenantId } from "./validation.ts";
 
 export interface ScanRequest {
@@ -29,38 +32,30 @@ export interface ScanRequest {
   readonly prefix?: string;
   /** The most records in all; 0: no limit. */
   readonly limit: number;
-  /** Leaves values and clocks empty. */
+  /** Values do not count for the size of a chunk. */
   readonly keysOnly?: boolean;
 }
 
-export interface ScanRecord {
-  readonly key: string;
-  /** The value of the highest rank, a copy that its receiver owns. */
-  readonly value: Uint8Array;
-  /** The merged clock of all versions. */
-  readonly clock: VectorClock;
-  /** Unix seconds, of the highest rank. */
-  readonly timestampSeconds: number;
-  readonly siblingCount: number;
-}
+/** Takes a record of a chunk; its key, in UTF-8, and the record are valid until it returns. */
+export type ScanVisitor = (key: Slice, record: ShownRecord) => void;
 
+/** The visitor has seen all records of a chunk: none only where it ends the scan. */
 export interface ScanChunk {
-  /** In byte order of their keys; empty only in a chunk that ends the scan. */
-  readonly records: readonly ScanRecord[];
-  /** The key of the next record: a scan that starts there goes on after this chunk. `undefined` at the end. */
-  readonly resumeKey: string | undefined;
+  /** The key of the next record, in UTF-8: a scan that starts there goes on after this chunk. `undefined` at the end. */
+  readonly resumeKey: Uint8Array | undefined;
 }
 
-const maxChunkRecords = 256;
+const maxChunkRecords = 1024;
 /** Of keys and encoded records; a single record may be larger. */
-const maxChunkBytes = 256 * 1024;
-/** Entries that may be passed over in one turn of the event loop. */
-const maxEntriesPerTurn = 1024;
+const maxChunkBytes = 128 * 1024;
+/** Entries of any kind in one turn of the event loop. */
+const maxEntriesPerTurn = 2048;
 
 /** Checks the request at once; the view is taken when the first chunk is asked for. See `StorageNode.scan`. */
 export function scanRecords(
   store: RecordStore,
   request: ScanRequest,
+  visit: ScanVisitor,
   signal?: AbortSignal,
 ): AsyncGenerator<ScanChunk, void, void> {
   const { tenantId, startKey, endKey, prefix = "" } = request;
@@ -69,23 +64,34 @@ export function scanRecords(
   checkKeyBound(endKey);
   checkKeyBound(prefix);
   checkLimit(request.limit);
-  return scanRange(store, engineKeyRange(tenantId, startKey, endKey, prefix), request, signal);
+  checkOrder(startKey, endKey);
+  const range = engineKeyRange(tenantId, startKey, endKey, prefix);
+  return scanRange(store, range, new ScanRun(request, visit), signal);
+}
+
+/** Equal bounds are a range without keys; those that are upside down are a mistake. */
+function checkOrder(startKey: string, endKey: string): void {
+  if (endKey === "" || compareUtf8(startKey, endKey) <= 0) return;
+  throw new StorageError(
+    "INVALID_ARGUMENT",
+    `the start of the range, ${JSON.stringify(startKey)}, is behind its end, ${JSON.stringify(endKey)}`,
+  );
 }
 
 async function* scanRange(
   store: RecordStore,
   range: EngineKeyRange,
-  request: ScanRequest,
+  run: ScanRun,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ScanChunk, void, void> {
   if (range.isEmpty) {
-    yield { records: [], resumeKey: undefined };
+    yield { resumeKey: undefined };
     return;
   }
   const view = store.view();
   try {
     await view.whenStretchResident(range.start);
-    yield* chunksOf(view, range, request, signal);
+    yield* chunksOf(view, range, run, signal);
   } finally {
     view.close();
   }
@@ -94,66 +100,90 @@ async function* scanRange(
 async function* chunksOf(
   view: RecordView,
   range: EngineKeyRange,
-  request: ScanRequest,
+  run: ScanRun,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ScanChunk, void, void> {
   const cursor = view.cursor(range.start, range.end);
-  let records: ScanRecord[] = [];
-  let chunkBytes = 0;
-  let takenCount = 0;
-  let entriesInTurn = 0;
-  for (cursor.rewind(); cursor.valid; cursor.next()) {
-    if (cursor.kind === entryKinds.value) {
-      const sizeBytes = cursor.key.length + (request.keysOnly ? 0 : cursor.value.length);
-      const record = readRecord(cursor, request);
-      const isLimitReached = request.limit > 0 && takenCount === request.limit;
-      const isChunkFull = records.length === maxChunkRecords || chunkBytes + sizeBytes > maxChunkBytes;
-      if (isLimitReached || (isChunkFull && records.length > 0)) {
-        const reached = cursor.key.copy();
-        yield { records, resumeKey: record.key };
-        if (isLimitReached) return;
-        records = [];
-        chunkBytes = 0;
-        // Also where the chunk's reader does not wait for anything.
-        await pauseAt(view, reached);
-        entriesInTurn = 0;
-      }
-      records.push(record);
-      chunkBytes += sizeBytes;
-      takenCount++;
-    }
-    if (++entriesInTurn > maxEntriesPerTurn) {
-      await pauseAt(view, cursor.key.copy());
-      entriesInTurn = 0;
-    }
+  for (cursor.rewind(); ; ) {
+    const stop = run.advance(cursor);
     signal?.throwIfAborted();
+    if (stop === "end") {
+      yield { resumeKey: undefined };
+      return;
+    }
+    const reached = cursor.key.copy();
+    if (stop !== "pause") {
+      yield { resumeKey: run.keyIn(reached) };
+      if (stop === "limit") return;
+    }
+    // Also where the chunk's reader does not wait for anything.
+    await nextTurn();
+    // Goes on when what comes next is in memory, so that the disk stops nobody else.
+    await view.whenStretchResident(reached);
+    signal?.throwIfAborted();
+    cursor.seek(reached);
   }
-  yield { records, resumeKey: undefined };
 }
 
-/** Lets other work run, and goes on when what comes next is in memory, so that the disk stops nobody else. */
-async function pauseAt(view: RecordView, reached: Uint8Array): Promise<void> {
-  await nextTurn();
-  await view.whenStretchResident(reached);
-}
+/** Why records are not shown any further for now: they end, or the limit, the chunk or the turn is full. */
+type Stop = "end" | "limit" | "chunk" | "pause";
 
-/** The live record at the cursor. An entry of kind `value` holds at least one live version, and that comes first. */
-function readRecord(cursor: EntryCursor, request: ScanRequest): ScanRecord {
-  const { key } = splitEngineKey(cursor.key);
-  if (request.keysOnly) {
-    return { key, value: emptyBytes, clock: emptyClock, timestampSeconds: 0, siblingCount: 0 };
+class ScanRun {
+  readonly #request: ScanRequest;
+  readonly #visit: ScanVisitor;
+  /** Bytes of an engine key before the key itself. */
+  readonly #keyOffset: number;
+  readonly #key = new Slice();
+  readonly #shown = new ShownRecord();
+  #takenCount = 0;
+  #chunkRecords = 0;
+  #chunkBytes = 0;
+
+  constructor(request: ScanRequest, visit: ScanVisitor) {
+    this.#request = request;
+    this.#visit = visit;
+    this.#keyOffset = utf8Length(request.tenantId) + 1;
   }
-  try {
-    const record = decodeRecord(cursor.value);
-    const highest = record[0]!;
-    return {
-      key,
-      value: highest.value.copy(),
-      clock: recordClock(record),
-      timestampSeconds: highest.timestampSeconds,
-      siblingCount: record.length,
-    };
-  } catch (error) {
-    throw locateCorruption(error, request.tenantId, key);
+
+  /** Shows records from where the cursor stands; it then stands at the first that was not shown. */
+  advance(cursor: EntryCursor): Stop {
+    const { limit, keysOnly = false } = this.#request;
+    for (let passed = 0; cursor.valid; cursor.next()) {
+      if (++passed > maxEntriesPerTurn) return "pause";
+      if (cursor.kind !== entryKinds.value) continue;
+      if (limit > 0 && this.#takenCount === limit) return "limit";
+      const { key, value } = cursor;
+      const sizeBytes = key.length + (keysOnly ? 0 : value.length);
+      if (this.#isFull(sizeBytes)) {
+        this.#chunkRecords = this.#chunkBytes = 0;
+        return "chunk";
+      }
+      this.#show(key, value);
+      this.#chunkRecords++;
+      this.#chunkBytes += sizeBytes;
+      this.#takenCount++;
+    }
+    return "end";
+  }
+
+  /** The key in an engine key, as the visitor and the reader of chunks get it. */
+  keyIn(engineKey: Uint8Array): Uint8Array {
+    return engineKey.subarray(this.#keyOffset);
+  }
+
+  #isFull(sizeBytes: number): boolean {
+    if (this.#chunkRecords === 0) return false;
+    return this.#chunkRecords === maxChunkRecords || this.#chunkBytes + sizeBytes > maxChunkBytes;
+  }
+
+  /** An entry of kind `value` holds at least one live version, and that comes first: such a record never expires. */
+  #show(key: Slice, value: Slice): void {
+    try {
+      this.#shown.show(value, 0, 0);
+    } catch (error) {
+      throw locateCorruption(error, this.#request.tenantId, splitEngineKey(key).key);
+    }
+    this.#key.set(key.bytes, key.start + this.#keyOffset, key.length - this.#keyOffset);
+    this.#visit(this.#key, this.#shown);
   }
 }

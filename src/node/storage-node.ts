@@ -15,23 +15,20 @@
 import { emptyBytes, Slice } from "../base/bytes.ts";
 import { entryKinds, type FoundEntry } from "../engine/internal-key.ts";
 import type { Clock } from "../platform/clock.ts";
-import {
-  type ConflictLimits,
-  type ConflictOutcome,
-  type IncomingVersion,
-  isExpired,
-  type Resolution,
-  resolve,
-} from "../versions/conflict.ts";
-import { decodeRecord, encodeRecord, type VersionedRecord } from "../versions/record.ts";
+import { type IncomingVersion, type Resolution, resolve } from "../versions/conflict.ts";
+import { encodeRecord, type VersionedRecord } from "../versions/record.ts";
 import type { ClockEntry, VectorClock } from "../versions/vector-clock.ts";
+import { BatchReader, type RecordVisitor } from "./batch-read.ts";
+import { type BatchItem, BatchWriter } from "./batch-write.ts";
+import { heldRecord, tellObserver, type WriteResult, writeResult } from "./change.ts";
 import { locateCorruption } from "./corruption.ts";
 import type { DiskGuard } from "./disk-guard.ts";
+import type { StorageNodeEnvironment, StorageNodeOptions } from "./environment.ts";
 import { EngineKeyBuffer, engineKeyRange } from "./keys.ts";
 import type { NodeObserver } from "./node-observer.ts";
 import { absentResult, type ReadResult, readResultOf } from "./read-result.ts";
 import type { RecordStore } from "./record-store.ts";
-import { type ScanChunk, type ScanRequest, scanRecords } from "./scan.ts";
+import { type ScanChunk, type ScanRequest, type ScanVisitor, scanRecords } from "./scan.ts";
 import {
   checkClock,
   checkClockGrowth,
@@ -42,36 +39,8 @@ import {
   checkValue,
 } from "./validation.ts";
 
-export interface StorageNodeOptions {
-  /** This node's id: its entry in the clocks of clients that send none. 1 to 128 bytes. */
-  readonly nodeId: string;
-  readonly limits: ConflictLimits;
-  /** Whether a stale write is answered like any other, or told so. */
-  readonly staleWrite: "accept" | "report";
-  /** A record of tombstones older than this counts as absent. */
-  readonly gcGraceMs: number;
-}
-
-export interface StorageNodeEnvironment {
-  readonly store: RecordStore;
-  readonly diskGuard: DiskGuard;
-  readonly clock: Clock;
-  readonly observer: NodeObserver;
-}
-
-export interface WriteResult {
-  readonly outcome: ConflictOutcome;
-  /** The merged clock of what the key holds now. */
-  readonly clock: VectorClock;
-  /** Versions that the key holds now. */
-  readonly siblingCount: number;
-  /**
-   * Begins with `stale write`; defined where the write was stale and the node reports that: the answer is then
-   * in-band `success = false` with this message.
-   */
-  readonly staleMessage: string | undefined;
-}
-
+export type { WriteResult } from "./change.ts";
+export type { StorageNodeEnvironment, StorageNodeOptions } from "./environment.ts";
 export type { ReadResult } from "./read-result.ts";
 
 type ChangeKind = "write" | "delete" | "repair";
@@ -95,6 +64,8 @@ export class StorageNode {
   readonly #key = new EngineKeyBuffer();
   readonly #found: FoundEntry = { value: new Slice(), sequence: 0, kind: entryKinds.value };
   readonly #recordBuffer = new Uint8Array(keptRecordBytes);
+  readonly #batchWriter: BatchWriter;
+  readonly #batchReader: BatchReader;
 
   constructor(environment: StorageNodeEnvironment, options: StorageNodeOptions) {
     checkNodeId(options.nodeId);
@@ -103,6 +74,8 @@ export class StorageNode {
     this.#clock = environment.clock;
     this.#observer = environment.observer;
     this.#options = options;
+    this.#batchWriter = new BatchWriter(environment, options);
+    this.#batchReader = new BatchReader(environment, options);
   }
 
   /**
@@ -135,6 +108,16 @@ export class StorageNode {
   }
 
   /**
+   * Stores several entries, all or none, each as `write` or `delete` would, in their order; entries of one key meet what
+   * those before them made of it. Replicated ones keep their timestamps, need clocks, and succeed where they are stale,
+   * as repairs do. One result for each entry. The node reads the values until the promise settles. A refusal names the
+   * entry that is to blame, and has stored nothing. Throws INVALID_ARGUMENT past a limit of batches, and as `write`.
+   */
+  writeBatch(items: readonly BatchItem[], isReplicated = false): Promise<WriteResult[]> {
+    return this.#batchWriter.write(items, isReplicated);
+  }
+
+  /**
    * What the key holds. Answers at once where that is durable already, else with a promise that waits for it;
    * refuses a bad request by throwing at once. Who may borrow gets, with an answer at once, a value that is the store's
    * own: good until the node is asked again or the turn ends.
@@ -151,6 +134,15 @@ export class StorageNode {
     const resident = this.#store.whenResident(this.#key.bytes, this.#key.length);
     if (resident === undefined) return this.#readNow(tenantId, key, includeSiblings, mayBorrow);
     return resident.then(() => this.#readNow(tenantId, key, includeSiblings, false));
+  }
+
+  /**
+   * What each of several keys holds, all as of one moment: `visit` is called for every key in order, at once or before
+   * the promise resolves. What it saw may be told when that has happened, or at once where there is no promise. A bad
+   * request throws at once.
+   */
+  readBatch(tenantId: string, keys: readonly string[], visit: RecordVisitor): Promise<void> | undefined {
+    return this.#batchReader.read(tenantId, keys, visit);
   }
 
   #readNow(
@@ -184,12 +176,16 @@ export class StorageNode {
   }
 
   /**
-   * The live records of a range in key order, in chunks of bounded size, as of the moment of the first one. The
-   * view that it reads is closed when the generator ends, is returned from or throws: ABORTED where the view grew
-   * too old (go on with a new scan from the last `resumeKey`), or the reason of `signal`.
+   * Shows `visit` the live records of a range in key order, in chunks of bounded size, as of the moment of the first
+   * one. The view that it reads is closed when the generator ends, is returned from or throws: ABORTED where the view
+   * grew too old (go on with a new scan from the last `resumeKey`), or the reason of `signal`.
    */
-  scan(request: ScanRequest, signal?: AbortSignal): AsyncGenerator<ScanChunk, void, void> {
-    return scanRecords(this.#store, request, signal);
+  scan(
+    request: ScanRequest,
+    visit: ScanVisitor,
+    signal?: AbortSignal,
+  ): AsyncGenerator<ScanChunk, void, void> {
+    return scanRecords(this.#store, request, visit, signal);
   }
 
   /** Applies the conflict rule to the key and waits until what it came to is durable. */
@@ -213,9 +209,10 @@ export class StorageNode {
       await applied;
       applied = this.#apply(tenantId, key, incoming, clock);
     }
-    this.#tellObserver(applied.resolution, tenantId, key);
+    tellObserver(this.#observer, applied.resolution, tenantId, key);
     if (applied.durable !== undefined) await applied.durable;
-    return this.#writeResult(applied.resolution, tenantId, key, kind);
+    const reportsStale = kind !== "repair" && this.#options.staleWrite === "report";
+    return writeResult(applied.resolution, tenantId, key, reportsStale);
   }
 
   /** In one turn; where the store has no room it has stored nothing, and is to be called again after the promise. */
@@ -244,12 +241,7 @@ export class StorageNode {
   /** The record of the key in `#key`, or `undefined`; its values are the store's bytes, valid until it is asked again. */
   #heldRecord(tenantId: string, key: string, nowMs: number): VersionedRecord | undefined {
     if (!this.#store.get(this.#key.bytes, this.#key.length, this.#found)) return undefined;
-    try {
-      const record = decodeRecord(this.#found.value);
-      return isExpired(record, nowMs, this.#options.gcGraceMs) ? undefined : record;
-    } catch (error) {
-      throw locateCorruption(error, tenantId, key);
-    }
+    return heldRecord(this.#found.value, tenantId, key, nowMs, this.#options.gcGraceMs);
   }
 
   #readResult(tenantId: string, key: string, includeSiblings: boolean): ReadResult {
@@ -271,25 +263,6 @@ export class StorageNode {
     const kind = record[0]!.isTombstone ? entryKinds.tombstone : entryKinds.value;
     const { durable } = this.#store.put(this.#key.bytes, this.#key.length, kind, buffer, length);
     return { resolution, durable };
-  }
-
-  #writeResult(resolution: Resolution, tenantId: string, key: string, kind: ChangeKind): WriteResult {
-    const { outcome, clock, siblingCount } = resolution;
-    const isReported = outcome === "stale" && kind !== "repair" && this.#options.staleWrite === "report";
-    const staleMessage = isReported
-      ? `stale write: key ${JSON.stringify(key)} of tenant ${JSON.stringify(tenantId)} holds a version ` +
-        "whose clock has seen this one; nothing was stored"
-      : undefined;
-    return { outcome, clock, siblingCount, staleMessage };
-  }
-
-  #tellObserver(resolution: Resolution, tenantId: string, key: string): void {
-    const { outcome, siblingCount, droppedCount } = resolution;
-    if (outcome === "stale") this.#observer.staleWrite(tenantId, key);
-    if (outcome === "outranked") this.#observer.equalClockConflict(tenantId, key, "held");
-    if (outcome === "replaced") this.#observer.equalClockConflict(tenantId, key, "incoming");
-    if (outcome === "sibling") this.#observer.siblingStored(tenantId, key, siblingCount);
-    if (droppedCount > 0) this.#observer.siblingsDropped(tenantId, key, droppedCount);
   }
 }
 

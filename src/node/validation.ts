@@ -6,6 +6,7 @@ import { StorageError, type StorageErrorCode } from "../base/errors.ts";
 import { utf8Length } from "../base/utf8.ts";
 import type { VersionedRecord } from "../versions/record.ts";
 import { type ClockEntry, clockFrom, maxClockTimestamp, type VectorClock } from "../versions/vector-clock.ts";
+import type { BatchLimits } from "./environment.ts";
 
 export const maxTenantIdBytes = 256;
 export const maxKeyBytes = 1024;
@@ -13,6 +14,8 @@ export const maxValueBytes = 10_485_760;
 /** Entries of a clock whose node ids the held record does not know yet. */
 export const maxNewClockEntries = 1000;
 export const maxNodeIdBytes = 128;
+/** The end of the year 9999. */
+const maxTimestampSeconds = 253_402_300_799;
 
 /** 1 to 256 bytes of UTF-8 without ":" and control characters. */
 export function checkTenantId(tenantId: string): void {
@@ -93,6 +96,43 @@ export function checkClockGrowth(entries: readonly ClockEntry[], held: Versioned
     "INVALID_ARGUMENT",
     `the clock has ${entries.length} entries, ${newCount} of them new to the key; ` +
       `at most ${maxNewClockEntries} new ones are allowed`,
+  );
+}
+
+/** What a version handed on by another node must bring: its clock, and when it was stored or deleted there. */
+export function checkReplicated(clock: VectorClock, isTombstone: boolean, timestampSeconds: number): void {
+  if (clock.length === 0) {
+    throw new StorageError(
+      "INVALID_ARGUMENT",
+      "a replicated entry needs the vector clock of the version; this one is empty",
+    );
+  }
+  // A deletion of unknown time would be forgotten at once.
+  const least = isTombstone ? 1 : 0;
+  if (timestampSeconds >= least && timestampSeconds <= maxTimestampSeconds) return;
+  throw new StorageError(
+    "INVALID_ARGUMENT",
+    `the timestamp is ${timestampSeconds}; Unix seconds from ${least} to ${maxTimestampSeconds} are allowed` +
+      (isTombstone ? " for a replicated tombstone" : ""),
+  );
+}
+
+export function checkBatchBytes(sizeBytes: number, { maxBytes }: BatchLimits): void {
+  if (sizeBytes > maxBytes) throw batchTooLarge(sizeBytes, "bytes", maxBytes, "limits.max_batch_bytes");
+}
+
+export function checkBatchCount(entryCount: number, { maxEntries }: BatchLimits): void {
+  if (entryCount > maxEntries)
+    throw batchTooLarge(entryCount, "entries", maxEntries, "limits.max_batch_entries");
+}
+
+function batchTooLarge(size: number, unit: string, limit: number, key: string): StorageError {
+  return new StorageError(
+    "INVALID_ARGUMENT",
+    `the batch has ${size} ${unit}; at most ${limit} are allowed (${key})`,
+    {
+      details: { size: String(size), limit: String(limit) },
+    },
   );
 }
 

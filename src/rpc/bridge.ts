@@ -5,7 +5,7 @@
  * Every call passes the gate before its body is read. Connect aborts a call's signal exactly once, when its last
  * byte is handed over, when it failed, or when its deadline passed or its caller left; there the call ends.
  */
-import type { DescMethod, Registry } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethod, Registry } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -25,6 +25,7 @@ import type { Call, CallRequest } from "./call.ts";
 import type { Answer, Endpoint, ExchangeEndpoint, UnaryEndpoint } from "./endpoint.ts";
 import type { Gate } from "./gate.ts";
 import { withinTimers } from "./grpc-timeout.ts";
+import { answerFields } from "./message-codec.ts";
 import { withReadTimeout } from "./read-timeout.ts";
 import { createFallback } from "./unknown-method.ts";
 
@@ -116,11 +117,11 @@ function register(router: ConnectRouter, endpoint: Endpoint): void {
   } else router.rpc(endpoint.method, clientStreamHandler(endpoint));
 }
 
-function unaryHandler({ run }: UnaryEndpoint) {
+function unaryHandler({ method, run }: UnaryEndpoint) {
   return async (request: Parameters<typeof run>[0], context: HandlerContext) => {
     const call = callOf(context);
     try {
-      const response = await call.wait(run(request, call));
+      const response = answerFields(method.output, await call.wait(run(request, call)));
       call.answered();
       return response;
     } catch (error) {
@@ -132,14 +133,19 @@ function unaryHandler({ run }: UnaryEndpoint) {
   };
 }
 
+interface StreamSource<I> {
+  readonly method: { readonly output: DescMessage };
+  run(request: I, call: Call): AsyncGenerator<Answer, void, void>;
+}
+
 /** Of whatever gives many answers; `request` is one message, or the iterable of them. */
-function streamHandler<I>({ run }: { run(request: I, call: Call): AsyncGenerator<Answer, void, void> }) {
+function streamHandler<I>({ method, run }: StreamSource<I>) {
   return async function* (request: I, context: HandlerContext) {
     const call = callOf(context);
     try {
       for await (const answer of call.each(run(request, call))) {
         tellHeaders(call, context);
-        yield answer;
+        yield answerFields(method.output, answer);
       }
       call.answered();
     } catch (error) {
@@ -151,9 +157,9 @@ function streamHandler<I>({ run }: { run(request: I, call: Call): AsyncGenerator
   };
 }
 
-function clientStreamHandler({ run }: ExchangeEndpoint) {
-  const answers = streamHandler({ run });
-  return async (requests: Parameters<typeof run>[0], context: HandlerContext) => {
+function clientStreamHandler(endpoint: ExchangeEndpoint) {
+  const answers = streamHandler(endpoint);
+  return async (requests: Parameters<typeof endpoint.run>[0], context: HandlerContext) => {
     const [answer] = await Array.fromAsync(answers(requests, context));
     if (answer === undefined) throw new ConnectError("the call had no answer", Code.Internal);
     return answer;

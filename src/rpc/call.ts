@@ -12,7 +12,8 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { ConnectionPeer, RefusalReason } from "../auth/authenticator.ts";
 import type { Identity } from "../auth/identity.ts";
-import { isWithheld, statusName, storageCodeOf, toConnectError } from "./errors.ts";
+import { isWithheld, statusName, storageCodeOf, toConnectError, withDetails } from "./errors.ts";
+import { EncodedMessage } from "./message-codec.ts";
 import type { RpcObserver, StatusName } from "./observer.ts";
 import type { Admission } from "./overload/admission.ts";
 import type { WorkClass } from "./overload/work-class.ts";
@@ -70,6 +71,8 @@ export class Call {
   #interruption: ConnectError | undefined;
   #stopWaiting: ((reason: ConnectError) => void) | undefined;
   #releaseSource: (() => void) | undefined;
+  /** Of the last item of the source that a road was given. */
+  #resumeToken: Uint8Array | undefined;
   #responseHeaders: Headers | undefined;
   #responseTrailers: Headers | undefined;
 
@@ -159,6 +162,7 @@ export class Call {
       for (;;) {
         const step = await this.wait(source.next());
         if (step.done === true) return;
+        if (step.value instanceof EncodedMessage) this.#resumeToken = step.value.resumeToken;
         yield step.value;
       }
     } finally {
@@ -200,6 +204,9 @@ export class Call {
       this.#environment.observer.callFailed(this.method, this.requestId, error, storageCodeOf(error));
     }
     this.#failure = toConnectError(error, this.requestId);
+    if (this.#resumeToken !== undefined) {
+      this.#failure = withDetails(this.#failure, { resume_token: this.#resumeToken.toBase64() });
+    }
     return this.#failure;
   }
 

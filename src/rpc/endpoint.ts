@@ -13,21 +13,23 @@ import type {
 } from "@bufbuild/protobuf";
 import { type RequestCheck, requestCheck } from "./access.ts";
 import type { Call } from "./call.ts";
-import type { CodecShortcut } from "./message-codec.ts";
+import type { CodecShortcut, EncodedMessage } from "./message-codec.ts";
 
-/** Fields of an answer's message. */
-export type Answer = MessageInitShape<DescMessage>;
+/** Fields of an answer's message; or its bytes, where the implementation has a shorter way to those. */
+export type AnswerOf<O extends DescMessage> = MessageInitShape<O> | EncodedMessage;
+export type Answer = AnswerOf<DescMessage>;
 
 /** Of what it gives at once, parts may be borrowed where the call says so (`encodesAtOnce`). */
 export type UnaryRun<I extends DescMessage, O extends DescMessage> = (
   request: MessageShape<I>,
   call: Call,
-) => MessageInitShape<O> | Promise<MessageInitShape<O>>;
+) => AnswerOf<O> | Promise<AnswerOf<O>>;
 
+/** Bytes that it yields are its own again when the next answer is asked for. */
 export type StreamRun<I extends DescMessage, O extends DescMessage> = (
   request: MessageShape<I>,
   call: Call,
-) => AsyncGenerator<MessageInitShape<O>, void, void>;
+) => AsyncGenerator<AnswerOf<O>, void, void>;
 
 export interface UnaryEndpoint<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage> {
   readonly kind: "unary";
@@ -49,7 +51,7 @@ export interface StreamEndpoint<I extends DescMessage = DescMessage, O extends D
 export type ExchangeRun<I extends DescMessage, O extends DescMessage> = (
   requests: AsyncIterable<MessageShape<I>>,
   call: Call,
-) => AsyncGenerator<MessageInitShape<O>, void, void>;
+) => AsyncGenerator<AnswerOf<O>, void, void>;
 
 export interface ExchangeEndpoint<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage> {
   readonly kind: "exchange";

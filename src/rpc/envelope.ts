@@ -10,21 +10,25 @@ export const envelopePrefixBytes = 5;
 
 const compressedFlag = 1;
 
+/** How many answers a request with one message has, in the words of refusals. */
+export type CallKind = "unary" | "server-streaming";
+
 /**
- * Checks that the body of a unary request, `bytes` from `start` to `end`, is one uncompressed message, which then
+ * Checks that the body of a request with one message, `bytes` from `start` to `end`, is one uncompressed message, which then
  * begins after the prefix and ends at `end`. Throws what the caller gets, also for a frame with `forbiddenFlag`: that of
  * gRPC-Web's trailers, which means nothing in gRPC.
  */
-export function checkUnaryFrame(
+export function checkRequestFrame(
   bytes: Uint8Array,
   start: number,
   end: number,
   maxMessageBytes: number,
+  kind: CallKind,
   forbiddenFlag = 0,
 ): void {
   const bodyBytes = end - start;
   if (bodyBytes === 0)
-    throw new ConnectError("protocol error: missing input message for unary method", Code.Unimplemented);
+    throw new ConnectError(`protocol error: missing input message for ${kind} method`, Code.Unimplemented);
   if (bodyBytes < envelopePrefixBytes) throw incomplete();
   const flags = bytes[start]!;
   const messageBytes = readLength(bytes, start + 1);
@@ -37,7 +41,7 @@ export function checkUnaryFrame(
   if ((flags & forbiddenFlag) !== 0) throw new ConnectError("unexpected end flag", Code.InvalidArgument);
   if (restBytes > messageBytes) {
     throw new ConnectError(
-      "protocol error: received extra input message for unary method",
+      `protocol error: received extra input message for ${kind} method`,
       Code.Unimplemented,
     );
   }

@@ -5,7 +5,7 @@
  * (files, offsets, causes) stays in its log: a client gets a text that names no path, and the id of its call, by
  * which the log line is found. Deadlines and cancellations are gRPC's own and carry no detail.
  */
-import { createRegistry } from "@bufbuild/protobuf";
+import { createRegistry, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { StorageError, type StorageErrorCode, storageErrorCodes } from "../base/errors.ts";
 import { type ErrorCode, ErrorDetailsSchema } from "../gen/storage/storage_node_pb.ts";
@@ -86,6 +86,17 @@ export function toConnectError(error: unknown, requestId: string): ConnectError 
 function tellWhenToRetry({ metadata }: ConnectError, retryAfterMs: number): void {
   metadata.set("grpc-retry-pushback-ms", String(retryAfterMs));
   metadata.set("retry-after", String(Math.ceil(retryAfterMs / 1000)));
+}
+
+/** The same failure, with more in its `ErrorDetails`; a failure without those (a deadline) stays as it is. */
+export function withDetails(error: ConnectError, added: Readonly<Record<string, string>>): ConnectError {
+  const details = error.details.map((detail) => {
+    if (!("desc" in detail) || detail.desc !== ErrorDetailsSchema) return detail;
+    const value = detail.value as MessageInitShape<typeof ErrorDetailsSchema>;
+    return { ...detail, value: { ...value, details: { ...value.details, ...added } } };
+  });
+  const outgoing = details.filter((detail) => "desc" in detail);
+  return new ConnectError(error.rawMessage, error.code, error.metadata, outgoing, error.cause);
 }
 
 /**

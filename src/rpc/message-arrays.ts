@@ -18,7 +18,9 @@ export class MessageArrays {
     const index = this.#idle.findLastIndex(
       ({ length }) => length >= byteCount && length <= 2 * byteCount + stepBytes,
     );
-    if (index < 0) return Buffer.allocUnsafeSlow(Math.ceil(byteCount / stepBytes) * stepBytes);
+    // No Buffer, whose `slice` does not copy.
+    if (index < 0)
+      return new Uint8Array(Buffer.allocUnsafeSlow(Math.ceil(byteCount / stepBytes) * stepBytes).buffer);
     const [array] = this.#idle.splice(index, 1);
     this.#idleBytes -= array!.length;
     return array!;

@@ -1,8 +1,9 @@
 /**
- * Protobuf messages of unary calls, from the bytes of a request and to the bytes of an answer.
+ * Protobuf messages of calls, from the bytes of a request and to the bytes of an answer.
  *
  * The library walks descriptors, which takes as long as all the rest of a small call. So a method may bring a *shortcut*
- * for its usual messages, which does exactly what the library would; what it does not take goes to the library.
+ * for its usual messages, which does exactly what the library would; what it does not take goes to the library. And an
+ * implementation may give an answer as bytes, which it wrote itself.
  */
 import {
   create,
@@ -25,8 +26,8 @@ export class RequestMessage extends Slice {
 export interface CodecShortcut<I extends DescMessage, O extends DescMessage> {
   /** The message in these bytes; `undefined` where it is not a usual one. */
   decode(message: RequestMessage): MessageShape<I> | undefined;
-  /** Writes the message and returns true, or false having written nothing. */
-  encode(answer: MessageInitShape<O>, target: EncodedMessage): boolean;
+  /** Writes the message and returns true, or false having written nothing. Absent where the answer comes as bytes. */
+  encode?(answer: MessageInitShape<O>, target: EncodedMessage): boolean;
 }
 
 /** Messages up to this size are encoded in memory that is kept. */
@@ -41,6 +42,8 @@ export class EncodedMessage {
   bytes: Uint8Array = kept;
   readonly start = envelopePrefixBytes;
   length = 0;
+  /** Of a stream that can be gone on with: where, after this message. */
+  resumeToken: Uint8Array | undefined;
 
   /** Whether the bytes stay as they are; else they are those of the next message once this turn's caller returns. */
   get isOwn(): boolean {
@@ -73,14 +76,27 @@ export function decodeMessage<I extends DescMessage>(
   return fromBinary(schema, isOwn ? bytes.subarray(start, start + length) : message.copy());
 }
 
-export function encodeMessage<O extends DescMessage>(
+/** The answer's bytes: its own, or in `target`. */
+export function encodeAnswer<O extends DescMessage>(
   schema: O,
-  answer: MessageInitShape<O>,
+  answer: MessageInitShape<O> | EncodedMessage,
   target: EncodedMessage,
-  shortcut: CodecShortcut<DescMessage, O> | undefined,
-): void {
-  if (shortcut?.encode(answer, target) === true) return;
+  shortcut?: CodecShortcut<DescMessage, O>,
+): EncodedMessage {
+  if (answer instanceof EncodedMessage) return answer;
+  if (shortcut?.encode?.(answer, target) === true) return target;
   const bytes = toBinary(schema, create(schema, answer));
   target.reserve(bytes.length);
   target.bytes.set(bytes, target.start);
+  return target;
+}
+
+/** The answer's fields; where it came as bytes, of a copy, since those may be another message's soon. */
+export function answerFields<O extends DescMessage>(
+  schema: O,
+  answer: MessageInitShape<O> | EncodedMessage,
+): MessageInitShape<O> {
+  if (!(answer instanceof EncodedMessage)) return answer;
+  const { bytes, start, length } = answer;
+  return fromBinary(schema, new Uint8Array(bytes.subarray(start, start + length))) as MessageInitShape<O>;
 }

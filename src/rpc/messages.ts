@@ -3,12 +3,13 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Slice } from "../base/bytes.ts";
 import {
   ErrorCode,
+  type KeyValueEntry,
   type KeyValueEntrySchema,
   type ReadResponseSchema,
   type VectorClock as VectorClockMessage,
   type VectorClockSchema,
 } from "../gen/storage/storage_node_pb.ts";
-import type { ScanRecord } from "../node/scan.ts";
+import type { BatchItem } from "../node/batch-write.ts";
 import type { ReadResult, WriteResult } from "../node/storage-node.ts";
 import type { Version } from "../versions/record.ts";
 import type { ClockEntry, VectorClock } from "../versions/vector-clock.ts";
@@ -24,8 +25,15 @@ export function clockEntries(message: VectorClockMessage | undefined): ClockEntr
   }));
 }
 
+/** An entry of a BatchWrite as the node takes it. A timestamp out of the range of exact numbers is out of its range too. */
+export function batchItem(entry: KeyValueEntry): BatchItem {
+  const { tenantId, key, value, vectorClock, isTombstone, timestamp } = entry;
+  const clock = clockEntries(vectorClock);
+  return { tenantId, key, value, clock, isTombstone, timestampSeconds: Number(timestamp) };
+}
+
 /** An empty clock is no message at all. */
-function clockMessage(clock: VectorClock): MessageInitShape<typeof VectorClockSchema> | undefined {
+export function clockMessage(clock: VectorClock): MessageInitShape<typeof VectorClockSchema> | undefined {
   if (clock.length === 0) return undefined;
   return {
     entries: clock.map((entry) => ({
@@ -48,6 +56,9 @@ export function writeResponse({ clock, staleMessage }: WriteResult) {
   };
 }
 
+/** What a read of an absent or deleted key says beside its code. */
+export const absentMessage = "key not found";
+
 /** The answer to a read; an absent or deleted key is an answer too. */
 export function readResponse(
   result: ReadResult,
@@ -60,7 +71,7 @@ export function readResponse(
     return { success, value, vectorClock, siblingCount };
   return {
     success,
-    ...(success ? {} : { errorCode: ErrorCode.KEY_NOT_FOUND, errorMessage: "key not found" }),
+    ...(success ? {} : { errorCode: ErrorCode.KEY_NOT_FOUND, errorMessage: absentMessage }),
     value,
     ...(vectorClock === undefined ? {} : { vectorClock }),
     siblings: result.siblings.map((version) => siblingEntry(version, tenantId, key)),
@@ -77,17 +88,6 @@ function siblingEntry(version: Version, tenantId: string, key: string): EntryIni
     ...(vectorClock === undefined ? {} : { vectorClock }),
     timestamp: BigInt(version.timestampSeconds),
     isTombstone: version.isTombstone,
-  };
-}
-
-export function scanEntry(record: ScanRecord, tenantId: string): EntryInit {
-  const vectorClock = clockMessage(record.clock);
-  return {
-    tenantId,
-    key: record.key,
-    value: record.value,
-    ...(vectorClock === undefined ? {} : { vectorClock }),
-    timestamp: BigInt(record.timestampSeconds),
   };
 }
 

@@ -71,6 +71,20 @@ function readLength(): number {
   return 0;
 }
 
+/** Steps into a nested message, whose end is then the reader's; returns what `endNested` needs. */
+export function beginNested(): number {
+  const length = readLength();
+  const outerEnd = reader.end;
+  reader.end = reader.position + length;
+  return outerEnd;
+}
+
+/** Steps out again. */
+export function endNested(outerEnd: number): void {
+  if (reader.position !== reader.end) reader.ok = false;
+  reader.end = outerEnd;
+}
+
 /** What a field takes whose content has so many bytes, with a tag of one byte. */
 export function bytesFieldLength(contentBytes: number): number {
   return 1 + varintLength(contentBytes) + contentBytes;

@@ -2,6 +2,7 @@
  * Shortcuts for the messages of Read and Write (see message-codec.ts). They take requests as clients make them (known
  * fields, each at most once) and answers of success without siblings.
  */
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { varintLength } from "../base/varint.ts";
 import type {
   ReadRequest,
@@ -121,20 +122,40 @@ export const writeCodec: CodecShortcut<typeof WriteRequestSchema, typeof WriteRe
     };
   },
 
-  encode({ success, updatedVectorClock, errorMessage, errorCode }, target) {
-    if (success !== true || errorMessage !== undefined || errorCode !== undefined) return false;
-    const clockBytes = updatedVectorClock === undefined ? 0 : clockLength(updatedVectorClock);
-    if (clockBytes < 0) return false;
-    target.reserve(successBytes + (updatedVectorClock === undefined ? 0 : bytesFieldLength(clockBytes)));
-    const position = writeVarintField(target.bytes, target.start, successTag, 1);
-    if (updatedVectorClock !== undefined)
-      writeClock(
-        target.bytes,
-        position,
-        writeResponseTags.updatedVectorClock,
-        updatedVectorClock,
-        clockBytes,
-      );
+  encode(answer, target) {
+    const length = writeResponseLength(answer);
+    if (length < 0) return false;
+    target.reserve(length);
+    writeWriteResponse(target.bytes, target.start, answer);
     return true;
   },
 };
+
+type WriteAnswer = MessageInitShape<typeof WriteResponseSchema>;
+
+/** Bytes of the message, or -1 where it is not a usual one. */
+export function writeResponseLength(answer: WriteAnswer): number {
+  const { success, updatedVectorClock, errorMessage, errorCode } = answer;
+  if (success !== true || errorMessage !== undefined || errorCode !== undefined) return -1;
+  const clockBytes = updatedVectorClock === undefined ? 0 : clockLength(updatedVectorClock);
+  if (clockBytes < 0) return -1;
+  return successBytes + (updatedVectorClock === undefined ? 0 : bytesFieldLength(clockBytes));
+}
+
+/** Writes a usual message as a field, where room is known to be; returns the position after it. */
+export function writeNestedWriteResponse(
+  target: Uint8Array,
+  position: number,
+  tag: number,
+  answer: WriteAnswer,
+): number {
+  const start = writeVarintField(target, position, tag, writeResponseLength(answer));
+  return writeWriteResponse(target, start, answer);
+}
+
+function writeWriteResponse(target: Uint8Array, start: number, { updatedVectorClock }: WriteAnswer): number {
+  const position = writeVarintField(target, start, successTag, 1);
+  if (updatedVectorClock === undefined) return position;
+  const clockBytes = clockLength(updatedVectorClock);
+  return writeClock(target, position, writeResponseTags.updatedVectorClock, updatedVectorClock, clockBytes);
+}

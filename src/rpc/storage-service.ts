@@ -6,18 +6,12 @@
  * `idempotency_key` plays no part: a retry is idempotent when it carries a clock.
  */
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { StorageError } from "../base/errors.ts";
-import { compareUtf8, readUtf8 } from "../base/utf8.ts";
-import {
-  ReadResponseSchema,
-  type ScanRequest as ScanRequestMessage,
-  type ScanResponseSchema,
-  StorageNodeService,
-} from "../gen/storage/storage_node_pb.ts";
+import { ReadResponseSchema, StorageNodeService } from "../gen/storage/storage_node_pb.ts";
 import type { ReadResult, StorageNode } from "../node/storage-node.ts";
-import type { Call } from "./call.ts";
-import { type Endpoint, serverStream, unary } from "./endpoint.ts";
-import { clockEntries, readResponse, scanEntry, writeResponse } from "./messages.ts";
+import { responseTooLarge } from "./bulk-answers.ts";
+import { bulkEndpoints } from "./bulk-endpoints.ts";
+import { type Endpoint, unary } from "./endpoint.ts";
+import { clockEntries, readResponse, writeResponse } from "./messages.ts";
 import { readCodec, writeCodec } from "./storage-codecs.ts";
 
 /** How the node is: the part of a health report that HealthCheck tells. */
@@ -78,40 +72,8 @@ export function storageEndpoints(options: StorageServiceOptions): Endpoint[] {
       return { healthy: status === "healthy", status, metrics: { ...metrics } };
     }),
 
-    serverStream(method.scan, (request, call) => scan(node(), request, call)),
+    ...bulkEndpoints(options),
   ];
-}
-
-/** Chunks as the node cuts them; each carries the token that goes on after it. */
-async function* scan(
-  node: StorageNode,
-  request: ScanRequestMessage,
-  call: Call,
-): AsyncGenerator<MessageInitShape<typeof ScanResponseSchema>, void, void> {
-  const { tenantId, endKey, prefix, limit, keysOnly } = request;
-  const chunks = node.scan({ tenantId, startKey: scanStart(request), endKey, prefix, limit, keysOnly });
-  for await (const { records, resumeKey } of chunks) {
-    for (const record of records) call.valueBytes += record.value.length;
-    yield {
-      entries: records.map((record) => scanEntry(record, tenantId)),
-      resumeToken: resumeKey === undefined ? new Uint8Array(0) : new TextEncoder().encode(resumeKey),
-    };
-  }
-}
-
-/** A resume token is the key of the next record, so it has to lie in the range that it goes on with. */
-function scanStart({ startKey, endKey, resumeToken }: ScanRequestMessage): string {
-  if (resumeToken.length === 0) return startKey;
-  const resumeKey = readUtf8(resumeToken, 0, resumeToken.length);
-  const isOfRange =
-    resumeKey !== undefined &&
-    compareUtf8(resumeKey, startKey) >= 0 &&
-    (endKey === "" || compareUtf8(resumeKey, endKey) < 0);
-  if (isOfRange) return resumeKey;
-  throw new StorageError(
-    "INVALID_ARGUMENT",
-    "resume_token does not belong to this range: send the token of an earlier answer with the same range",
-  );
 }
 
 function valueBytesOf(result: ReadResult): number {
@@ -142,9 +104,5 @@ function assertResponseFits(
   if (roughBytes <= maxResponseBytes) return;
   const sizeBytes = toBinary(ReadResponseSchema, create(ReadResponseSchema, response)).length;
   if (sizeBytes <= maxResponseBytes) return;
-  throw new StorageError(
-    "RESOURCE_EXHAUSTED",
-    `the answer has ${sizeBytes} bytes, the limit is ${maxResponseBytes} (limits.max_response_bytes)`,
-    { details: { size: String(sizeBytes), limit: String(maxResponseBytes) } },
-  );
+  throw responseTooLarge(sizeBytes, maxResponseBytes);
 }

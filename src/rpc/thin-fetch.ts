@@ -15,10 +15,11 @@ import { setTrailerStatus, trailerFlag, trailerSerialize } from "@connectrpc/con
 import type { ConnectionPeer } from "../auth/authenticator.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Call } from "./call.ts";
-import { checkUnaryFrame, envelope, envelopePrefixBytes } from "./envelope.ts";
+import { checkRequestFrame, envelope, envelopePrefixBytes } from "./envelope.ts";
 import { type EncodedMessage, RequestMessage } from "./message-codec.ts";
 import { bodyTooSlow } from "./read-timeout.ts";
-import { refuseCall, type ThinMethod, type ThinReply, type ThinRoad, timedOut } from "./thin.ts";
+import type { ThinMethod, ThinReply, ThinRoad } from "./thin.ts";
+import { refuseCall, timedOut } from "./thin-call.ts";
 
 export interface ThinFetchOptions {
   readonly road: ThinRoad;
@@ -87,7 +88,7 @@ const grpcWeb: UnaryProtocol = {
   parseTimeout: parseGrpcTimeout,
   prefixBytes: envelopePrefixBytes,
   message: (body, maxMessageBytes) => {
-    checkUnaryFrame(body, 0, body.length, maxMessageBytes, trailerFlag);
+    checkRequestFrame(body, 0, body.length, maxMessageBytes, "unary", trailerFlag);
     return ownMessage(body, envelopePrefixBytes);
   },
   success: (message, call) =>

@@ -104,7 +104,7 @@ export function decodeRecord(record: Slice): Version[] {
   for (let i = 0; i < count; i++) {
     readLayout(layout);
     versions.push({
-      clock: decodeClockAt(record, layout),
+      clock: readClock(record.bytes, layout.clockStart, layout.clockLength),
       timestampSeconds: layout.timestampSeconds,
       isTombstone: layout.isTombstone,
       value: new Slice(record.bytes, layout.valueStart, layout.valueLength),
@@ -114,9 +114,9 @@ export function decodeRecord(record: Slice): Version[] {
   return versions;
 }
 
-/** The clock of a version that `readFirstVersion` found. */
-export function decodeClockAt(record: Slice, layout: VersionLayout): VectorClock {
-  const clock = decodeClock(record.bytes, layout.clockStart, layout.clockLength);
+/** The clock of a version, from its bytes in the record; throws CORRUPTED_DATA where they are none. */
+export function readClock(bytes: Uint8Array, start: number, length: number): VectorClock {
+  const clock = decodeClock(bytes, start, length);
   if (clock === undefined) throw malformed("a clock is not in its one form");
   return clock;
 }

@@ -111,17 +111,18 @@ describe.each(clients.map(({ name, client }) => [name, client] as const))("%s", 
 
   test("a scan gives the range in order, in chunks, and goes on by token", async () => {
     const keys = Array.from({ length: 300 }, (_, i) => `r/${String(i).padStart(3, "0")}`);
-    for (const key of keys) await client.write({ tenantId, key, value: bytes(key) });
+    for (const key of keys) await client.write({ tenantId, key, value: bytes(key.padEnd(1000)) });
     const chunks = await scanAll(client.scan({ tenantId, prefix: "r/" }));
     expect(chunks.length).toBeGreaterThan(1);
     expect(chunks.flatMap((chunk) => chunk.entries.map((entry) => entry.key))).toEqual(keys);
-    expect(new TextDecoder().decode(chunks[0]!.entries[5]!.value)).toBe(keys[5]!);
+    expect(new TextDecoder().decode(chunks[0]!.entries[5]!.value)).toBe(keys[5]!.padEnd(1000));
     expect(chunks.at(-1)!.resumeToken.length).toBe(0);
 
     const limited = await scanAll(client.scan({ tenantId, prefix: "r/", limit: 10, keysOnly: true }));
-    expect(limited.flatMap((chunk) => chunk.entries.map((entry) => entry.value.length))).toEqual(
-      new Array(10).fill(0),
+    const sizes = limited.flatMap((chunk) =>
+      chunk.entries.map((entry) => [entry.value.length, entry.valueSize]),
     );
+    expect(sizes).toEqual(new Array(10).fill([0, 1000]));
     const { resumeToken } = limited.at(-1)!;
     const next = await scanAll(client.scan({ tenantId, prefix: "r/", limit: 1, resumeToken }));
     expect(next[0]!.entries[0]!.key).toBe(keys[10]!);

@@ -7,6 +7,7 @@ afterAll(() => {
 });
 
 await import("./edge-bad-input.test.ts");
+await import("./edge-bulk.test.ts");
 await import("./edge-calls.test.ts");
 await import("./edge-failures.test.ts");
 await import("./edge-foreign-clients.test.ts");

@@ -5,7 +5,7 @@ import {
   entryKinds,
   type FoundEntry,
 } from "../../src/engine/internal-key.ts";
-import type { RecordStore, RecordView, StoredEntry } from "../../src/node/record-store.ts";
+import type { RecordStore, RecordView, StoredEntry, StoreEntry } from "../../src/node/record-store.ts";
 
 interface Deletion {
   readonly start: Uint8Array;
@@ -29,6 +29,8 @@ export class FakeRecordStore implements RecordStore {
   /** False: entries stay unsynced until `sync`. */
   syncsAtOnce = true;
   putCount = 0;
+  /** Of batches. */
+  writeCount = 0;
   openViewCount = 0;
   /** When set, views that are open throw it at their next move. */
   viewError: Error | undefined;
@@ -111,6 +113,12 @@ export class FakeRecordStore implements RecordStore {
     this.loan.end();
     this.putCount++;
     this.#entries.push({ ...copies, kind, sequence: ++this.#lastSequence });
+    return this.#stored();
+  }
+
+  write(entries: readonly StoreEntry[]): StoredEntry {
+    this.writeCount++;
+    for (const { key, kind, value } of entries) this.put(key, key.length, kind, value, value.length);
     return this.#stored();
   }
 

@@ -9,7 +9,8 @@ import {
 import { StorageNodeService } from "../../clients/typescript/src/gen/storage/storage_node_pb.ts";
 import type { StorageNode } from "../../src/node/storage-node.ts";
 import { toConnectError } from "../../src/rpc/errors.ts";
-import { clockEntries, readResponse, scanEntry, writeResponse } from "../../src/rpc/messages.ts";
+import { clockEntries, clockMessage, readResponse, writeResponse } from "../../src/rpc/messages.ts";
+import { scanNode } from "./scan-node.ts";
 import { testNode } from "./test-node.ts";
 
 export interface FakeService {
@@ -99,10 +100,15 @@ function implementation(fake: () => FakeService): Partial<ServiceImpl<typeof Sto
     }),
     async *scan({ tenantId, startKey, endKey, prefix, limit, keysOnly, resumeToken }) {
       const start = resumeToken.length === 0 ? startKey : new TextDecoder().decode(resumeToken);
-      const chunks = fake().node.scan({ tenantId, startKey: start, endKey, prefix, limit: 0, keysOnly });
+      const range = { tenantId, startKey: start, endKey, prefix, limit: 0, keysOnly };
       const entries = [];
-      for await (const { records } of chunks)
-        entries.push(...records.map((each) => scanEntry(each, tenantId)));
+      for await (const { records } of scanNode(fake().node, range)) {
+        for (const { key, value, clock, timestampSeconds } of records) {
+          const content = keysOnly ? { valueSize: value.length } : { value };
+          const timestamp = BigInt(timestampSeconds);
+          entries.push({ tenantId, key, ...content, timestamp, vectorClock: clockMessage(clock) });
+        }
+      }
       const inLimit = limit === 0 ? entries : entries.slice(0, limit);
       for (let number = 0; number < inLimit.length; number++) {
         await fake().scanFault(number);

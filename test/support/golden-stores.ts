@@ -125,6 +125,7 @@ function nodeOver(engine: Engine): StorageNode {
     {
       nodeId: "golden",
       limits: { maxSiblings: 10, maxRecordBytes: 16_384 },
+      batchLimits: { maxEntries: 1000, maxBytes: 1 << 20 },
       staleWrite: "accept",
       gcGraceMs: engine.options.compaction.gcGraceMs,
     },

@@ -34,6 +34,7 @@ export function testNode(options: Partial<StorageNodeOptions> = {}): TestNode {
     {
       nodeId: "self",
       limits: { maxSiblings: 10, maxRecordBytes: 16 << 20 },
+      batchLimits: { maxEntries: 1000, maxBytes: 16 << 20 },
       staleWrite: "accept",
       gcGraceMs,
       ...options,

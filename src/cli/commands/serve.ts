@@ -150,7 +150,7 @@ async function openStore(
   load: () => LoadStatus,
 ): Promise<OpenStore> {
   const { clock, random, files, createJobRunner } = context.environment;
-  const { storage, conflict, compaction, server } = configuration;
+  const { storage, conflict, compaction, server, limits } = configuration;
   const engine = await Engine.open(
     { files, clock, random, observer: telemetry.engineObserver, memoryStatus: readMemoryStatus },
     engineOptions(storage.data_dir, engineOverrides(configuration)),
@@ -167,6 +167,7 @@ async function openStore(
     {
       nodeId: server.node_id,
       limits: { maxSiblings: conflict.max_siblings, maxRecordBytes: conflict.max_record_bytes },
+      batchLimits: { maxEntries: limits.max_batch_entries, maxBytes: limits.max_batch_bytes },
       staleWrite: conflict.stale_write,
       gcGraceMs: compaction.gc_grace,
     },

@@ -1,5 +1,5 @@
 /**
- * The gRPC port on our own HTTP/2 server. Plain unary calls take the thin road, other gRPC the bridge; everything else
+ * The gRPC port on our own HTTP/2 server. Plain calls with one request take the thin road, other gRPC the bridge; everything else
  * (Connect, gRPC-Web, probes) goes to the HTTP application and its rules.
  */
 import type { ServerRequest, ServerResponse } from "../../http2/api.ts";
@@ -15,7 +15,7 @@ import { type Listener, listenFailure } from "../listener.ts";
 import type { ServerSettings } from "../settings.ts";
 import { answerByApp } from "./app-road.ts";
 import { answerByBridge } from "./bridge-road.ts";
-import { answerThinly } from "./thin-road.ts";
+import { answerThinly, streamReply, unaryReply } from "./thin-road.ts";
 import type { ThinRoadSettings } from "./upload.ts";
 
 export interface NativeListenerOptions {
@@ -105,7 +105,12 @@ function requestHandler(options: NativeListenerOptions) {
     if (isTakenThinly(request, contentType)) {
       const method = edge.road.method(request.path);
       if (method !== undefined) {
-        answerThinly(thin, method, request, response);
+        answerThinly(thin, method, unaryReply, request, response);
+        return;
+      }
+      const stream = edge.road.stream(request.path);
+      if (stream !== undefined) {
+        answerThinly(thin, stream, streamReply, request, response);
         return;
       }
     }

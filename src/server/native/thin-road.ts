@@ -1,5 +1,5 @@
 /**
- * gRPC's plain unary calls: from an HTTP/2 request to the thin road and back. A request that arrived whole and is
+ * gRPC's plain calls with one request: from an HTTP/2 request to the thin road and back. A request that arrived whole and is
  * answered at once costs no promise; its answer leaves with all others of the same read.
  *
  * Failures are answered by trailers alone, as gRPC allows before anything else was sent.
@@ -10,10 +10,12 @@ import type { ConnectionPeer } from "../../auth/authenticator.ts";
 import type { RequestListener, ServerRequest, ServerResponse } from "../../http2/api.ts";
 import { encodeFields } from "../../http2/hpack/encoder.ts";
 import type { Call, CallRequest } from "../../rpc/call.ts";
-import { checkUnaryFrame, envelopePrefixBytes, writeEnvelopePrefix } from "../../rpc/envelope.ts";
+import { checkRequestFrame, envelopePrefixBytes, writeEnvelopePrefix } from "../../rpc/envelope.ts";
 import { grpcTimeoutMs } from "../../rpc/grpc-timeout.ts";
 import { type EncodedMessage, messageArrays, RequestMessage } from "../../rpc/message-codec.ts";
-import { refuseCall, type ThinMethod, type ThinReply } from "../../rpc/thin.ts";
+import type { ThinReply } from "../../rpc/thin.ts";
+import { type FailureReply, refuseCall, type ThinTarget } from "../../rpc/thin-call.ts";
+import type { ThinStreamReply } from "../../rpc/thin-stream.ts";
 import { plainGrpcMessage } from "../grpc-message.ts";
 import { headersOf, responseBlock, trailerBlock } from "./fields.ts";
 import { type ThinRoadSettings, Upload } from "./upload.ts";
@@ -28,10 +30,11 @@ const plainTrailers = encodeFields([["grpc-status", "0"]]);
 /** The message of the request at hand, which is used within the turn. */
 const message = new RequestMessage();
 
-/** Answers a request of `method`, whose encoding is not compressed. Throws nothing. */
-export function answerThinly(
+/** Answers a request of `method`, whose encoding is not compressed, by what `replyTo` makes. Throws nothing. */
+export function answerThinly<R extends FailureReply>(
   settings: ThinRoadSettings,
-  method: ThinMethod,
+  method: ThinTarget<R>,
+  replyTo: (call: Call, response: ServerResponse) => R,
   request: ServerRequest,
   response: ServerResponse,
 ): void {
@@ -44,7 +47,7 @@ export function answerThinly(
     sendFailure(response, refusal as ConnectError, undefined);
     return;
   }
-  const reply = new GrpcReply(call, response);
+  const reply = replyTo(call, response);
   if (timeout !== undefined && timeoutMs === undefined) {
     refuseCall(call, parseTimeout(timeout, Number.MAX_SAFE_INTEGER).error!, reply);
     return;
@@ -73,7 +76,17 @@ class GrpcCallRequest implements CallRequest {
   }
 }
 
-class GrpcReply implements ThinReply {
+/** For a method with one answer. */
+export function unaryReply(call: Call, response: ServerResponse): ThinReply {
+  return new UnaryReply(call, response);
+}
+
+/** For a method with many answers. */
+export function streamReply(call: Call, response: ServerResponse): ThinStreamReply {
+  return new StreamReply(call, response);
+}
+
+class UnaryReply implements ThinReply {
   readonly #call: Call;
   readonly #response: ServerResponse;
 
@@ -85,12 +98,8 @@ class GrpcReply implements ThinReply {
   succeed(message: EncodedMessage): void {
     const call = this.#call;
     const response = this.#response;
-    let headers = plainHeaders;
-    let trailers = plainTrailers;
-    if (call.hasResponseMetadata) {
-      headers = responseBlock(200, withContentType(call.responseHeaders));
-      trailers = trailerBlock(setTrailerStatus(new Headers(call.responseTrailers), undefined));
-    }
+    const headers = headersFor(call);
+    const trailers = trailersFor(call, undefined);
     const { bytes } = message;
     const start = message.start - envelopePrefixBytes;
     const length = envelopePrefixBytes + message.length;
@@ -109,6 +118,54 @@ class GrpcReply implements ThinReply {
   }
 }
 
+class StreamReply implements ThinStreamReply {
+  readonly #call: Call;
+  readonly #response: ServerResponse;
+  #hasBegun = false;
+
+  constructor(call: Call, response: ServerResponse) {
+    this.#call = call;
+    this.#response = response;
+  }
+
+  send(message: EncodedMessage): Promise<boolean> | undefined {
+    const response = this.#response;
+    this.#begin();
+    const start = message.start - envelopePrefixBytes;
+    writeEnvelopePrefix(message.bytes, start, 0, message.length);
+    const isRoomLeft = response.sendData(message.bytes, start, envelopePrefixBytes + message.length);
+    return isRoomLeft || !response.isOpen ? undefined : response.whenWritable();
+  }
+
+  finish(): void {
+    this.#begin();
+    this.#response.sendTrailers(trailersFor(this.#call, undefined));
+  }
+
+  fail(error: ConnectError): void {
+    if (this.#hasBegun) this.#response.sendTrailers(trailersFor(this.#call, error));
+    else sendFailure(this.#response, error, this.#call);
+  }
+
+  #begin(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#response.sendHeaders(headersFor(this.#call));
+  }
+}
+
+function headersFor(call: Call): Uint8Array {
+  if (!call.hasResponseMetadata) return plainHeaders;
+  return responseBlock(200, withContentType(call.responseHeaders));
+}
+
+function trailersFor(call: Call, error: ConnectError | undefined): Uint8Array {
+  const { hasResponseMetadata } = call;
+  if (error === undefined && !hasResponseMetadata) return plainTrailers;
+  const trailers = new Headers(hasResponseMetadata ? call.responseTrailers : undefined);
+  return trailerBlock(plainGrpcMessage(setTrailerStatus(trailers, error)));
+}
+
 function sendFailure(response: ServerResponse, error: ConnectError, call: Call | undefined): void {
   const headers = new Headers(call?.hasResponseMetadata === true ? call.responseHeaders : undefined);
   if (call?.hasResponseMetadata === true) {
@@ -123,17 +180,17 @@ function withContentType(headers: Headers): Headers {
   return headers;
 }
 
-function runWhole(
+function runWhole<R extends FailureReply>(
   { maxMessageBytes }: ThinRoadSettings,
-  method: ThinMethod,
+  method: ThinTarget<R>,
   request: ServerRequest,
   call: Call,
-  reply: ThinReply,
+  reply: R,
   timeoutMs: number | undefined,
 ): void {
   const { bytes, start, length } = request.body;
   try {
-    checkUnaryFrame(bytes, start, start + length, maxMessageBytes);
+    checkRequestFrame(bytes, start, start + length, maxMessageBytes, method.kind);
   } catch (refusal) {
     refuseCall(call, refusal as ConnectError, reply);
     return;

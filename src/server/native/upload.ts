@@ -1,5 +1,5 @@
 /**
- * Gathers the message of a unary call whose body comes in pieces, and then runs the call.
+ * Gathers the message of a call whose body comes in pieces, and then runs the call.
  *
  * The first bytes say how long the message is. Room for all of it is taken then, out of one budget for all uploads,
  * and the client may send the rest without waiting; so a message is copied once, and clients that promise much hold no
@@ -12,11 +12,11 @@ import type { RequestListener, ServerRequest } from "../../http2/api.ts";
 import type { ByteBudget } from "../../http2/byte-budget.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import type { Call } from "../../rpc/call.ts";
-import { checkUnaryFrame, envelopePrefixBytes } from "../../rpc/envelope.ts";
+import { checkRequestFrame, envelopePrefixBytes } from "../../rpc/envelope.ts";
 import { messageTooLarge, toConnectError } from "../../rpc/errors.ts";
 import { RequestMessage } from "../../rpc/message-codec.ts";
 import { bodyTooSlow } from "../../rpc/read-timeout.ts";
-import { refuseCall, type ThinMethod, type ThinReply, timedOut } from "../../rpc/thin.ts";
+import { type FailureReply, refuseCall, type ThinTarget, timedOut } from "../../rpc/thin-call.ts";
 
 export interface ThinRoadSettings {
   readonly clock: Clock;
@@ -27,12 +27,12 @@ export interface ThinRoadSettings {
   readonly uploads: ByteBudget;
 }
 
-export class Upload implements RequestListener {
+export class Upload<R extends FailureReply> implements RequestListener {
   readonly #settings: ThinRoadSettings;
-  readonly #method: ThinMethod;
+  readonly #method: ThinTarget<R>;
   readonly #request: ServerRequest;
   readonly #call: Call;
-  readonly #reply: ThinReply;
+  readonly #reply: R;
   readonly #startedMs: number;
   readonly #timer: Timer;
   /** The prefix alone, until it says how long the message is. */
@@ -42,10 +42,10 @@ export class Upload implements RequestListener {
 
   constructor(
     settings: ThinRoadSettings,
-    method: ThinMethod,
+    method: ThinTarget<R>,
     request: ServerRequest,
     call: Call,
-    reply: ThinReply,
+    reply: R,
   ) {
     this.#settings = settings;
     this.#method = method;
@@ -82,7 +82,7 @@ export class Upload implements RequestListener {
     this.#timer.cancel();
     const { clock, maxMessageBytes } = this.#settings;
     try {
-      checkUnaryFrame(this.#body, 0, this.#length, maxMessageBytes);
+      checkRequestFrame(this.#body, 0, this.#length, maxMessageBytes, this.#method.kind);
     } catch (refusal) {
       this.#refuse(refusal as ConnectError);
       return;

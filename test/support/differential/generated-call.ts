@@ -1,6 +1,8 @@
 /** Requests of every kind, right and wrong, made from a seed: data alone, so that several servers get the same. */
 import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
+  BatchReadRequestSchema,
+  BatchWriteRequestSchema,
   DeleteRequestSchema,
   HealthCheckRequestSchema,
   ReadRequestSchema,
@@ -78,7 +80,7 @@ function randomMessage(dice: Dice): [method: string, message: Uint8Array] {
     logicalTimestamp: BigInt(dice.pick([0, 1, 2, 3, dice.below(1000), -1])),
   });
   const vectorClock = { entries: Array.from({ length: dice.pick([0, 0, 1, 2, 3]) }, entry) };
-  switch (dice.below(9)) {
+  switch (dice.below(11)) {
     case 0:
     case 1:
       return ["Read", encode(ReadRequestSchema, { tenantId, key, includeSiblings: dice.oneIn(2) })];
@@ -92,11 +94,50 @@ function randomMessage(dice: Dice): [method: string, message: Uint8Array] {
     case 6: {
       const limit = dice.pick([0, 1, 2, 1_000_000]);
       const prefix = dice.pick(["", "", "k"]);
-      return ["Scan", encode(ScanRequestSchema, { tenantId, limit, prefix, keysOnly: dice.oneIn(2) })];
+      const [startKey, endKey] = dice.pick([
+        ["", ""],
+        ["", ""],
+        ["a", "c"],
+        ["c", "a"],
+      ]) as [string, string];
+      const range = { tenantId, limit, prefix, startKey, endKey };
+      return ["Scan", encode(ScanRequestSchema, { ...range, keysOnly: dice.oneIn(2) })];
+    }
+    case 7:
+      return ["BatchWrite", randomBatch(dice)];
+    case 8: {
+      const keys = Array.from({ length: dice.below(6) }, () => dice.pick(batchKeys));
+      return [
+        "BatchRead",
+        encode(BatchReadRequestSchema, { tenantId, keys, includeSiblings: dice.oneIn(2) }),
+      ];
     }
     default:
       return ["HealthCheck", encode(HealthCheckRequestSchema, {})];
   }
+}
+
+const batchKeys = ["a", "b", "c", "k/ü", "absent", "k1", "k2"];
+
+/** Mostly of entries that are as they should be. */
+function randomBatch(dice: Dice): Uint8Array {
+  const entry = () => {
+    const isTombstone = dice.oneIn(4);
+    return {
+      tenantId: dice.oneIn(30) ? "" : "t",
+      key: dice.oneIn(30) ? "" : dice.pick(batchKeys),
+      value: isTombstone ? new Uint8Array(0) : dice.bytes(dice.pick([0, 1, 100, 20_000])),
+      isTombstone,
+      timestamp: BigInt(dice.pick([0, 1_600_000_000, 1_600_000_000, -1])),
+      vectorClock: {
+        entries: dice.oneIn(4)
+          ? []
+          : [{ coordinatorNodeId: dice.pick(["n", "m"]), logicalTimestamp: BigInt(1 + dice.below(9)) }],
+      },
+    };
+  };
+  const entries = Array.from({ length: dice.below(6) }, entry);
+  return encode(BatchWriteRequestSchema, { entries, replicated: dice.oneIn(3) });
 }
 
 /** Bytes that may be no message any more. */
@@ -172,7 +213,7 @@ function cutEvery(body: Uint8Array, length: number): Uint8Array[] {
 
 // The fields.
 
-const writingMethods = new Set(["Write", "Delete", "Repair"]);
+const writingMethods = new Set(["Write", "Delete", "Repair", "BatchWrite"]);
 
 /** Not to be taken (RFC 9113, section 8.2.1 and 8.3.1): a value with blanks at its ends, a path with a fragment. */
 export function isMalformed(fields: readonly Field[]): boolean {

@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import fc from "fast-check";
-import { checkUnaryFrame, envelope, envelopePrefixBytes } from "../../../src/rpc/envelope.ts";
+import { checkRequestFrame, envelope, envelopePrefixBytes } from "../../../src/rpc/envelope.ts";
 
 const mostBytes = 1000;
 
 function refusal(body: readonly number[], forbiddenFlag?: number): [Code, string] {
   try {
-    checkUnaryFrame(Uint8Array.from(body), 0, body.length, mostBytes, forbiddenFlag);
+    checkRequestFrame(Uint8Array.from(body), 0, body.length, mostBytes, "unary", forbiddenFlag);
   } catch (error) {
     const { code, rawMessage } = error as ConnectError;
     return [code, rawMessage];
@@ -22,7 +22,7 @@ test("a message comes out of its frame, wherever the frame stands", () => {
       const bytes = new Uint8Array(before + frame.length + 3).fill(255);
       bytes.set(frame, before);
       const end = before + frame.length;
-      checkUnaryFrame(bytes, before, end, mostBytes);
+      checkRequestFrame(bytes, before, end, mostBytes, "unary");
       expect(bytes.subarray(before + envelopePrefixBytes, end)).toEqual(message);
     }),
   );
@@ -45,5 +45,5 @@ test("what is not one plain message is refused", () => {
 });
 
 test("flags that mean nothing are ignored", () => {
-  checkUnaryFrame(Uint8Array.of(0xfe, 0, 0, 0, 0), 0, 5, mostBytes);
+  checkRequestFrame(Uint8Array.of(0xfe, 0, 0, 0, 0), 0, 5, mostBytes, "unary");
 });

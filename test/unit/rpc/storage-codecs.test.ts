@@ -1,14 +1,6 @@
 /** The shortcuts to and from protobuf, held against the library. */
 import { describe, expect, test } from "bun:test";
-import {
-  create,
-  type DescMessage,
-  equals,
-  fromBinary,
-  type MessageInitShape,
-  type MessageShape,
-  toBinary,
-} from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import {
   ReadRequestSchema,
@@ -16,54 +8,24 @@ import {
   WriteRequestSchema,
   WriteResponseSchema,
 } from "../../../src/gen/storage/storage_node_pb.ts";
-import { type CodecShortcut, EncodedMessage, RequestMessage } from "../../../src/rpc/message-codec.ts";
 import { readCodec, writeCodec } from "../../../src/rpc/storage-codecs.ts";
-
-/** The bytes in the midst of others, which must not be looked at. */
-function inside(bytes: Uint8Array): RequestMessage {
-  const around = new Uint8Array(bytes.length + 20).fill(0x0a);
-  around.set(bytes, 7);
-  return new RequestMessage(around, 7, bytes.length);
-}
-
-/** What the shortcut makes of the bytes is what the library makes of them, or nothing. */
-function expectSame<I extends DescMessage>(
-  schema: I,
-  { decode }: CodecShortcut<I, DescMessage>,
-  bytes: Uint8Array,
-): MessageShape<I> | undefined {
-  const decoded = decode(inside(bytes));
-  if (decoded !== undefined) expect(equals(schema, decoded, fromBinary(schema, bytes))).toBe(true);
-  return decoded;
-}
-
-function encoded<O extends DescMessage>(
-  { encode }: CodecShortcut<DescMessage, O>,
-  answer: MessageInitShape<O>,
-): Uint8Array | undefined {
-  const target = new EncodedMessage();
-  return encode(answer, target) ? target.take() : undefined;
-}
-
-const someText = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constant("\ufeffmark"));
-const someTimestamp = fc.oneof(fc.bigInt(1n, 300n), fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n));
-const someBytes = fc.uint8Array({ maxLength: 300 });
-const someClock = fc.option(
-  fc.record({
-    entries: fc.array(fc.record({ coordinatorNodeId: someText, logicalTimestamp: someTimestamp }), {
-      maxLength: 4,
-    }),
-  }),
-  { nil: undefined },
-);
+import {
+  encoded,
+  expectSame,
+  expectSameOrRefused,
+  inside,
+  plainClock,
+  someBytes,
+  someClock,
+  someText,
+  tryChanges,
+} from "../../support/codecs.ts";
 
 const someReadRequest = fc.record({ tenantId: someText, key: someText, includeSiblings: fc.boolean() });
 const someWriteRequest = fc.record(
   { tenantId: someText, key: someText, value: someBytes, vectorClock: someClock, idempotencyKey: someText },
   { requiredKeys: [] },
 );
-
-const plainClock = { entries: [{ coordinatorNodeId: "node-1", logicalTimestamp: 7n }] };
 
 describe("requests", () => {
   test("of all kinds are decoded as the library does", () => {
@@ -92,37 +54,10 @@ describe("requests", () => {
       vectorClock: plainClock,
     });
     const bytes = toBinary(WriteRequestSchema, message);
-    const tryBoth = (changed: Uint8Array): void => {
-      for (const [schema, codec] of [
-        [WriteRequestSchema, writeCodec],
-        [ReadRequestSchema, readCodec],
-      ] as const) {
-        try {
-          fromBinary(schema as DescMessage, changed);
-        } catch {
-          expect(codec.decode(inside(changed))).toBeUndefined();
-          continue;
-        }
-        expectSame(schema as DescMessage, codec as CodecShortcut<DescMessage, DescMessage>, changed);
-      }
-    };
-    const change = fc.record({
-      start: fc.nat(bytes.length),
-      removed: fc.nat(4),
-      inserted: fc.uint8Array({ maxLength: 4 }),
-      isTwice: fc.boolean(),
+    tryChanges(bytes, (changed) => {
+      expectSameOrRefused(WriteRequestSchema, writeCodec, changed);
+      expectSameOrRefused(ReadRequestSchema, readCodec, changed);
     });
-    for (let index = 0; index < bytes.length; index++) {
-      for (let byte = 0; byte < 256; byte++) tryBoth(bytes.with(index, byte));
-      tryBoth(bytes.subarray(0, index));
-    }
-    fc.assert(
-      fc.property(change, ({ start, removed, inserted, isTwice }) => {
-        const changed = Buffer.concat([bytes.subarray(0, start), inserted, bytes.subarray(start + removed)]);
-        tryBoth(isTwice ? Buffer.concat([changed, bytes]) : changed);
-      }),
-      { numRuns: 2000 },
-    );
   });
 
   test("as clients make them take the shortcut, and share no memory with what they came in", () => {
