@@ -8,7 +8,11 @@ export interface Configuration extends ParsedFile {
   readonly server: ParsedFile["server"] & { readonly node_id: string; readonly host: string };
   readonly http: { readonly host: string; readonly port: number };
   readonly auth: ParsedFile["auth"] & { readonly anonymous_scopes: readonly Scope[] };
-  readonly storage: ParsedFile["storage"] & { readonly commit_log_dir: string; readonly sstable_dir: string };
+  readonly storage: ParsedFile["storage"] & {
+    readonly commit_log_dir: string;
+    readonly sstable_dir: string;
+    readonly checkpoint_dir: string;
+  };
   readonly commit_log: ParsedFile["commit_log"] & { readonly sync: "always" | "interval" | "never" };
   readonly mem_table: ParsedFile["mem_table"] & { readonly flush_threshold: number };
   readonly cache: ParsedFile["cache"] & { readonly max_size: number };
@@ -41,6 +45,7 @@ export function resolve(parsed: ParsedFile, surroundings: Surroundings): Configu
       ...storage,
       commit_log_dir: storage.commit_log_dir ?? `${storage.data_dir}/commitlog`,
       sstable_dir: storage.sstable_dir ?? `${storage.data_dir}/sstables`,
+      checkpoint_dir: storage.checkpoint_dir ?? `${storage.data_dir}/checkpoints`,
     },
     commit_log: { ...commit_log, sync: commit_log.sync ?? (commit_log.sync_writes ? "always" : "interval") },
     mem_table: {

@@ -84,6 +84,8 @@ const storage = z.strictObject({
   commit_log_dir: text("a path").optional(),
   /** Default: data_dir/sstables. */
   sstable_dir: text("a path").optional(),
+  /** Below it checkpoints are made. Default: data_dir/checkpoints. */
+  checkpoint_dir: text("a path").optional(),
   /** Large writes are refused above this share of the file system. */
   max_disk_usage: fraction(0.1, 0.99).default(0.9),
 });

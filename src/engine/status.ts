@@ -4,6 +4,7 @@ import type { CacheStatus, EntryCache } from "./cache/cache.ts";
 import type { CommitLogWriter } from "./commit-log/writer.ts";
 import type { Compactor } from "./compaction/compactor.ts";
 import type { SequenceNumber } from "./internal-key.ts";
+import type { TableMetadata } from "./manifest/version-edit.ts";
 import type { VersionSet } from "./manifest/version-set.ts";
 import type { MemtableSet } from "./memtable-set.ts";
 import type { Damage } from "./observer.ts";
@@ -17,6 +18,8 @@ import type { ViewRegistry } from "./view.ts";
 import type { WriteStop } from "./write-stop.ts";
 
 export interface LevelStatus {
+  /** As the manifest has them. */
+  readonly tables: readonly TableMetadata[];
   readonly tableCount: number;
   readonly sizeBytes: number;
   readonly entryCount: number;
@@ -121,6 +124,7 @@ export function describeStatus(sources: StatusSources): EngineStatus {
 
 function describeLevels(versions: VersionSet, work: WorkStatistics): LevelStatus[] {
   return versions.state.levels.map((tables, level) => ({
+    tables,
     tableCount: tables.length,
     sizeBytes: sum(tables, ({ sizeBytes }) => sizeBytes),
     entryCount: sum(tables, ({ entryCount }) => entryCount),

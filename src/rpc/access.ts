@@ -98,7 +98,7 @@ function refusalFor(needed: MethodAccess, identity: Identity): Refusal | undefin
 /** What a caller lacks, as the rest of a sentence; undefined: nothing. */
 function missingFor({ scope, tenants, special }: MethodAccess, identity: Identity): string | undefined {
   const { scopes } = identity;
-  if (scope === "open") return undefined;
+  if (scope === "open" || scope === "none") return undefined;
   if (scope === "any") return scopes.size > 0 ? undefined : "a scope";
   const mayBeSpecial = special !== undefined && scopes.has(special.scope);
   if (!scopes.has(scope) && !mayBeSpecial) return `the scope ${scope}`;

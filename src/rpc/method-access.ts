@@ -9,11 +9,12 @@ import type { Scope } from "../auth/identity.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { AdminService } from "../gen/pairdb/admin/v1/admin_pb.ts";
 import { StorageNodeService } from "../gen/storage/storage_node_pb.ts";
 
 export interface MethodAccess {
-  /** `open`: nothing, credentials are not looked at; `any`: any scope at all. */
-  readonly scope: Scope | "any" | "open";
+  /** `open`: nothing, credentials are not looked at; `none`: nothing, but they are; `any`: any scope at all. */
+  readonly scope: Scope | "any" | "none" | "open";
   /** The tenants that a request is about; undefined: it may be about all of them. */
   readonly tenants: ((request: Message) => Iterable<string>) | undefined;
   /** Some requests, which only decoding tells, need another scope instead. */
@@ -33,6 +34,10 @@ function open(method: DescMethod): Row {
 
 function forAnybody(method: DescMethod): Row {
   return [method, { scope: "any", tenants: undefined, special: undefined }];
+}
+
+function forEverybody(method: DescMethod): Row {
+  return [method, { scope: "none", tenants: undefined, special: undefined }];
 }
 
 function ofNode(method: DescMethod, scope: Scope): Row {
@@ -59,6 +64,7 @@ const replicatedBatches = {
   includes: ({ replicated }: { readonly replicated: boolean }) => replicated,
 } as const;
 
+const admin = AdminService.method;
 const health = Health.method;
 const storage = StorageNodeService.method;
 
@@ -80,6 +86,20 @@ export const methodAccess: ReadonlyMap<DescMethod, MethodAccess> = new Map<DescM
   ofNode(storage.getStreamStatus, "cluster"),
   ofNode(storage.notifyStreamingComplete, "cluster"),
   ofNode(storage.drainNode, "cluster"),
+  forEverybody(admin.whoAmI),
+  ofNode(admin.getStatus, "observe"),
+  ofNode(admin.listLevels, "observe"),
+  ofNode(admin.listTables, "observe"),
+  ofNode(admin.listTenants, "observe"),
+  ofNode(admin.getConfiguration, "observe"),
+  ofNode(admin.watchStats, "observe"),
+  ofNode(admin.flush, "admin"),
+  ofNode(admin.compact, "admin"),
+  ofNode(admin.checkpoint, "admin"),
+  ofNode(admin.pauseCompaction, "admin"),
+  ofNode(admin.resumeCompaction, "admin"),
+  ofNode(admin.deleteTenant, "admin"),
+  ofNode(admin.setLogLevel, "admin"),
   open(health.check),
   open(health.list),
   open(health.watch),

@@ -17,10 +17,12 @@ import type { ConnectError } from "@connectrpc/connect";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { StorageError } from "../base/errors.ts";
 import type { Http2Observer } from "../http2/observer.ts";
+import type { Administration } from "../node/administration/administration.ts";
 import type { StorageNode } from "../node/storage-node.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import { AccessControl } from "../rpc/access.ts";
+import type { AdminSources } from "../rpc/admin/sources.ts";
 import { errorRegistry, toConnectError } from "../rpc/errors.ts";
 import { Gate } from "../rpc/gate.ts";
 import type { LoadStatus, RpcObserver } from "../rpc/observer.ts";
@@ -36,6 +38,7 @@ import type { ServerSettings } from "./settings.ts";
 /** A store that has recovered. */
 export interface OpenStore {
   readonly node: StorageNode;
+  readonly administration: Administration;
   /** Flushes what is to be flushed and closes the files. */
   close(): Promise<void>;
 }
@@ -49,6 +52,7 @@ export interface NodeServerOptions {
   readonly observer: RpcObserver;
   readonly http2Observer: Http2Observer;
   readonly health: HealthSource;
+  readonly adminSources: AdminSources;
   readonly metricsText: () => Promise<MetricsText>;
   readonly openStore: () => Promise<OpenStore>;
   /** Both ports are open and calls are answered. */
@@ -161,7 +165,8 @@ export class NodeServer {
   #createEdge(): Edge {
     const endpoints = nodeEndpoints({
       ...this.#options,
-      node: () => this.#openNode(),
+      node: () => this.#openStore().node,
+      administration: () => this.#openStore().administration,
       isOpen: () => this.#gate.isOpen,
     });
     return createEdge(endpoints, {
@@ -175,9 +180,9 @@ export class NodeServer {
     });
   }
 
-  #openNode(): StorageNode {
+  #openStore(): OpenStore {
     if (this.#store === undefined) throw new StorageError("UNAVAILABLE", "the node is not open");
-    return this.#store.node;
+    return this.#store;
   }
 
   async #shutdown(): Promise<boolean> {

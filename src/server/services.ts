@@ -2,9 +2,13 @@
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { AdminService } from "../gen/pairdb/admin/v1/admin_pb.ts";
 import { StorageNodeService } from "../gen/storage/storage_node_pb.ts";
+import type { Administration } from "../node/administration/administration.ts";
 import type { StorageNode } from "../node/storage-node.ts";
 import type { Clock } from "../platform/clock.ts";
+import { adminEndpoints } from "../rpc/admin/admin-service.ts";
+import type { AdminSources } from "../rpc/admin/sources.ts";
 import type { Endpoint } from "../rpc/endpoint.ts";
 import { healthEndpoints, wholeNode } from "../rpc/health/health-service.ts";
 import { reflectionEndpoints } from "../rpc/reflection/reflection-service.ts";
@@ -16,25 +20,28 @@ export interface NodeServicesOptions {
   readonly settings: ServerSettings;
   readonly clock: Clock;
   readonly health: HealthSource;
-  /** The node, or a refusal that it throws while it is not open. */
+  /** Both throw UNAVAILABLE while the node is not open. */
   readonly node: () => StorageNode;
+  readonly administration: () => Administration;
+  readonly adminSources: AdminSources;
   /** Whether the gate lets calls in. */
   readonly isOpen: () => boolean;
 }
 
-const services = [StorageNodeService, Health, ServerReflection, ServerReflectionAlpha];
+const services = [StorageNodeService, AdminService, Health, ServerReflection, ServerReflectionAlpha];
 
 /** Services that are called while the node starts and stops too. */
 export const alwaysOpenServices: ReadonlySet<string> = new Set([Health.typeName]);
 
 export function nodeEndpoints(options: NodeServicesOptions): Endpoint[] {
-  const { settings, clock, health, node } = options;
+  const { settings, clock, health, node, administration, adminSources } = options;
   return [
     ...storageEndpoints({
       node,
       health: () => health.health(),
       maxResponseBytes: settings.maxResponseBytes,
     }),
+    ...adminEndpoints({ clock, node, administration, sources: adminSources }),
     ...healthEndpoints({ clock, services: servingStates(options) }),
     ...reflectionEndpoints(services),
   ];

@@ -6,6 +6,7 @@
  */
 import type { StorageErrorCode } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { CallCounts } from "../rpc/admin/sources.ts";
 import type {
   AdminCall,
   FinishedCall,
@@ -18,7 +19,7 @@ import type {
 import { AuditLog } from "./audit-log.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
-import type { TallyCell, TallyCounter } from "./tally.ts";
+import type { TallyCell, TallyCounter, TallyHistogram } from "./tally.ts";
 
 const ownFaults: ReadonlySet<StatusName> = new Set([
   "UNKNOWN",
@@ -29,24 +30,38 @@ const ownFaults: ReadonlySet<StatusName> = new Set([
   "DATA_LOSS",
 ]);
 
-/** Metrics of one kind of call, by the names that dashboards know. */
-function operation(instruments: Instruments, name: string, withBytes: boolean) {
-  const total = instruments.tally(`storage_${name}_requests_total`, `${name} calls`);
-  const durations = instruments.durations(
-    `storage_${name}_requests_duration_seconds`,
-    `Time of ${name} calls`,
-  );
-  const sizes = withBytes
-    ? instruments.sizes(`storage_${name}_requests_bytes`, `Value bytes of ${name} calls`)
-    : undefined;
-  // Both series exist from the start, so that a rate over them has a beginning.
-  const failed = total.cell({ error: "true" });
-  const succeeded = total.cell({ error: "false" });
-  return (call: FinishedCall): void => {
-    (ownFaults.has(call.status) ? failed : succeeded).count++;
-    durations.observe(call.durationMs / 1000);
-    sizes?.observe(call.valueBytes);
-  };
+/** Calls of one kind, by the names that dashboards know. */
+class Operation {
+  readonly #succeeded: TallyCell;
+  readonly #failed: TallyCell;
+  readonly #durations: TallyHistogram;
+  readonly #sizes: TallyHistogram | undefined;
+
+  constructor(instruments: Instruments, name: string, withBytes: boolean) {
+    const total = instruments.tally(`storage_${name}_requests_total`, `${name} calls`);
+    this.#durations = instruments.durations(
+      `storage_${name}_requests_duration_seconds`,
+      `Time of ${name} calls`,
+    );
+    if (withBytes) {
+      this.#sizes = instruments.sizes(`storage_${name}_requests_bytes`, `Value bytes of ${name} calls`);
+    }
+    // Both series exist from the start, so that a rate over them has a beginning.
+    this.#failed = total.cell({ error: "true" });
+    this.#succeeded = total.cell({ error: "false" });
+  }
+
+  count(call: FinishedCall): void {
+    (ownFaults.has(call.status) ? this.#failed : this.#succeeded).count++;
+    this.#durations.observe(call.durationMs / 1000);
+    this.#sizes?.observe(call.valueBytes);
+  }
+
+  countsOf(method: string): CallCounts {
+    const failureCount = this.#failed.count;
+    const callCount = failureCount + this.#succeeded.count;
+    return { method, callCount, failureCount, durations: this.#durations.distribution() };
+  }
 }
 
 /** Calls by method and status; a series begins with its first call. */
@@ -71,7 +86,7 @@ class CallsByStatus {
 
 export class RpcTelemetry implements RpcObserver {
   readonly #logger: Logger;
-  readonly #operations: Readonly<Record<string, (call: FinishedCall) => void>>;
+  readonly #operations: Readonly<Record<string, Operation>>;
   readonly #requests;
   readonly #rejected;
   readonly #refused;
@@ -82,11 +97,11 @@ export class RpcTelemetry implements RpcObserver {
     this.#logger = logger;
     this.#audit = new AuditLog(logger, clock);
     this.#operations = {
-      Write: operation(instruments, "write", true),
-      Read: operation(instruments, "read", true),
-      Repair: operation(instruments, "repair", false),
-      Delete: operation(instruments, "delete", false),
-      Scan: operation(instruments, "scan", true),
+      Write: new Operation(instruments, "write", true),
+      Read: new Operation(instruments, "read", true),
+      Repair: new Operation(instruments, "repair", false),
+      Delete: new Operation(instruments, "delete", false),
+      Scan: new Operation(instruments, "scan", true),
     };
     this.#requests = new CallsByStatus(instruments.tally("rpc_requests_total", "Calls by method and status"));
     this.#rejected = instruments.counter("rpc_rejected_requests_total", "Requests that became no call", [
@@ -102,8 +117,13 @@ export class RpcTelemetry implements RpcObserver {
   }
 
   callFinished(call: FinishedCall): void {
-    this.#operations[call.method]?.(call);
+    this.#operations[call.method]?.count(call);
     this.#requests.count(call.method, call.status);
+  }
+
+  /** Of each kind that is counted by itself, since the start. */
+  calls(): CallCounts[] {
+    return Object.entries(this.#operations).map(([method, operation]) => operation.countsOf(method));
   }
 
   requestRejected(reason: RejectReason): void {

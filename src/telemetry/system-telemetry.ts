@@ -1,9 +1,10 @@
 /** The process and its disk, as metrics; asked for at each scrape. */
-import type { Clock, Timer } from "../platform/clock.ts";
+import type { Clock } from "../platform/clock.ts";
 import type { FileSystemUsage } from "../platform/file-system.ts";
 import type { MemoryStatus } from "../platform/memory-status.ts";
 import type { ProcessStatus } from "../platform/process-status.ts";
 import type { Instruments } from "./instruments.ts";
+import { LagProbe } from "./lag-probe.ts";
 
 export interface SystemSources {
   readonly clock: Clock;
@@ -13,15 +14,11 @@ export interface SystemSources {
   readonly diskUsage: () => FileSystemUsage;
 }
 
-const lagProbeIntervalMs = 250;
-
 export class SystemTelemetry {
-  readonly #sources: SystemSources;
-  #longestLagMs = 0;
-  #timer: Timer | undefined;
+  readonly lag: LagProbe;
 
   constructor(instruments: Instruments, sources: SystemSources) {
-    this.#sources = sources;
+    this.lag = new LagProbe(sources.clock);
     const disk = (name: string, help: string, figure: (usage: FileSystemUsage) => number): void => {
       instruments.gauge(`system_disk_${name}`, help, (gauge) => {
         const usage = diskUsage(sources);
@@ -72,26 +69,8 @@ export class SystemTelemetry {
     instruments.gauge(
       "system_event_loop_lag_seconds",
       "Longest delay of the main thread since the last scrape",
-      (gauge) => {
-        gauge.set(this.#longestLagMs / 1000);
-        this.#longestLagMs = 0;
-      },
+      (gauge) => gauge.set(this.lag.takeLongestMs() / 1000),
     );
-    this.#probeLag();
-  }
-
-  stop(): void {
-    this.#timer?.cancel();
-  }
-
-  /** A timer that comes late was kept waiting by whatever held the main thread. */
-  #probeLag(): void {
-    const { clock } = this.#sources;
-    const dueMs = clock.monotonicMs() + lagProbeIntervalMs;
-    this.#timer = clock.after(lagProbeIntervalMs, () => {
-      this.#longestLagMs = Math.max(this.#longestLagMs, clock.monotonicMs() - dueMs);
-      this.#probeLag();
-    });
   }
 }
 

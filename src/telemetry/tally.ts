@@ -68,6 +68,11 @@ export class TallyHistogram extends Tally {
     this.#counts = new Float64Array(bounds.length + 1);
   }
 
+  /** What was counted so far, by bucket, one more than bounds. */
+  distribution(): { readonly bounds: readonly number[]; readonly counts: readonly number[] } {
+    return { bounds: this.#bounds, counts: [...this.#counts] };
+  }
+
   observe(value: number): void {
     let bucket = 0;
     while (bucket < this.#bounds.length && value > this.#bounds[bucket]!) bucket++;

@@ -73,8 +73,18 @@ export class Telemetry {
     return { contentType: registry.contentType, body: await registry.metrics() };
   }
 
+  /** Undefined before the store is open. */
+  diskState(): DiskState | undefined {
+    return this.#node?.diskState();
+  }
+
+  /** The longest delay of the main thread in about this time up to now, a minute at most. */
+  longestLagMs(withinMs: number): number {
+    return this.#system.lag.longestMs(withinMs);
+  }
+
   stop(): void {
-    this.#system.stop();
+    this.#system.lag.stop();
   }
 }
 

@@ -197,10 +197,12 @@ async function statusOf(transport: Transport, method: DescMethod, authorization:
 }
 
 /** What the documents promise, from the method's scope alone. */
-function expected(method: DescMethod, { scopes, isBad, isOfTenant }: Credential): string {
+function expected(method: DescMethod, { authorization, scopes, isBad, isOfTenant }: Credential): string {
   const { scope = "admin", special } = methodAccess.get(method) ?? {};
   if (scope === "open") return "OK";
+  if (scope === "none" && authorization === undefined) return "OK";
   if (isBad) return "Unauthenticated";
+  if (scope === "none") return "OK";
   if (scope === "any") return "OK";
   const isOfRecords = scope === "read" || scope === "write";
   if (isOfTenant !== undefined && !(isOfRecords && isOfTenant)) return "PermissionDenied";

@@ -63,9 +63,9 @@ describe("start", () => {
   test("the HTTP port answers while the store recovers, the gRPC port opens after it", async () => {
     const recovery = Promise.withResolvers<void>();
     const server = newServer({
-      openStore: async ({ node }) => {
+      openStore: async ({ node, administration }) => {
         await recovery.promise;
-        return { node, close: async () => undefined };
+        return { node, administration, close: async () => undefined };
       },
     });
     const started = server.server.start();
@@ -120,7 +120,7 @@ describe("start", () => {
     const server = newServer({ openStore: () => recovery.promise });
     const started = server.server.start();
     const stopped = server.server.shutdown();
-    recovery.resolve({ node: server.node, close: async () => void server.milestones.push("store closed") });
+    recovery.resolve({ ...server, close: async () => void server.milestones.push("store closed") });
     expect(await started).toBe(false);
     expect(await stopped).toBe(true);
     expect(server.milestones).toEqual(["stopping", "store closed"]);

@@ -6,6 +6,7 @@ afterAll(() => {
   delete process.env["PAIRDB_TEST_HTTP2"];
 });
 
+await import("./edge-admin.test.ts");
 await import("./edge-bad-input.test.ts");
 await import("./edge-bulk.test.ts");
 await import("./edge-calls.test.ts");

@@ -23,6 +23,7 @@ const root = join(import.meta.dir, "../..");
 const storage = "storage.StorageNodeService";
 const services = [
   storage,
+  "pairdb.admin.v1.AdminService",
   "grpc.health.v1.Health",
   "grpc.reflection.v1.ServerReflection",
   "grpc.reflection.v1alpha.ServerReflection",
@@ -45,7 +46,7 @@ describe.each(clients.map((client) => [client.name, client] as const))("health b
     }
     const { statuses } = await health.list({});
     expect(Object.keys(statuses).sort()).toEqual(["", ...services].sort());
-    expect(Object.values(statuses).map(({ status }) => status)).toEqual(Array(5).fill(Status.SERVING));
+    expect(Object.values(statuses).map(({ status }) => status)).toEqual(Array(6).fill(Status.SERVING));
   });
 
   test("a service that is not there is NOT_FOUND", async () => {
@@ -85,9 +86,9 @@ describe("health", () => {
 
   async function unstarted(recovery: Promise<void>): Promise<TestServer> {
     const created = createTestServer({
-      openStore: async ({ node }) => {
+      openStore: async ({ node, administration }) => {
         await recovery;
-        return { node, close: async () => undefined };
+        return { node, administration, close: async () => undefined };
       },
     });
     afterAll(() => created.server.shutdown());

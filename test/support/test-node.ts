@@ -1,14 +1,16 @@
+import { Administration } from "../../src/node/administration/administration.ts";
 import { DiskGuard } from "../../src/node/disk-guard.ts";
 import { type NodeObserver, silentNodeObserver } from "../../src/node/node-observer.ts";
 import { StorageNode, type StorageNodeOptions } from "../../src/node/storage-node.ts";
-import { FakeRecordStore } from "./fake-record-store.ts";
+import { FakeAdministeredStore } from "./fake-administered-store.ts";
 import { ManualClock } from "./manual-clock.ts";
 
 export const gcGraceMs = 10 * 24 * 3_600_000;
 
 export interface TestNode {
   readonly node: StorageNode;
-  readonly store: FakeRecordStore;
+  readonly store: FakeAdministeredStore;
+  readonly administration: Administration;
   readonly clock: ManualClock;
   /** Calls of the observer, in order, as `[name, ...arguments]`. */
   readonly events: unknown[][];
@@ -18,7 +20,7 @@ export interface TestNode {
 
 /** A node named `self` over a store in memory. */
 export function testNode(options: Partial<StorageNodeOptions> = {}): TestNode {
-  const store = new FakeRecordStore();
+  const store = new FakeAdministeredStore();
   const clock = new ManualClock();
   const events: unknown[][] = [];
   const observer = recordingObserver(events);
@@ -43,7 +45,8 @@ export function testNode(options: Partial<StorageNodeOptions> = {}): TestNode {
   const fillDisk = (thousandths: number): void => {
     usedThousandths = thousandths;
   };
-  return { node, store, clock, events, fillDisk };
+  const administration = new Administration(store, { checkpointDirectory: "/checkpoints" });
+  return { node, store, administration, clock, events, fillDisk };
 }
 
 function recordingObserver(events: unknown[][]): NodeObserver {

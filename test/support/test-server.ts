@@ -15,6 +15,7 @@ import { NodeServer, type OpenStore } from "../../src/server/node-server.ts";
 import { type ServerSettings, serverSettings } from "../../src/server/settings.ts";
 import type { HealthStatus } from "../../src/telemetry/health-types.ts";
 import { everyone } from "./everyone.ts";
+import { testAdminSources } from "./test-admin-sources.ts";
 import { type TestNode, testNode } from "./test-node.ts";
 
 export interface TestServer extends TestNode {
@@ -64,6 +65,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
   let phase = "commit log";
   const openStore = async (): Promise<OpenStore> => ({
     node: node.node,
+    administration: node.administration,
     close: async () => void milestones.push("store closed"),
   });
   const server = new NodeServer({
@@ -93,6 +95,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
       health: () => ({ status: result.status, reasons: [], metrics: { phase } }),
       readiness: () => ({ ready: phase === "serving" && result.isReady, reasons: [], phase, percent: 40 }),
     },
+    adminSources: testAdminSources(),
     metricsText: async () => ({ contentType: "text/plain; version=0.0.4", body: "pairdb_up 1\n" }),
     openStore: () => (options.openStore ?? openStore)(node),
     onServing: () => {

@@ -7,6 +7,7 @@ import type { Configuration } from "../../config/resolve.ts";
 import { Engine } from "../../engine/engine.ts";
 import { engineOptions } from "../../engine/options.ts";
 import type { TlsMaterial } from "../../http2/tls.ts";
+import { Administration } from "../../node/administration/administration.ts";
 import { DiskGuard } from "../../node/disk-guard.ts";
 import { StorageNode } from "../../node/storage-node.ts";
 import { readMemoryStatus } from "../../platform/memory-status.ts";
@@ -15,6 +16,7 @@ import { readSecretFile } from "../../platform/secret-files.ts";
 import { readText } from "../../platform/streams.ts";
 import type { LoadStatus } from "../../rpc/observer.ts";
 import type { OverloadLimits } from "../../rpc/overload/admission.ts";
+import { adminSources } from "../../server/admin-sources.ts";
 import { NodeServer, type OpenStore } from "../../server/node-server.ts";
 import { type ServerSettings, serverSettings } from "../../server/settings.ts";
 import { onHangUp, onStopSignals } from "../../server/signals.ts";
@@ -68,14 +70,17 @@ async function runNode(
   logger: Logger,
 ): Promise<boolean> {
   const { clock, random, files } = context.environment;
-  const telemetry = new Telemetry({
-    nodeId: configuration.server.node_id,
-    version,
-    logger,
+  const surroundings = {
     clock,
     processStatus: readProcessStatus,
     memoryStatus: readMemoryStatus,
     diskUsage: () => files.usage(configuration.storage.data_dir),
+  };
+  const telemetry = new Telemetry({
+    ...surroundings,
+    nodeId: configuration.server.node_id,
+    version,
+    logger,
   });
   const authentication = createAuthentication(configuration, clock, logger);
   const ignoreHangUps = onHangUp(() => authentication.reload());
@@ -87,6 +92,7 @@ async function runNode(
     observer: telemetry.rpcObserver,
     http2Observer: telemetry.http2Observer,
     health: telemetry.health,
+    adminSources: adminSources({ ...surroundings, configuration, telemetry, logger }),
     metricsText: () => telemetry.metricsText(),
     openStore: () => {
       logger.info("recovering", { http_port: server.httpPort, data_dir: configuration.storage.data_dir });
@@ -173,7 +179,8 @@ async function openStore(
     },
   );
   telemetry.observe({ engineStatus: () => engine.status(), diskState: () => diskGuard.state(), load });
-  return { node, close: () => engine.close() };
+  const administration = new Administration(engine, { checkpointDirectory: storage.checkpoint_dir });
+  return { node, administration, close: () => engine.close() };
 }
 
 function edgeSettings(configuration: Configuration, tls: TlsMaterial | undefined): ServerSettings {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { create } from "@bufbuild/protobuf";
 import { everybodyIs } from "../../../src/auth/authenticator.ts";
 import { allScopes, anonymousIdentity, type Identity, type Scope } from "../../../src/auth/identity.ts";
+import { AdminService } from "../../../src/gen/pairdb/admin/v1/admin_pb.ts";
 import { StorageNodeService } from "../../../src/gen/storage/storage_node_pb.ts";
 import { AccessControl, requestCheck } from "../../../src/rpc/access.ts";
 import type { Call } from "../../../src/rpc/call.ts";
@@ -74,6 +75,13 @@ describe("AccessControl", () => {
     expect(refusedOf("write", true)).toBe("scope");
     expect(refusedOf("cluster", true)).toBeUndefined();
     expect(refusedOf("cluster", false)).toBe("scope");
+  });
+
+  test("lets everybody ask who he is, and looks at his credentials", () => {
+    const { whoAmI } = AdminService.method;
+    expect(accessOf(anonymousIdentity([])).access.admit(whoAmI, request).scopes.size).toBe(0);
+    const limited: Identity = { ...reader, tenants: new Set(["t"]) };
+    expect(accessOf(limited).access.admit(whoAmI, request)).toBe(limited);
   });
 
   test("lets everybody ask after the node's health", () => {

@@ -1,0 +1,61 @@
+/** What the admin service asks of the process around the store; implemented elsewhere. */
+
+export const logLevels = ["debug", "info", "warn", "error"] as const;
+
+export interface NodeHealthReport {
+  readonly status: string;
+  readonly reasons: readonly string[];
+  readonly isReady: boolean;
+  readonly notReadyReasons: readonly string[];
+  readonly phase: string;
+}
+
+export interface ProcessReport {
+  readonly memoryBytes: number;
+  readonly mappedResidentBytes: number;
+  readonly threadCount: number;
+  /** Undefined where it is not known. */
+  readonly memoryLimitBytes: number | undefined;
+}
+
+export interface DiskReport {
+  readonly totalBytes: number;
+  readonly availableBytes: number;
+  readonly state: string;
+}
+
+/** Calls of one method since the start. */
+export interface CallCounts {
+  readonly method: string;
+  readonly callCount: number;
+  /** Those that failed through the node's own fault or state. */
+  readonly failureCount: number;
+  /** How long they took, in seconds: upper bounds of buckets, ascending, and what was counted in each and above. */
+  readonly durations: { readonly bounds: readonly number[]; readonly counts: readonly number[] };
+}
+
+export interface Setting {
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface AdminSources {
+  readonly nodeId: string;
+  readonly version: string;
+  /** Unix milliseconds. */
+  readonly startedAtMs: number;
+  uptimeMs(): number;
+  health(): NodeHealthReport;
+  process(): ProcessReport;
+  disk(): DiskReport;
+  /** The longest delay of the main thread in about this time up to now, a minute at most. */
+  longestLagMs(withinMs: number): number;
+  /** Of every method that is counted. */
+  calls(): readonly CallCounts[];
+  /** What a memtable may take. */
+  readonly memtableBytes: number;
+  /** Every key of the configuration, secrets masked. */
+  settings(): readonly Setting[];
+  /** The level may be changed while the node runs. */
+  readonly log: { level: (typeof logLevels)[number] };
+}

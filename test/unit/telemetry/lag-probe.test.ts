@@ -1,0 +1,44 @@
+import { expect, test } from "bun:test";
+import { LagProbe } from "../../../src/telemetry/lag-probe.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+
+/** A clock whose main thread can be held: timers come as late as it is. */
+class HeldClock extends ManualClock {
+  heldMs = 0;
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + this.heldMs;
+  }
+}
+
+function probeLate(clock: HeldClock, lagMs: number): void {
+  clock.heldMs += lagMs;
+  clock.advance(250);
+}
+
+test("tells the longest delay of the time that is asked for", () => {
+  const clock = new HeldClock();
+  const probe = new LagProbe(clock);
+  expect(probe.longestMs(1000)).toBe(0);
+  for (const lagMs of [0, 80, 0, 5, 0]) probeLate(clock, lagMs);
+  expect([250, 500, 1000, 60_000].map((withinMs) => probe.longestMs(withinMs))).toEqual([0, 5, 80, 80]);
+});
+
+test("keeps a minute", () => {
+  const clock = new HeldClock();
+  const probe = new LagProbe(clock);
+  probeLate(clock, 80);
+  for (let count = 0; count < 239; count++) probeLate(clock, 0);
+  expect(probe.longestMs(60_000)).toBe(80);
+  for (let count = 0; count < 100; count++) probeLate(clock, 0);
+  expect(probe.longestMs(600_000)).toBe(0);
+});
+
+test("what was taken is not told again, but is of the past yet", () => {
+  const clock = new HeldClock();
+  const probe = new LagProbe(clock);
+  probeLate(clock, 80);
+  expect([probe.takeLongestMs(), probe.takeLongestMs(), probe.longestMs(1000)]).toEqual([80, 0, 80]);
+  probe.stop();
+  expect(clock.pendingTimerCount).toBe(0);
+});
