@@ -1,9 +1,10 @@
 /**
  * When the bytes of each connection are read, so that whoever makes the server work hard holds up nobody but itself.
  *
- * A connection whose reads have cost little so far is served as its bytes arrive. All others, and those that nothing is
- * known of, stand in line until everything that arrived in this turn of the event loop was looked at. Then they are
- * served in turns of one piece, for a few milliseconds; who is left waits for the next turn of the loop.
+ * A connection may use a small share of the thread's time, and is then served as its bytes arrive. All others stand in
+ * line until everything that arrived in this turn of the event loop was looked at, as does a new connection that sends
+ * more than a few requests at once. Then they are served in turns of one piece, for a few milliseconds; who is left
+ * waits for the next turn of the loop.
  *
  * Invariants:
  * 1. The bytes of one reader are read in the order in which they came.
@@ -21,13 +22,15 @@ export interface Reader {
   resume(): void;
 }
 
-/** What a read of an unknown connection is taken to cost: more than little. */
-const unknownCostMs = 1;
-/** One read counts for no more: the collector of garbage may have run meanwhile. */
-const maxCostMs = 1;
-const littleCostMs = 0.2;
-/** How much of the expected cost the last read decides. */
-const lastReadShare = 0.25;
+/** The share of the thread's time that a connection may use, … */
+const lightShare = 0.05;
+/** … more at times, if it has used less before, … */
+const allowanceMs = 10;
+/** … and one read counts for no more: the collector of garbage may have run meanwhile. */
+const maxCostMs = 2;
+/** So long a connection is new: what it sends at once is heavy from so many bytes on. */
+const newForMs = 1000;
+const newReadBytes = 512;
 
 /** For all in line together, in one turn of the event loop. */
 const turnMs = 2;
@@ -35,12 +38,33 @@ const turnMs = 2;
 const pieceBytes = 64 * 1024;
 const maxWaitingBytes = 32 * 1024 * 1024;
 
-/** Of one reader: bytes that wait, and what its reads have cost. */
+/** Of one reader: bytes that wait, and the time that it has used beyond its share. */
 export class Backlog {
   readonly chunks: Uint8Array[] = [];
   /** Of the first chunk, what is read already. */
   readBytes = 0;
-  expectedMs = unknownCostMs;
+  readonly #startedMs: number;
+  #usedMs = 0;
+  #countedAtMs: number;
+
+  constructor(nowMs: number) {
+    this.#startedMs = nowMs;
+    this.#countedAtMs = nowMs;
+  }
+
+  /** A read has begun and ended at these times. */
+  count(startedMs: number, endedMs: number): void {
+    const earnedMs = (endedMs - this.#countedAtMs) * lightShare;
+    this.#countedAtMs = endedMs;
+    this.#usedMs = Math.max(0, this.#usedMs - earnedMs) + Math.min(maxCostMs, endedMs - startedMs);
+  }
+
+  /** Whether so many bytes may be read as they arrive. */
+  isLight(byteCount: number, nowMs: number): boolean {
+    if (this.chunks.length > 0) return false;
+    if (byteCount > (nowMs - this.#startedMs < newForMs ? newReadBytes : pieceBytes)) return false;
+    return this.#usedMs - (nowMs - this.#countedAtMs) * lightShare <= allowanceMs;
+  }
 }
 
 export class ReadScheduler {
@@ -58,11 +82,12 @@ export class ReadScheduler {
   /** Bytes have come, and stay as they are. */
   arrived(reader: Reader, bytes: Uint8Array): void {
     const { backlog } = reader;
-    const isFirst = backlog.chunks.length === 0;
-    if (isFirst && backlog.expectedMs <= littleCostMs && bytes.length <= pieceBytes) {
-      this.#read(reader, bytes, 0, bytes.length);
+    const nowMs = this.#nowMs();
+    if (backlog.isLight(bytes.length, nowMs)) {
+      this.#read(reader, bytes, 0, bytes.length, nowMs);
       return;
     }
+    const isFirst = backlog.chunks.length === 0;
     backlog.chunks.push(bytes);
     this.#waitingBytes += bytes.length;
     if (isFirst) this.#join(reader);
@@ -114,18 +139,15 @@ export class ReadScheduler {
       backlog.chunks.shift();
       backlog.readBytes = 0;
     }
-    this.#read(reader, chunk, start, length);
+    this.#read(reader, chunk, start, length, this.#nowMs());
     const isForgotten = !this.#line.delete(reader);
     if (isForgotten) return;
     if (backlog.chunks.length > 0) this.#line.add(reader);
     else reader.resume();
   }
 
-  #read(reader: Reader, bytes: Uint8Array, start: number, length: number): void {
-    const { backlog } = reader;
-    const startedMs = this.#nowMs();
-    reader.read(bytes, start, length, startedMs);
-    const costMs = Math.min(maxCostMs, this.#nowMs() - startedMs);
-    backlog.expectedMs += (costMs - backlog.expectedMs) * lastReadShare;
+  #read(reader: Reader, bytes: Uint8Array, start: number, length: number, nowMs: number): void {
+    reader.read(bytes, start, length, nowMs);
+    reader.backlog.count(nowMs, this.#nowMs());
   }
 }

@@ -24,7 +24,7 @@ export interface LinkOwner {
 }
 
 export class SocketLink implements Reader {
-  readonly backlog = new Backlog();
+  readonly backlog: Backlog;
   /** Asked for already. */
   isFlushPlanned = false;
   /** The first bytes have come; of TLS, in their outer form. */
@@ -40,6 +40,7 @@ export class SocketLink implements Reader {
     this.#owner = owner;
     this.#socket = socket;
     this.#acceptedAtMs = owner.nowMs();
+    this.backlog = new Backlog(this.#acceptedAtMs);
   }
 
   get streamCount(): number {

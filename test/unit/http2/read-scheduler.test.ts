@@ -14,9 +14,10 @@ function setUp() {
     ...world,
     scheduler,
     log: world.log,
+    wait: (ms: number) => void (world.nowMs += ms),
     /** A connection whose reads take so long. */
     reader: (name: string, costMs: number): Reader & { isPaused: boolean; costMs: number } => ({
-      backlog: new Backlog(),
+      backlog: new Backlog(world.nowMs),
       isPaused: false,
       costMs,
       read(bytes, start, length) {
@@ -44,64 +45,68 @@ function bytes(number: number, length: number): Uint8Array {
   return new Uint8Array(length).fill(number);
 }
 
-/** Reads of it have been so cheap that it is served at once. */
-function makeCheap(world: ReturnType<typeof setUp>, reader: Reader): void {
-  for (let i = 0; i < 20; i++) {
-    world.scheduler.arrived(reader, bytes(0, 1));
-    world.turn();
-  }
-  world.log.length = 0;
-}
-
 describe("the scheduler of reads", () => {
-  test("lets an unknown connection stand in line, paused, and serves it in the next turn", () => {
+  test("lets a new connection that brings much stand in line, paused, and serves it in the next turn", () => {
     const world = setUp();
     const reader = world.reader("a", 0);
-    world.scheduler.arrived(reader, bytes(1, 10));
-    expect(world.log).toEqual([]);
+    world.scheduler.arrived(reader, bytes(1, 512));
+    expect(world.log).toEqual(["a 1:0+512"]);
+    world.scheduler.arrived(reader, bytes(2, 513));
+    expect(world.log).toHaveLength(1);
     expect(reader.isPaused).toBe(true);
     world.turn();
-    expect(world.log).toEqual(["a 1:0+10"]);
+    expect(world.log.at(-1)).toBe("a 2:0+513");
     expect(reader.isPaused).toBe(false);
     expect(world.plannedCount).toBe(0);
   });
 
-  test("serves one at once whose reads cost little, until they cost more", () => {
+  test("takes more at once from one that it has known for a second", () => {
     const world = setUp();
-    const reader = world.reader("a", 0.01);
-    makeCheap(world, reader);
-    world.scheduler.arrived(reader, bytes(1, 10));
-    expect(world.log).toEqual(["a 1:0+10"]);
-    reader.costMs = 5;
-    world.scheduler.arrived(reader, bytes(2, 10));
-    world.scheduler.arrived(reader, bytes(3, 10));
-    expect(world.log).toEqual(["a 1:0+10", "a 2:0+10"]);
-    world.turn();
-    expect(world.log.at(-1)).toBe("a 3:0+10");
+    const reader = world.reader("a", 0);
+    world.wait(1000);
+    world.scheduler.arrived(reader, bytes(1, 64 * kib));
+    expect(world.log).toEqual(["a 1:0+65536"]);
+    world.scheduler.arrived(reader, bytes(2, 64 * kib + 1));
+    expect(world.log).toHaveLength(1);
   });
 
-  test("forgives a read that took long by chance", () => {
+  test("serves one as its bytes arrive while it keeps to its share, and again once it does", () => {
     const world = setUp();
-    const reader = world.reader("a", 0.01);
-    makeCheap(world, reader);
-    reader.costMs = 100;
-    world.scheduler.arrived(reader, bytes(1, 1));
-    reader.costMs = 0.01;
-    for (let i = 0; i < 3; i++) {
-      world.scheduler.arrived(reader, bytes(2, 1));
+    const reader = world.reader("a", 2);
+    const arrive = () => {
+      const before = world.log.length;
+      world.scheduler.arrived(reader, bytes(1, 1));
+      const isAtOnce = world.log.length > before;
       world.turn();
+      return isAtOnce;
+    };
+    const first = Array.from({ length: 10 }, arrive);
+    expect(first).toEqual([true, true, true, true, true, true, false, false, false, false]);
+    world.wait(20 * 10);
+    expect(arrive()).toBe(true);
+    // 1 ms in 20.
+    const steady = world.reader("b", 1);
+    for (let i = 0; i < 1000; i++) {
+      world.wait(20);
+      world.scheduler.arrived(steady, bytes(2, 1));
+      expect(world.plannedCount).toBe(0);
     }
-    world.scheduler.arrived(reader, bytes(3, 1));
-    expect(world.log.at(-1)).toBe("a 3:0+1");
+  });
+
+  test("counts a read that took long by chance for no more than a little", () => {
+    const world = setUp();
+    const reader = world.reader("a", 1000);
+    for (let i = 0; i < 2; i++) world.scheduler.arrived(reader, bytes(i, 1));
+    expect(world.log).toEqual(["a 0:0+1", "a 1:0+1"]);
   });
 
   test("serves those in line in turns of one piece, and for a bounded time in each turn of the event loop", () => {
     const world = setUp();
     const [a, b] = [world.reader("a", 1), world.reader("b", 1)];
     world.scheduler.arrived(a, bytes(1, 150 * kib));
-    world.scheduler.arrived(b, bytes(2, 10));
+    world.scheduler.arrived(b, bytes(2, 1000));
     world.turn();
-    expect(world.log).toEqual(["a 1:0+65536", "b 2:0+10"]);
+    expect(world.log).toEqual(["a 1:0+65536", "b 2:0+1000"]);
     expect([a.isPaused, b.isPaused]).toEqual([true, false]);
     world.turn();
     expect(world.log.slice(2)).toEqual(["a 1:65536+65536", "a 1:131072+22528"]);
@@ -111,7 +116,7 @@ describe("the scheduler of reads", () => {
   test("keeps the order of what arrives although its reader is paused", () => {
     const world = setUp();
     const reader = world.reader("a", 0);
-    makeCheap(world, reader);
+    world.wait(1000);
     // Too much for one piece.
     world.scheduler.arrived(reader, bytes(1, 70 * kib));
     world.scheduler.arrived(reader, bytes(2, 1));
@@ -124,12 +129,12 @@ describe("the scheduler of reads", () => {
     const reader = world.reader("a", 0);
     const other = world.reader("b", 0);
     world.scheduler.arrived(other, bytes(1, 32 << 20));
-    world.scheduler.arrived(reader, bytes(2, 1));
-    expect(world.log).toEqual(["a 2:0+1"]);
+    world.scheduler.arrived(reader, bytes(2, 1000));
+    expect(world.log).toEqual(["a 2:0+1000"]);
     expect(reader.isPaused).toBe(false);
     world.turn();
     world.log.length = 0;
-    world.scheduler.arrived(reader, bytes(3, 1));
+    world.scheduler.arrived(reader, bytes(3, 1000));
     expect(world.log).toEqual([]);
   });
 
@@ -143,8 +148,8 @@ describe("the scheduler of reads", () => {
     expect(world.log).toEqual(["a 1:0+65536"]);
     world.scheduler.arrived(b, bytes(2, 32 << 20));
     expect(world.log).toHaveLength(1);
-    world.scheduler.arrived(c, bytes(3, 1));
-    expect(world.log.at(-1)).toBe("c 3:0+1");
+    world.scheduler.arrived(c, bytes(3, 1000));
+    expect(world.log.at(-1)).toBe("c 3:0+1000");
   });
 
   test("leaves one alone that went while it was read", () => {
