@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type NodeProcess, nodeCommand, spawnNode } from "../test/support/spawn-node.ts";
 import type { AttackReport } from "./attack/report.ts";
-import { prepare, readSteadily, type VictimReport } from "./attack/victim.ts";
+import { connect, prepare, readSteadily, type VictimReport } from "./attack/victim.ts";
 import { describePinning, loadPrefix, serverPrefix } from "./rpc/processors.ts";
 
 const { values } = parseArgs({
@@ -66,10 +66,12 @@ function describeVictim(name: string, { readCount, errorCount, p50Ms, p99Ms, max
 
 async function run(node: NodeProcess): Promise<string[]> {
   await prepare(node.grpcPort, Number(values.kib) * 1024);
-  const quiet = await readSteadily(node.grpcPort, quietMs);
+  const clients = await connect(node.grpcPort);
+  const quiet = await readSteadily(clients, quietMs);
   const attackers = await startAttackers(node.grpcPort);
-  const victim = await readSteadily(node.grpcPort, attackMs);
+  const victim = await readSteadily(clients, attackMs);
   const { endings, resetCount, readSlowly, idle } = await attackers.stop();
+  for (const client of clients) client.close();
   const residentMegabytes = peakResidentMegabytes(node.pid);
 
   console.log(`${describePinning()}; load ${loadavg()[0]!.toFixed(1)}`);

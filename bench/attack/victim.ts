@@ -42,9 +42,16 @@ export async function prepare(port: number, largeBytes: number): Promise<void> {
   client.close();
 }
 
+/** The connections of the client. */
+export function connect(port: number): Promise<FrameClient[]> {
+  return Promise.all(Array.from({ length: connectionCount }, () => FrameClient.connect(port)));
+}
+
 /** Reads at a steady rate for so long; times count from when each read was due. */
-export async function readSteadily(port: number, durationMs: number): Promise<VictimReport> {
-  const clients = await Promise.all(Array.from({ length: connectionCount }, () => FrameClient.connect(port)));
+export async function readSteadily(
+  clients: readonly FrameClient[],
+  durationMs: number,
+): Promise<VictimReport> {
   const message = toBinary(ReadRequestSchema, create(ReadRequestSchema, { tenantId, key: smallKey }));
   const timesMs: number[] = [];
   let errorCount = 0;
@@ -66,7 +73,6 @@ export async function readSteadily(port: number, durationMs: number): Promise<Vi
   }
   await Promise.race([Promise.all(reads), Bun.sleep(patienceMs)]);
   errorCount += reads.length - timesMs.length;
-  for (const client of clients) client.close();
   timesMs.sort((a, b) => a - b);
   const quantile = (share: number) =>
     timesMs[Math.ceil(share * timesMs.length) - 1] ?? Number.POSITIVE_INFINITY;
