@@ -74,7 +74,7 @@ export const defaultLimits: Http2Limits = {
   streamSendBufferBytes: 256 * kib,
   maxQueuedBytesPerStream: 32 * mib,
   maxQueuedBytesPerConnection: 64 * mib,
-  maxQueuedBytes: 256 * mib,
+  maxQueuedBytes: 128 * mib,
   maxUnsentBytes: mib,
   resets: { burst: 200, perSecond: 20 },
   pings: { burst: 100, perSecond: 100 },

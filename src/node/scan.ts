@@ -88,6 +88,8 @@ async function* scanRange(
     yield { resumeKey: undefined };
     return;
   }
+  // Of many scans that begin at once, each takes its turn.
+  await nextTurn();
   const view = store.view();
   try {
     await view.whenStretchResident(range.start);
