@@ -19,6 +19,7 @@ const allowedImports: Record<string, readonly string[]> = {
   node: ["base", "platform", "versions", "engine"],
   config: ["base", "platform", "auth", "engine", "node"],
   http2: ["base", "platform"],
+  load: ["base", "platform", "http2", "gen"],
   rpc: ["base", "platform", "auth", "versions", "node", "gen"],
   telemetry: ["base", "platform", "auth", "engine", "node", "http2", "rpc"],
   server: [
@@ -46,6 +47,7 @@ const allowedImports: Record<string, readonly string[]> = {
     "config",
     "telemetry",
     "server",
+    "load",
     "gen",
   ],
   main: ["cli", "platform"],

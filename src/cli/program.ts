@@ -7,6 +7,7 @@ import { Command, CommanderError } from "commander";
 import { messageOf, StorageError } from "../base/errors.ts";
 import { version } from "../base/version.ts";
 import { isBrokenPipe } from "../platform/streams.ts";
+import { benchCommand } from "./commands/bench.ts";
 import { deleteCommand } from "./commands/delete.ts";
 import { exportCommand } from "./commands/export.ts";
 import { getCommand } from "./commands/get.ts";
@@ -54,6 +55,7 @@ function createProgram(context: CommandContext): Command {
     scanCommand,
     importCommand,
     exportCommand,
+    benchCommand,
     verifyCommand,
     inspectCommand,
     repairCommand,

@@ -1,8 +1,8 @@
 /** The load client's process: `bun main.ts PLAN` prints its report; see plan.ts. */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { type Answer, Connection } from "../../../src/load/connection.ts";
 import { percentile } from "../../engine/measure.ts";
 import { keyDigits } from "../work.ts";
-import { Connection } from "./connection.ts";
 import type { ClientPlan, ClientReport } from "./plan.ts";
 
 /** Long enough for each call, and of one length. */
@@ -33,7 +33,7 @@ class Run {
     this.#connections = indexes.map(
       (index) =>
         new Connection({
-          answered: (streamId, bodyBytes) => this.#answered(index, streamId, bodyBytes),
+          answered: (streamId, answer) => this.#answered(index, streamId, answer),
           failed: (error) => this.#finished.reject(error),
         }),
     );
@@ -103,7 +103,8 @@ class Run {
     this.#sendTimesMs[index]![(streamId - 1) / 2] = dueMs;
   }
 
-  #answered(index: number, streamId: number, bodyBytes: number): void {
+  #answered(index: number, streamId: number, { status, message, bodyBytes }: Answer): void {
+    if (status !== "0") this.#finished.reject(new Error(`a call ended with status ${status}: ${message}`));
     const sentMs = this.#sendTimesMs[index]![(streamId - 1) / 2]!;
     this.#latenciesMs[this.#answeredCount++] = performance.now() - sentMs;
     this.#bodyBytes += bodyBytes;

@@ -2,12 +2,8 @@
  * Encodes request fields as gRPC's Go client does: whatever the tables do not hold joins the dynamic one, so a value
  * that is new in each call pushes older entries out. No Huffman, which saves bytes and costs time.
  */
-import { writeInteger } from "../../../src/http2/hpack/encoder.ts";
-import {
-  staticIndexOfField,
-  staticIndexOfName,
-  staticTableSize,
-} from "../../../src/http2/hpack/static-table.ts";
+import { writeInteger } from "../http2/hpack/encoder.ts";
+import { staticIndexOfField, staticIndexOfName, staticTableSize } from "../http2/hpack/static-table.ts";
 
 const tableBytes = 4096;
 const entryOverheadBytes = 32;

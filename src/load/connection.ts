@@ -1,0 +1,272 @@
+/**
+ * One HTTP/2 connection that puts load on a server: sends gRPC calls as whole frames, and takes answers apart as far as
+ * needed to know how each ended. It is no client for a stranger's server: padding, CONTINUATION and pushed streams are
+ * not expected. Windows are kept both ways; those for answers are as large as can be.
+ *
+ * Calls are collected by `send` and leave by `flush`.
+ */
+import type { Socket } from "bun";
+import { StorageError } from "../base/errors.ts";
+import { FieldList } from "../http2/field-list.ts";
+import { HpackDecoder } from "../http2/hpack/decoder.ts";
+import { HpackEncoder } from "./hpack-encoder.ts";
+import { Uploads } from "./uploads.ts";
+
+const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+const frameTypes = {
+  data: 0,
+  headers: 1,
+  reset: 3,
+  settings: 4,
+  ping: 6,
+  goAway: 7,
+  windowUpdate: 8,
+} as const;
+const settingIds = { initialWindow: 4, maxFrame: 5 } as const;
+const settingBytes = 6;
+const frameHeadBytes = 9;
+const endStream = 0x1;
+const endHeaders = 0x4;
+const acknowledgement = 0x1;
+/** No dynamic table for the server, so that equal answers have equal bytes; all the stream window there is. */
+const settings = Buffer.from("000100000000" + "00047fffffff", "hex");
+const largestWindowBytes = 0x7fffffff;
+const initialWindowBytes = 65_535;
+/** Answers of a connection that are acknowledged together. */
+const windowUpdateBytes = 1 << 30;
+const maxListBytes = 65_536;
+const maxFieldBytes = 16_384;
+
+/** How a call ended. */
+export interface Answer {
+  /** Of `grpc-status`; "reset" where the server ended the stream without one. */
+  readonly status: string;
+  readonly message: string;
+  readonly bodyBytes: number;
+  /** The framed messages, where `send` was told to keep them. */
+  readonly body: Buffer | undefined;
+}
+
+export interface ConnectionEvents {
+  answered(streamId: number, answer: Answer): void;
+  /** The connection is over, and all calls under way with it. */
+  failed(error: Error): void;
+}
+
+/** A call without a status in trailers, or with status 0. */
+const noMessage = "";
+const good = "0";
+
+export class Connection {
+  readonly #events: ConnectionEvents;
+  readonly #hpack = new HpackEncoder();
+  readonly #uploads = new Uploads((streamId, body, start, end, isLast) =>
+    this.#frame(frameTypes.data, isLast ? endStream : 0, streamId, body, start, end),
+  );
+  readonly #bodyBytes = new Map<number, number>();
+  /** Of streams whose answers are kept. */
+  readonly #bodies = new Map<number, Buffer[]>();
+  #isClosed = false;
+  #socket: Socket | undefined;
+  #output = Buffer.alloc(1 << 20);
+  #outputStart = 0;
+  #outputEnd = 0;
+  #rest = Buffer.alloc(0);
+  #nextStreamId = 1;
+  /** Of the connection's window for answers. */
+  #unacknowledgedBytes = 0;
+  /** A block of trailers that was found to say that all is well. */
+  #goodTrailers = Buffer.alloc(0);
+
+  constructor(events: ConnectionEvents) {
+    this.#events = events;
+  }
+
+  /** Rejects where nobody listens. */
+  async open(hostname: string, port: number): Promise<void> {
+    this.#socket = await Bun.connect({
+      hostname,
+      port,
+      socket: {
+        data: (_, bytes) => this.#receive(bytes),
+        drain: () => this.flush(),
+        close: () => this.#fail(new StorageError("UNAVAILABLE", "the server closed a connection")),
+        error: (_, error) => this.#fail(error),
+      },
+    });
+    this.#socket.setNoDelay(true);
+    this.#append(preface);
+    this.#frame(frameTypes.settings, 0, 0, settings);
+    this.#growWindow(largestWindowBytes - initialWindowBytes);
+    this.flush();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#socket?.end();
+  }
+
+  /** Adds a call to what `flush` sends, and returns its stream's id. The body is copied. */
+  send(fields: readonly (readonly [string, string])[], body: Uint8Array, keepsBody = false): number {
+    const streamId = this.#nextStreamId;
+    this.#nextStreamId += 2;
+    this.#makeRoom(frameHeadBytes + maxFieldBytes);
+    const head = this.#outputEnd;
+    let position = head + frameHeadBytes;
+    for (const [name, value] of fields) position = this.#hpack.write(this.#output, position, name, value);
+    this.#writeHead(head, position - head - frameHeadBytes, frameTypes.headers, endHeaders, streamId);
+    this.#outputEnd = position;
+    if (keepsBody) this.#bodies.set(streamId, []);
+    this.#uploads.begin(streamId, body);
+    return streamId;
+  }
+
+  flush(): void {
+    if (this.#outputStart === this.#outputEnd) return;
+    const sent = this.#socket!.write(this.#output, this.#outputStart, this.#outputEnd - this.#outputStart);
+    this.#outputStart += Math.max(0, sent);
+    if (this.#outputStart === this.#outputEnd) this.#outputStart = this.#outputEnd = 0;
+  }
+
+  #fail(error: Error): void {
+    if (this.#isClosed) return;
+    this.close();
+    this.#events.failed(error);
+  }
+
+  #frame(
+    type: number,
+    flags: number,
+    streamId: number,
+    content: Uint8Array,
+    start = 0,
+    end = content.length,
+  ): void {
+    this.#makeRoom(frameHeadBytes + end - start);
+    this.#writeHead(this.#outputEnd, end - start, type, flags, streamId);
+    this.#outputEnd += frameHeadBytes;
+    this.#append(content, start, end);
+  }
+
+  #append(bytes: Uint8Array, start = 0, end = bytes.length): void {
+    this.#makeRoom(end - start);
+    if (start === 0 && end === bytes.length) this.#output.set(bytes, this.#outputEnd);
+    else this.#output.set(bytes.subarray(start, end), this.#outputEnd);
+    this.#outputEnd += end - start;
+  }
+
+  #writeHead(position: number, length: number, type: number, flags: number, streamId: number): void {
+    this.#output.writeUIntBE(length, position, 3);
+    this.#output[position + 3] = type;
+    this.#output[position + 4] = flags;
+    this.#output.writeUInt32BE(streamId, position + 5);
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#outputEnd + bytes <= this.#output.length) return;
+    const waiting = this.#output.subarray(this.#outputStart, this.#outputEnd);
+    const target = Buffer.alloc(Math.max(this.#output.length, 2 * (waiting.length + bytes)));
+    waiting.copy(target);
+    this.#output = target;
+    this.#outputEnd = waiting.length;
+    this.#outputStart = 0;
+  }
+
+  #receive(chunk: Buffer): void {
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    let position = 0;
+    while (bytes.length - position >= frameHeadBytes) {
+      const length = bytes.readUIntBE(position, 3);
+      const end = position + frameHeadBytes + length;
+      if (end > bytes.length) break;
+      this.#frameArrived(bytes, position, position + frameHeadBytes, end);
+      position = end;
+    }
+    this.#rest = Buffer.from(bytes.subarray(position));
+  }
+
+  #frameArrived(bytes: Buffer, head: number, start: number, end: number): void {
+    const type = bytes[head + 3]!;
+    const flags = bytes[head + 4]!;
+    const streamId = bytes.readUInt32BE(head + 5);
+    if (type === frameTypes.data) {
+      this.#dataArrived(streamId, bytes, start, end);
+      // Who sends no trailers has no status to tell.
+      if ((flags & endStream) !== 0) this.#answered(streamId, good, noMessage);
+    } else if (type === frameTypes.headers) {
+      if ((flags & endStream) !== 0) this.#trailersArrived(streamId, bytes, start, end);
+    } else this.#controlArrived(type, flags, streamId, bytes, start, end);
+  }
+
+  #controlArrived(
+    type: number,
+    flags: number,
+    streamId: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    if (type === frameTypes.windowUpdate) {
+      this.#uploads.grow(streamId, bytes.readUInt32BE(start) & largestWindowBytes);
+      this.flush();
+    } else if (type === frameTypes.settings && (flags & acknowledgement) === 0) {
+      this.#frame(frameTypes.settings, acknowledgement, 0, Buffer.alloc(0));
+      this.#settingsArrived(bytes, start, end);
+      this.flush();
+    } else if (type === frameTypes.ping && (flags & acknowledgement) === 0) {
+      this.#frame(frameTypes.ping, acknowledgement, 0, bytes, start, end);
+      this.flush();
+    } else if (type === frameTypes.reset) {
+      this.#answered(streamId, "reset", `RST_STREAM with code ${bytes.readUInt32BE(start)}`);
+    } else if (type === frameTypes.goAway) {
+      this.#fail(new StorageError("UNAVAILABLE", "the server sent GOAWAY"));
+    }
+  }
+
+  #dataArrived(streamId: number, bytes: Buffer, start: number, end: number): void {
+    this.#bodyBytes.set(streamId, (this.#bodyBytes.get(streamId) ?? 0) + end - start);
+    this.#bodies.get(streamId)?.push(Buffer.from(bytes.subarray(start, end)));
+    this.#unacknowledgedBytes += end - start;
+    if (this.#unacknowledgedBytes < windowUpdateBytes) return;
+    this.#growWindow(this.#unacknowledgedBytes);
+    this.#unacknowledgedBytes = 0;
+    this.flush();
+  }
+
+  #growWindow(bytes: number): void {
+    const content = Buffer.alloc(4);
+    content.writeUInt32BE(bytes);
+    this.#frame(frameTypes.windowUpdate, 0, 0, content);
+  }
+
+  #settingsArrived(bytes: Buffer, start: number, end: number): void {
+    for (let position = start; position < end; position += settingBytes) {
+      const value = bytes.readUInt32BE(position + 2);
+      const id = bytes.readUInt16BE(position);
+      if (id === settingIds.maxFrame) this.#uploads.setMaxFrame(value);
+      else if (id === settingIds.initialWindow) this.#uploads.setStreamWindow(value);
+    }
+  }
+
+  #trailersArrived(streamId: number, bytes: Buffer, start: number, end: number): void {
+    if (this.#goodTrailers.length > 0 && this.#goodTrailers.compare(bytes, start, end) === 0) {
+      this.#answered(streamId, good, noMessage);
+      return;
+    }
+    const fields = new FieldList();
+    const isValid = new HpackDecoder(0, maxListBytes).decode(bytes, start, end - start, fields);
+    const status = isValid ? (fields.get("grpc-status") ?? "missing") : "undecodable";
+    if (status === good) this.#goodTrailers = Buffer.from(bytes.subarray(start, end));
+    this.#answered(streamId, status, fields.get("grpc-message") ?? noMessage);
+  }
+
+  #answered(streamId: number, status: string, message: string): void {
+    const bodyBytes = this.#bodyBytes.get(streamId) ?? 0;
+    this.#bodyBytes.delete(streamId);
+    this.#uploads.end(streamId);
+    const parts = this.#bodies.size === 0 ? undefined : this.#bodies.get(streamId);
+    if (parts !== undefined) this.#bodies.delete(streamId);
+    const body = parts === undefined ? undefined : Buffer.concat(parts);
+    this.#events.answered(streamId, { status, message, bodyBytes, body });
+  }
+}

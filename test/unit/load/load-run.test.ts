@@ -1,0 +1,118 @@
+/** A load on a server in the same process. */
+import { expect, test } from "bun:test";
+import { type LoadOptions, LoadRun, type Work } from "../../../src/load/load-run.ts";
+import { mixes } from "../../../src/load/mixes.ts";
+import { keyOf, Requests } from "../../../src/load/requests.ts";
+import { systemClock } from "../../../src/platform/clock.ts";
+import { seededRandom } from "../../../src/platform/random.ts";
+import { failureOf } from "../../support/rpc-clients.ts";
+import { startTestServer } from "../../support/test-server.ts";
+
+const server = await startTestServer();
+const inserts = {
+  mix: { title: "inserts", shares: { insert: 1 }, keys: "uniform" },
+  keys: "uniform",
+} as const;
+
+function load(tenantId: string, work: Work, options: Partial<LoadOptions>, valueBytes = 10): LoadRun {
+  const random = seededRandom(7);
+  const requests = new Requests(tenantId, "w", valueBytes, random);
+  return new LoadRun(systemClock, random, requests, work, {
+    hostname: "127.0.0.1",
+    port: server.server.grpcPort,
+    fields: [],
+    connectionCount: 2,
+    inFlight: 8,
+    rate: undefined,
+    operationCount: 500,
+    durationMs: 60_000,
+    ...options,
+  });
+}
+
+async function sizes(tenantId: string): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  const range = { tenantId, startKey: "", endKey: "", prefix: "", limit: 0, keysOnly: false };
+  for await (const { records } of server.node.scan(range)) {
+    for (const { key, value } of records) found.set(key, value.length);
+  }
+  return found;
+}
+
+test.each([undefined, 5000])("every record is there once, with its size (rate %p)", async (rate) => {
+  const tenantId = `inserts-${rate}`;
+  const result = await load(tenantId, { ...inserts, recordCount: 0 }, { rate }).run();
+  expect([result.succeededCount, result.failedCount]).toEqual([500, 0]);
+  const expected = Array.from({ length: 500 }, (_, record) => keyOf(record)).sort();
+  const found = await sizes(tenantId);
+  expect([...found.keys()]).toEqual(expected);
+  expect(new Set(found.values())).toEqual(new Set([10]));
+});
+
+test("values far over the server's windows arrive whole", async () => {
+  const run = load("large", { ...inserts, recordCount: 0 }, { operationCount: 12 }, 3_000_000);
+  expect((await run.run()).succeededCount).toBe(12);
+  expect([...(await sizes("large")).values()]).toEqual(Array.from({ length: 12 }, () => 3_000_000));
+});
+
+test.each(Object.keys(mixes) as (keyof typeof mixes)[])("workload %s succeeds", async (name) => {
+  const tenantId = `mix-${name}`;
+  await load(tenantId, { ...inserts, recordCount: 0 }, { operationCount: 100 }).run();
+  server.calls.length = 0;
+  const mix = mixes[name];
+  const result = await load(
+    tenantId,
+    { mix, keys: mix.keys, recordCount: 100 },
+    { operationCount: 100 },
+  ).run();
+  expect(result.failures).toEqual(new Map());
+  expect(result.succeededCount).toBe(100);
+  expect(new Set<string>(result.latencies.keys())).toEqual(new Set(Object.keys(mix.shares)));
+  expect(server.calls.filter(({ method }) => method === "Scan").length).toBe(
+    result.latencies.get("scan")?.count ?? 0,
+  );
+  if (name !== "f") return;
+  // What is written back has seen what was read.
+  expect(server.calls.length).toBe(100 + result.latencies.get("read-modify-write")!.count);
+  for (const record of [0, 1, 2]) {
+    const { siblings } = await server.node.read(tenantId, keyOf(record), true);
+    expect(siblings).toEqual([]);
+  }
+});
+
+test("an open loop charges a stall to all that was due in it", async () => {
+  const stallMs = 200;
+  server.store.syncsAtOnce = false;
+  const options = { connectionCount: 1, inFlight: 1, rate: 1000, operationCount: 100 };
+  const running = load("stall", { ...inserts, recordCount: 0 }, options).run();
+  const start = performance.now();
+  while (performance.now() - start < stallMs) await Bun.sleep(5);
+  server.store.syncsAtOnce = true;
+  server.store.sync();
+  const result = await running;
+  // The last one was due 100 ms after the start, so it waited for the other 100 at least.
+  expect(result.latencies.get("insert")!.valueAt(0)).toBeGreaterThan(50_000);
+  expect(result.latencies.get("insert")!.count).toBe(100);
+});
+
+test("a run ends after its time, with all that began", async () => {
+  const options = { durationMs: 100, operationCount: Number.POSITIVE_INFINITY };
+  const run = load("timed", { ...inserts, recordCount: 0 }, options);
+  const result = await run.run();
+  expect(result.succeededCount).toBe((await sizes("timed")).size);
+  expect(run.endedCount).toBe(result.succeededCount);
+});
+
+test("refused calls are counted by status, and their times are not", async () => {
+  const result = await load("no:tenant", { ...inserts, recordCount: 0 }, { operationCount: 20 }).run();
+  expect(result.succeededCount).toBe(0);
+  const [[status, { count, message }]] = [...result.failures] as [
+    [string, { count: number; message: string }],
+  ];
+  expect({ status, count }).toEqual({ status: "3", count: 20 });
+  expect(message).toContain("tenant");
+});
+
+test("a port where nobody listens fails at once", async () => {
+  expect(await failureOf(load("t", { ...inserts, recordCount: 0 }, { port: 1 }).run())).toBeInstanceOf(Error);
+});
