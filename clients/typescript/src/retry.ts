@@ -93,14 +93,24 @@ function isTransient(error: unknown): boolean {
   return codesOfLostAnswers.has(error.code) && error.findDetails(ErrorDetailsSchema).length === 0;
 }
 
-/** What `google.rpc.RetryInfo` asks for. */
+/** When the node wants to be asked again: gRPC's metadata for that, HTTP's, or `google.rpc.RetryInfo`. */
 export function retryDelayMs(error: unknown): number | undefined {
   if (!(error instanceof ConnectError)) return undefined;
+  const milliseconds = error.metadata.get("grpc-retry-pushback-ms");
+  if (milliseconds !== null) return nonNegative(Number(milliseconds));
+  const seconds = error.metadata.get("retry-after");
+  if (seconds !== null) return nonNegative(Number(seconds) * 1000);
   for (const detail of error.details) {
-    if ("type" in detail && detail.type === "google.rpc.RetryInfo")
+    if ("type" in detail && detail.type === "google.rpc.RetryInfo") {
       return durationMs(fromBinary(DurationSchema, firstField(detail.value)));
+    }
   }
   return undefined;
+}
+
+/** Anything else is no time to wait. */
+function nonNegative(value: number): number | undefined {
+  return value >= 0 ? value : undefined;
 }
 
 /** The bytes of field 1: RetryInfo has its duration there. */

@@ -250,22 +250,38 @@ describe("failures", () => {
     }
   });
 
-  test("a refusal with google.rpc.RetryInfo is repeated after that time", async () => {
-    let remaining = 1;
-    service.fault = () => {
-      if (remaining-- <= 0) return;
-      const error = new ConnectError("slow down", Code.ResourceExhausted);
-      // retry_delay { nanos: 5,000,000 }
-      error.details.push({ type: "google.rpc.RetryInfo", value: Uint8Array.of(10, 5, 16, 192, 150, 177, 2) });
-      throw error;
-    };
-    expect(await client("a").get("k")).toBeUndefined();
-    expect(service.calls).toEqual(["Read", "Read"]);
-    remaining = 1;
-    expect(await failureOf(client("a").get("k", { timeoutMs: 4 }))).toMatchObject({
-      code: "RESOURCE_EXHAUSTED",
-    });
-  });
+  const hints: [string, (error: ConnectError) => void][] = [
+    ["grpc-retry-pushback-ms", ({ metadata }) => metadata.set("grpc-retry-pushback-ms", "1500")],
+    ["retry-after", ({ metadata }) => metadata.set("retry-after", "2")],
+    // retry_delay { seconds: 1, nanos: 5,000,000 }
+    [
+      "google.rpc.RetryInfo",
+      ({ details }) =>
+        details.push({
+          type: "google.rpc.RetryInfo",
+          value: Uint8Array.of(10, 7, 8, 1, 16, 192, 150, 177, 2),
+        }),
+    ],
+  ];
+
+  test.each(hints)(
+    "a refusal with %s is repeated, if the deadline allows, not before that time",
+    async (_, hint) => {
+      let remaining = 1;
+      service.fault = () => {
+        if (remaining-- <= 0) return;
+        const error = new ConnectError("slow down", Code.ResourceExhausted);
+        hint(error);
+        throw error;
+      };
+      expect(await client("a").get("k")).toBeUndefined();
+      expect(service.calls).toEqual(["Read", "Read"]);
+      remaining = 1;
+      const failure = await failureOf(client("a").get("k", { timeoutMs: 900 }));
+      expect(failure).toMatchObject({ code: "RESOURCE_EXHAUSTED" });
+      expect(service.calls).toEqual(["Read", "Read", "Read"]);
+    },
+  );
 
   test("a signal ends the call and its retries", async () => {
     const abort = new AbortController();

@@ -6,6 +6,7 @@ import { keyOf, Requests } from "../../../src/load/requests.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { seededRandom } from "../../../src/platform/random.ts";
 import { failureOf } from "../../support/rpc-clients.ts";
+import { scanNode } from "../../support/scan-node.ts";
 import { startTestServer } from "../../support/test-server.ts";
 
 const server = await startTestServer();
@@ -33,7 +34,7 @@ function load(tenantId: string, work: Work, options: Partial<LoadOptions>, value
 async function sizes(tenantId: string): Promise<Map<string, number>> {
   const found = new Map<string, number>();
   const range = { tenantId, startKey: "", endKey: "", prefix: "", limit: 0, keysOnly: false };
-  for await (const { records } of server.node.scan(range)) {
+  for await (const { records } of scanNode(server.node, range)) {
     for (const { key, value } of records) found.set(key, value.length);
   }
   return found;
