@@ -22,7 +22,7 @@ export interface FlushContext {
   readonly environment: EngineEnvironment;
   readonly options: EngineOptions;
   readonly versions: VersionSet;
-  readonly jobs: JobRunner;
+  readonly jobs: Pick<JobRunner, "run">;
 }
 
 export interface MemtableFlushContext extends FlushContext {

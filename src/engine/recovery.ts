@@ -5,8 +5,8 @@
  * 2. The manifest is read and every table checked to be there. In mode `strict` the commit log is checked whole.
  *    Up to here nothing has been written.
  * 3. A fresh manifest is put in force.
- * 4. The commit log is replayed, and every replayed entry is made durable anew in tables, which workers write while
- *    the log is read on: that bytes could be read does not mean that they are on the disk.
+ * 4. The commit log is replayed, and every replayed entry is made durable anew in tables, which a worker and this
+ *    thread write while the log is read on: that bytes could be read does not mean that they are on the disk.
  * 5. The manifest says that the old segments are not needed any more. Only then is a new segment created: an old
  *    one with a torn tail must never have a successor while it still counts, since that would make the tail
  *    corruption.
@@ -18,7 +18,13 @@
 import type { StorageError } from "../base/errors.ts";
 import { nextTurn } from "../base/next-turn.ts";
 import type { DirectoryLock } from "../platform/file-system.ts";
-import { type Frame, listSegments, readSegments, type SegmentsSource } from "./commit-log/reader.ts";
+import {
+  type Frame,
+  listSegments,
+  logBytes,
+  readSegments,
+  type SegmentsSource,
+} from "./commit-log/reader.ts";
 import { CommitLogWriter, type CommitLogWriterHooks } from "./commit-log/writer.ts";
 import { openDataDirectory } from "./data-directory.ts";
 import type { EngineEnvironment } from "./environment.ts";
@@ -138,7 +144,7 @@ class Recovery {
       nowMs: environment.clock.nowMs(),
     };
     this.memtables = new MemtableSet(options.memtable, environment.random, oldestSegmentNumber);
-    this.#entries = new ReplayedEntries({ environment, options, versions, jobs });
+    this.#entries = new ReplayedEntries({ environment, options, versions, jobs }, logBytes(this.#source));
   }
 
   /** In mode `strict`: throws where the log is damaged, before anything is changed. */
@@ -182,8 +188,9 @@ class Recovery {
     let frameCount = 0;
     for (const frame of frames) {
       await this.#recordDamage();
+      if (!this.#entries.tryBegin(frame)) await this.#entries.begin(frame);
       while (frame.next()) {
-        if (!this.#entries.tryAdd(frame)) await this.#entries.add(frame);
+        this.#entries.add(frame);
         this.#replayedEntryCount++;
         this.#replayedBytes += frame.key.length + frame.value.length;
       }

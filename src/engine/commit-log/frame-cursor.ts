@@ -11,9 +11,13 @@ export interface Frame {
   readonly segmentNumber: FileNumber;
   /** Where the frame starts in its segment. */
   readonly offset: number;
+  /** With its header and padding. */
+  readonly sizeBytes: number;
   readonly firstSequence: SequenceNumber;
   readonly entryCount: number;
   readonly commitTimeMs: number;
+  /** All entries as they are encoded, passed-over ones too: `key` and `value` lie in it. */
+  readonly payload: Slice;
   readonly kind: LogEntryKind;
   readonly sequence: SequenceNumber;
   readonly key: Slice;
@@ -25,6 +29,7 @@ export interface Frame {
 /** One reused object per reader. Its payload was checked by CRC: a bad entry in it was written so. */
 export class FrameCursor implements Frame {
   readonly header = new FrameHeader();
+  readonly payload = new Slice();
   readonly key = new Slice();
   readonly value = new Slice();
   kind: LogEntryKind = logEntryKinds.value;
@@ -48,6 +53,10 @@ export class FrameCursor implements Frame {
     return this.header.offset;
   }
 
+  get sizeBytes(): number {
+    return this.header.endOffset - this.header.offset;
+  }
+
   get firstSequence(): SequenceNumber {
     return this.header.firstSequence;
   }
@@ -65,6 +74,7 @@ export class FrameCursor implements Frame {
     this.#bytes = bytes;
     this.#position = position;
     this.#end = position + this.header.payloadLength;
+    this.payload.set(bytes, position, this.header.payloadLength);
     this.sequence = this.header.firstSequence - 1;
     this.#fromSequence = 0;
   }
@@ -80,9 +90,14 @@ export class FrameCursor implements Frame {
   }
 
   next(): boolean {
-    while (this.#position < this.#end) {
+    const { firstSequence, entryCount } = this.header;
+    const lastSequence = firstSequence + entryCount - 1;
+    while (this.#position < this.#end && this.sequence < lastSequence) {
       this.#readEntry();
       if (this.sequence >= this.#fromSequence) return true;
+    }
+    if (this.#position < this.#end || this.sequence < lastSequence) {
+      this.#refuse(`the frame does not hold the ${entryCount} entries that it announces`);
     }
     return false;
   }
@@ -95,17 +110,16 @@ export class FrameCursor implements Frame {
     const valueLength = lengths.read();
     const keyStart = lengths.position;
     const end = keyStart + keyLength + valueLength;
-    if (!isLogEntryKind(kind) || !lengths.ok || end > this.#end) {
-      throw corruption(
-        this.#path,
-        this.offset,
-        "an entry of the frame is malformed, though its checksum is right",
-      );
-    }
+    if (!isLogEntryKind(kind) || !lengths.ok || end > this.#end)
+      this.#refuse("an entry of the frame is malformed");
     this.kind = kind;
     this.sequence++;
     this.key.set(bytes, keyStart, keyLength);
     this.value.set(bytes, keyStart + keyLength, valueLength);
     this.#position = end;
+  }
+
+  #refuse(what: string): never {
+    throw corruption(this.#path, this.offset, `${what}, though its checksum is right`);
   }
 }

@@ -63,6 +63,22 @@ export function readSegments(source: SegmentsSource, reports: ReadReports): Segm
   return new Reading(source, reports);
 }
 
+/** What the frames of a segment take, with whatever else it holds; preallocated space is no part of it. */
+function contentBytes(files: FileSystem, path: string): number {
+  const segment = SegmentReader.open(files, path);
+  try {
+    return segment.contentEnd(framesOffset) - framesOffset;
+  } finally {
+    segment.close();
+  }
+}
+
+/** Of all segments. */
+export function logBytes({ files, directory, numbers }: SegmentsSource): number {
+  const paths = numbers.map((number) => segmentPath({ commitLogDirectory: directory }, number));
+  return paths.reduce((sum, path) => sum + contentBytes(files, path), 0);
+}
+
 class Reading implements SegmentsReading {
   highestSequence: SequenceNumber = 0;
   readonly #source: SegmentsSource;

@@ -111,20 +111,7 @@ export class SegmentReader {
 
   /** The offset after the last byte from `offset` on that is not zero; `offset` where all are. */
   contentEnd(offset: number): number {
-    let end = offset;
-    for (let at = offset; at < this.sizeBytes; ) {
-      const length = Math.min(headerSizeBytes, this.sizeBytes - at);
-      const start = this.#window.load(at, length);
-      const { bytes } = this.#window;
-      for (let i = length - 1; i >= 0; i--) {
-        if (bytes[start + i] !== 0) {
-          end = at + i + 1;
-          break;
-        }
-      }
-      at += length;
-    }
-    return end;
+    return this.#window.contentEnd(offset);
   }
 
   close(): void {
@@ -170,9 +157,12 @@ export class SegmentReader {
 
   /** The first frame header at or after `offset`, put into `#scanned`. */
   #findFrameHeader(offset: number): number | undefined {
-    for (let at = align(offset); at + frameHeaderSizeBytes <= this.sizeBytes; at += frameAlignmentBytes) {
-      if (this.#readFrameHeader(at, this.#scanned)) return at;
+    if (this.header === undefined) return undefined;
+    for (let from = align(offset); ; ) {
+      const found = this.#window.indexOf(this.#marker, from);
+      if (found === undefined) return undefined;
+      if (found === align(found) && this.#readFrameHeader(found, this.#scanned)) return found;
+      from = align(found + 1);
     }
-    return undefined;
   }
 }

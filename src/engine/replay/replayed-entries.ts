@@ -1,29 +1,38 @@
 /**
- * Makes what is replayed from the commit log durable: gathers it in lists, which workers write to tables of level 0,
- * more than one at a time, while the log is read on.
+ * Makes what is replayed from the commit log durable: gathers it in lists, which become tables of level 0. A worker
+ * writes one table while this thread, turn by turn, writes another and reads the log on.
  *
- * A list holds half of what a memtable does, so that two workers share the memtable's worth that a crash leaves.
+ * The log is cut into an even number of lists of the same size, so that both threads have as much to do; a small one
+ * is not cut, and not worth the start of a worker.
  *
  * Invariants:
- * 1. The edits that name the tables are applied in the order of the log. So what the manifest calls flushed is
+ * 1. At most `mostUnderWay` lists and the one that is filled are in memory. A list holds, of the log, half of what a
+ *    memtable does, or one frame; with its rows it is no larger than a memtable, or than one frame needs.
+ * 2. The edits that name the tables are applied in the order of the log. So what the manifest calls flushed is
  *    without gaps, whichever table is written first.
- * 2. `settle` and `finish` return only when no job runs any more.
+ * 3. `settle` and `finish` return only when no job runs any more.
  */
 import type { Frame } from "../commit-log/frame-cursor.ts";
 import { type FlushContext, flushToTable } from "../flush.ts";
 import { type FileNumber, isEntryKind, type SequenceNumber } from "../internal-key.ts";
 import { mostRangeDeletions } from "../memtable-set.ts";
 import { decodeEnd, type RangeDeletion } from "../range-deletion/range-deletion.ts";
-import { EntryList, entrySizeBytes } from "./entry-list.ts";
+import { InlineRunner } from "../workers/inline.ts";
+import { EntryList, listedSizeBytes } from "./entry-list.ts";
+import { WritingThread } from "./writing-thread.ts";
 
-/** Lists whose tables are not in the manifest yet, the one that is being filled aside. */
-const mostUnderWay = 2;
+/** Lists whose tables are not in the manifest yet: two that are written, and one that waits for the one before it. */
+const mostUnderWay = 3;
+/** A log that is cut has more. */
+const smallLogBytes = 2 ** 22;
 
 export class ReplayedEntries {
   /** Of all entries and range deletions so far; 0 where there were none. */
   largestSequence: SequenceNumber = 0;
   readonly #context: FlushContext;
-  readonly #listBytes: number;
+  /** Of frames: a list that has so much takes no more. */
+  readonly #fullBytes: number;
+  readonly #threads: readonly WritingThread[];
   #list: EntryList | undefined;
   /** Of the same stretch of the log as the list. */
   #rangeDeletions: RangeDeletion[] = [];
@@ -32,30 +41,43 @@ export class ReplayedEntries {
   /** Oldest first; each waits for the one before. */
   readonly #underWay: Promise<void>[] = [];
 
-  constructor(context: FlushContext) {
+  /** `logBytes`: what the frames to come take at most. */
+  constructor(context: FlushContext, logBytes: number) {
+    const { environment, options, versions, jobs } = context;
     this.#context = context;
-    this.#listBytes = Math.ceil(context.options.memtable.flushThresholdBytes / 2);
-    this.#knownDeletions = [...context.versions.state.rangeDeletions];
+    const mostBytes = Math.ceil(options.memtable.flushThresholdBytes / 2);
+    const isSmall = logBytes <= Math.min(smallLogBytes, mostBytes);
+    this.#fullBytes = isSmall ? mostBytes : logBytes / (2 * Math.ceil(logBytes / (2 * mostBytes)));
+    const worker = new WritingThread(jobs);
+    const thisThread = new WritingThread(new InlineRunner(environment.files, environment.clock));
+    this.#threads = isSmall ? [thisThread, worker] : [worker, thisThread];
+    this.#knownDeletions = [...versions.state.rangeDeletions];
   }
 
-  /** Takes the frame's entry. Rejects where a table could not be written or named. */
-  async add(frame: Frame): Promise<void> {
-    while (!this.tryAdd(frame)) await this.#flush(frame.segmentNumber);
+  /** Makes room for a frame's entries, which `add` takes next. Rejects where a table could not be written or named. */
+  async begin(frame: Frame): Promise<void> {
+    while (!this.tryBegin(frame)) await this.#flush(frame.segmentNumber);
   }
 
-  /** As `add`, within one turn: false, changing nothing, where a list has to be given to a worker first. */
-  tryAdd({ kind, key, value, sequence }: Frame): boolean {
-    if (isEntryKind(kind)) {
-      const list = this.#listFor(key.length, value.length);
-      if (!list.add(key, sequence, kind, value)) return false;
-    } else {
-      if (this.#rangeDeletions.length >= mostRangeDeletions) return false;
+  /** As `begin`, within one turn: false, changing nothing, where a list has to be given away first. */
+  tryBegin(frame: Frame): boolean {
+    if (this.#rangeDeletions.length >= mostRangeDeletions) return false;
+    if (this.#list !== undefined && this.#list.frameBytes >= this.#fullBytes) return false;
+    const { flushThresholdBytes } = this.#context.options.memtable;
+    this.#list ??= new EntryList(Math.max(flushThresholdBytes, listedSizeBytes(frame)));
+    return this.#list.tryBegin(frame);
+  }
+
+  /** Takes the entry that the frame, the last one that was begun, stands at. */
+  add(frame: Frame): void {
+    if (isEntryKind(frame.kind)) this.#list!.add(frame);
+    else {
+      const { key, value, sequence } = frame;
       const deletion = { start: key.copy(), end: decodeEnd(value.copy()), sequence };
       this.#rangeDeletions.push(deletion);
       this.#knownDeletions.push(deletion);
     }
-    this.largestSequence = sequence;
-    return true;
+    this.largestSequence = frame.sequence;
   }
 
   /** All of it is durable on return; the entries to come lie in segment `nextSegment` or later ones. */
@@ -69,33 +91,39 @@ export class ReplayedEntries {
     await Promise.allSettled(this.#underWay);
   }
 
-  /** An entry that is larger than a list gets one of its own. */
-  #listFor(keyLength: number, valueLength: number): EntryList {
-    this.#list ??= new EntryList(Math.max(this.#listBytes, entrySizeBytes(keyLength, valueLength)));
-    return this.#list;
-  }
-
   async #flush(nextSegment: FileNumber): Promise<void> {
     const list = this.#list;
+    const entryCount = list?.entryCount ?? 0;
     const rangeDeletions = this.#rangeDeletions;
-    if (list === undefined && rangeDeletions.length === 0) return;
     this.#list = undefined;
     this.#rangeDeletions = [];
-    const flushing = flushToTable(this.#context, {
-      source: list === undefined ? undefined : { entryList: list.share() },
-      entryCount: list?.entryCount ?? 0,
-      sizeBytes: list?.usedBytes ?? 0,
-      rangeDeletions,
-      knownDeletions: [...this.#knownDeletions],
-      largestSequence: this.largestSequence,
-      lastSequence: this.largestSequence,
-      nextSegment,
-      previous: this.#underWay.at(-1),
-    });
+    if (entryCount === 0 && rangeDeletions.length === 0) return;
+    if (this.#underWay.length === mostUnderWay) await this.#underWay.shift();
+    const jobs = await this.#freeThread();
+    const flushing = flushToTable(
+      { ...this.#context, jobs },
+      {
+        source: entryCount === 0 ? undefined : { entryList: list!.share() },
+        entryCount,
+        sizeBytes: list?.usedBytes ?? 0,
+        rangeDeletions,
+        knownDeletions: [...this.#knownDeletions],
+        largestSequence: this.largestSequence,
+        lastSequence: this.largestSequence,
+        nextSegment,
+        previous: this.#underWay.at(-1),
+      },
+    );
     // A failure is met by whoever waits for this one, which all that follow do.
     flushing.catch(() => {});
     this.#underWay.push(flushing);
-    if (this.#underWay.length <= mostUnderWay) return;
-    await this.#underWay.shift();
+  }
+
+  async #freeThread(): Promise<WritingThread> {
+    for (;;) {
+      const free = this.#threads.find((thread) => thread.isFree);
+      if (free !== undefined) return free;
+      await Promise.race(this.#threads.map((thread) => thread.whenFree()));
+    }
   }
 }

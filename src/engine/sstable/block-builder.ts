@@ -20,11 +20,15 @@
  * Invariant: except at restart points the shared prefix is the longest one, so that in ascending keys the first
  * byte of the rest decides their order.
  */
-import type { Slice } from "../../base/bytes.ts";
+import { copyRange, type Slice } from "../../base/bytes.ts";
 import { GrowableBytes } from "../../base/growable-bytes.ts";
+import { maxVarintBytes, writeVarint } from "../../base/varint.ts";
 import type { EntryKind, SequenceNumber } from "../internal-key.ts";
 import { compressContent } from "./compression.ts";
 import { type Compression, sealBlock, trailerSizeBytes } from "./format.ts";
+
+/** What stands before an entry's key: four varints and the kind. */
+const entryHeaderMaxBytes = 4 * maxVarintBytes + 1;
 
 export interface BlockOptions {
   readonly restartIntervalEntries: number;
@@ -67,13 +71,17 @@ export class BlockBuilder {
       this.#restarts.appendUint32(output.length - this.#start);
       shared = 0;
     }
-    output.appendVarint(shared);
-    output.appendVarint(key.length - shared);
-    output.appendVarint(value.length);
-    output.appendVarint(sequence);
-    output.appendByte(kind);
-    output.appendRange(key.bytes, key.start + shared, key.length - shared);
-    output.appendRange(value.bytes, value.start, value.length);
+    output.reserve(entryHeaderMaxBytes + key.length + value.length);
+    const { bytes } = output;
+    let position = writeVarint(bytes, output.length, shared);
+    position = writeVarint(bytes, position, key.length - shared);
+    position = writeVarint(bytes, position, value.length);
+    position = writeVarint(bytes, position, sequence);
+    bytes[position++] = kind;
+    copyRange(key.bytes, key.start + shared, key.length - shared, bytes, position);
+    position += key.length - shared;
+    copyRange(value.bytes, value.start, value.length, bytes, position);
+    output.length = position + value.length;
     this.#entryCount++;
   }
 

@@ -60,6 +60,8 @@ export class TableWriter {
   #savedBytes = 0;
   /** Bytes that the file has already. */
   #writtenBytes = 0;
+  /** At least so much may be added. */
+  #roomBytes = 0;
   #finished = false;
 
   /** Over an empty file. `createdAtMs`: Unix milliseconds, for the table's properties. */
@@ -137,10 +139,13 @@ export class TableWriter {
     return this.#writtenBytes + this.#output.length;
   }
 
+  /** Counts what the entry takes of the table's room, at most; the table's size is put together only where that is short. */
   #checkSizes(keyLength: number, valueLength: number): void {
     checkEntrySize(keyLength, valueLength);
     // The key may count three times: in its block, as a separator and as the largest key.
-    if (this.sizeBytes + 3 * keyLength + valueLength + entryOverheadBytes > maxTableSizeBytes) {
+    const mostBytes = 3 * keyLength + valueLength + entryOverheadBytes;
+    if (mostBytes > this.#roomBytes) this.#roomBytes = maxTableSizeBytes - this.sizeBytes;
+    if (mostBytes > this.#roomBytes) {
       const { path } = this.#file;
       throw new StorageError(
         "SSTABLE_FAILED",
@@ -148,6 +153,7 @@ export class TableWriter {
         { file: path },
       );
     }
+    this.#roomBytes -= mostBytes;
   }
 
   /** Length of the prefix that the key has in common with the one before, which it must sort after. */

@@ -1,6 +1,7 @@
 /** The jobs themselves: functions over a file system, the same in a worker thread and inline. */
 import { dirname } from "node:path";
 import { assert } from "../../base/errors.ts";
+import { nextTurn } from "../../base/next-turn.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { FileSystem } from "../../platform/file-system.ts";
 import { runCompaction } from "../compaction/merge.ts";
@@ -12,6 +13,9 @@ import { SortedEntries } from "../replay/sorted-entries.ts";
 import { runWarm } from "../residency/warm-job.ts";
 import { TableWriter } from "../sstable/writer.ts";
 import type { FlushJob, FlushSource, Job, JobResult, JobResults } from "./protocol.ts";
+
+/** A start writes tables on the main thread, where the probes want their turn. */
+const entriesPerTurn = 4096;
 
 export function runJob<J extends Job>(files: FileSystem, clock: Clock, job: J): Promise<JobResult<J>>;
 export async function runJob(files: FileSystem, clock: Clock, job: Job): Promise<JobResults[Job["kind"]]> {
@@ -28,15 +32,22 @@ async function flush(files: FileSystem, job: FlushJob): Promise<JobResult<FlushJ
   const file = files.open(job.path, "create");
   try {
     const writer = new TableWriter(file, job.options, job.createdAtMs);
-    for (; cursor.valid; cursor.next()) {
-      writer.add(cursor.key, cursor.sequence, cursor.kind, cursor.value);
-    }
+    while (addSome(writer, cursor)) await nextTurn();
     const summary = await writer.finish();
     await files.syncDirectory(dirname(job.path));
     return summary;
   } finally {
     file.close();
   }
+}
+
+/** False after the last entry. */
+function addSome(writer: TableWriter, cursor: EntryCursor): boolean {
+  for (let count = 0; count < entriesPerTurn && cursor.valid; count++) {
+    writer.add(cursor.key, cursor.sequence, cursor.kind, cursor.value);
+    cursor.next();
+  }
+  return cursor.valid;
 }
 
 interface OpenSource {

@@ -35,6 +35,10 @@ function segments(files: MemoryFileSystem): string[] {
     .map((name) => `/data/commitlog/${name}`);
 }
 
+function tableSizes(files: MemoryFileSystem): number[] {
+  return files.list("/data/sstables").map((name) => files.status(`/data/sstables/${name}`)!.sizeBytes);
+}
+
 /** Where the first frame of a segment is. */
 const framesStart = 8192;
 
@@ -86,6 +90,24 @@ describe("recovery", () => {
     expect(engine.status().levels[0]!.tableCount).toBeGreaterThan(2);
     for (let index = 1; index <= 60; index++) expect(get(engine, `k${index}`)).toBe(`value ${index}`);
     await engine.close();
+  });
+
+  test("a log that is not small is cut into two tables of the same size", async () => {
+    const roomy = tinyOptions({ memtable: { maxSizeBytes: 2 ** 26, flushThresholdBytes: 2 ** 25 } });
+    const files = new MemoryFileSystem();
+    const engine = await openEngine(files, roomy, 1);
+    const value = "v".repeat(100_000);
+    for (let index = 1; index <= 60; index++) await putWhenWritable(engine, `k${index}`, value);
+    await engine.whenDurable(60);
+    const disk = files.killClone();
+    await engine.close();
+    const again = await openEngine(disk, roomy, 2);
+    const { tableCount, entryCount, sizeBytes } = again.status().levels[0]!;
+    expect([tableCount, entryCount]).toEqual([2, 60]);
+    const largest = Math.max(...tableSizes(disk));
+    expect(largest).toBeLessThan(0.55 * sizeBytes);
+    for (let index = 1; index <= 60; index++) expect(get(again, `k${index}`)).toBe(value);
+    await again.close();
   });
 
   test("reports its phases in order", async () => {

@@ -1,9 +1,17 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { compareBytes, Slice } from "../../../../src/base/bytes.ts";
+import { compareBytes } from "../../../../src/base/bytes.ts";
+import {
+  decodeFrameHeader,
+  frameHeaderSizeBytes,
+  framesOffset,
+} from "../../../../src/engine/commit-log/format.ts";
+import { FrameBuilder } from "../../../../src/engine/commit-log/frame-builder.ts";
+import { FrameCursor } from "../../../../src/engine/commit-log/frame-cursor.ts";
 import { type EntryKind, entryKinds } from "../../../../src/engine/internal-key.ts";
-import { EntryList, mostEntries } from "../../../../src/engine/replay/entry-list.ts";
+import { EntryList } from "../../../../src/engine/replay/entry-list.ts";
 import { SortedEntries } from "../../../../src/engine/replay/sorted-entries.ts";
+import { seededRandom } from "../../../../src/platform/random.ts";
 
 interface Entry {
   readonly key: Uint8Array;
@@ -12,11 +20,32 @@ interface Entry {
   readonly value: Uint8Array;
 }
 
-function listOf(entries: readonly Entry[]): EntryList {
-  const list = new EntryList(1 << 16);
-  for (const { key, sequence, kind, value } of entries) {
-    expect(list.add(new Slice(key), sequence, kind, new Slice(value))).toBe(true);
+/** Frames of a few entries each, as a reader of the log would give them out. */
+function* framesOf(entries: readonly Entry[]): Generator<FrameCursor> {
+  for (let from = 0; from < entries.length; from += 3) {
+    const group = entries.slice(from, from + 3);
+    const builder = new FrameBuilder(1, new Uint8Array(8), 1 << 20);
+    for (const { sequence, kind, key, value } of group) {
+      builder.add(sequence, kind, key, key.length, value, value.length);
+    }
+    builder.closeFrame({ syncedThrough: 0, commitTimeMs: 0 });
+    const bytes = builder.take();
+    const frame = new FrameCursor("log");
+    decodeFrameHeader(bytes, 0, new Uint8Array(8), framesOffset, frame.header);
+    frame.begin(bytes, frameHeaderSizeBytes);
+    yield frame;
   }
+}
+
+function add(list: EntryList, frame: FrameCursor): boolean {
+  if (!list.tryBegin(frame)) return false;
+  while (frame.next()) list.add(frame);
+  return true;
+}
+
+function listOf(entries: readonly Entry[]): EntryList {
+  const list = new EntryList(1 << 20);
+  for (const frame of framesOf(entries)) expect(add(list, frame)).toBe(true);
   return list;
 }
 
@@ -99,23 +128,59 @@ test("keys that share long stretches are told apart behind them", () => {
   expect(all(new SortedEntries(listOf(list).share())).map((entry) => entry.value)).toEqual(texts.map(key));
 });
 
-describe("a list", () => {
-  const key = new Slice(new Uint8Array(5));
-  const value = new Slice(new Uint8Array(10));
+test("many keys, equal and different in every byte, are sorted", () => {
+  const random = seededRandom(5);
+  const list = Array.from({ length: 5000 }, (_, index) => ({
+    key: Uint8Array.from({ length: random.uint32() % 20 }, () => (random.uint32() % 3) * 127),
+    sequence: index + 1,
+    kind: entryKinds.value,
+    value: Uint8Array.of(index, index >>> 8),
+  }));
+  expect(all(new SortedEntries(listOf(list).share()))).toEqual(expected(list));
+});
 
-  test("refuses what it has no room for, and stays as it was", () => {
-    const list = new EntryList(70);
-    expect(list.add(key, 7, entryKinds.value, value)).toBe(true);
-    expect(list.add(key, 8, entryKinds.value, value)).toBe(true);
-    expect(list.add(key, 9, entryKinds.value, value)).toBe(false);
-    expect([list.entryCount, list.largestSequence, list.usedBytes]).toEqual([2, 8, 64]);
+describe("a list", () => {
+  const entry = {
+    sequence: 7,
+    kind: entryKinds.value,
+    key: new Uint8Array(5),
+    value: new Uint8Array(10),
+  } as const;
+  const three = [entry, { ...entry, sequence: 8 }, { ...entry, sequence: 9 }];
+  const sizeBytes = 3 * (18 + 20);
+
+  test("refuses a frame that it has no room for, and stays as it was", () => {
+    for (const [roomBytes, fits] of [
+      [2 * sizeBytes, true],
+      [2 * sizeBytes - 4, false],
+    ] as const) {
+      const list = new EntryList(roomBytes);
+      expect([...framesOf([...three, ...three])].map((frame) => add(list, frame))).toEqual([true, fits]);
+      expect(list.entryCount).toBe(fits ? 6 : 3);
+      expect(list.usedBytes).toBe(list.entryCount * (sizeBytes / 3));
+      expect(all(new SortedEntries(list.share()))).toEqual([three[2]!]);
+    }
   });
 
-  test("takes no more entries than can be numbered", () => {
-    const list = new EntryList(2 ** 24);
-    const none = new Slice();
-    for (let i = 1; i <= mostEntries; i++) list.add(none, i, entryKinds.value, none);
-    expect(list.add(none, mostEntries + 1, entryKinds.value, none)).toBe(false);
-    expect(all(new SortedEntries(list.share())).map(({ sequence }) => sequence)).toEqual([mostEntries]);
+  test("takes only the entries that a frame gives out", () => {
+    const [frame] = framesOf(three);
+    frame!.startFrom(8);
+    const list = new EntryList(sizeBytes);
+    expect(add(list, frame!)).toBe(true);
+    expect([list.entryCount, list.share().largestSequence]).toEqual([2, 9]);
+  });
+});
+
+describe("a frame", () => {
+  test.each([1, 3])("that announces %p entries and holds two is refused", (entryCount) => {
+    const entry = { kind: entryKinds.value, key: new Uint8Array(5), value: new Uint8Array(10) };
+    const [frame] = framesOf([
+      { ...entry, sequence: 1 },
+      { ...entry, sequence: 2 },
+    ]);
+    frame!.header.entryCount = entryCount;
+    expect(() => {
+      while (frame!.next());
+    }).toThrow(`the frame does not hold the ${entryCount} entries that it announces`);
   });
 });
