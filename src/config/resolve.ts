@@ -7,6 +7,7 @@ import type { ParsedFile } from "./schema.ts";
 export interface Configuration extends ParsedFile {
   readonly server: ParsedFile["server"] & { readonly node_id: string; readonly host: string };
   readonly http: { readonly host: string; readonly port: number };
+  readonly tls: ParsedFile["tls"] & { readonly client_auth: "none" | "request" | "require" };
   readonly auth: ParsedFile["auth"] & { readonly anonymous_scopes: readonly Scope[] };
   readonly storage: ParsedFile["storage"] & {
     readonly commit_log_dir: string;
@@ -33,13 +34,14 @@ const defaultMaxCacheBytes = 2 ** 30;
 const defaultMaxRecordBytes = 16 * 1024 * 1024;
 
 export function resolve(parsed: ParsedFile, surroundings: Surroundings): Configuration {
-  const { server, auth, storage, commit_log, mem_table, cache, conflict, limits } = parsed;
+  const { server, tls, auth, storage, commit_log, mem_table, cache, conflict, limits } = parsed;
   const host = server.host ?? (surroundings.hasFile ? "0.0.0.0" : "127.0.0.1");
   const http = { host: parsed.http.host ?? host, port: parsed.http.port ?? parsed.metrics.port };
   return {
     ...parsed,
     server: { ...server, node_id: server.node_id ?? surroundings.hostName, host },
     http,
+    tls: { ...tls, client_auth: tls.client_auth ?? (tls.client_ca_file === undefined ? "none" : "require") },
     auth: resolveAuth(auth, isExposed([host, http.host])),
     storage: {
       ...storage,
@@ -111,10 +113,15 @@ export function conflictsBetweenKeys(configuration: Configuration): string[] {
   if (mode === "tokens" && token_file === undefined && certificates.length === 0) {
     problems.push("auth.mode is tokens; allowed is that with auth.token_file or auth.certificates beside it");
   }
-  if (certificates.length > 0 && configuration.tls.client_ca_file === undefined) {
-    problems.push("auth.certificates needs tls.client_ca_file, the authority of the certificates");
+  const { cert_file, key_file, client_ca_file, client_auth } = configuration.tls;
+  if (client_auth !== "none" && client_ca_file === undefined) {
+    problems.push(`tls.client_auth is ${client_auth}, which needs tls.client_ca_file`);
   }
-  const { cert_file, key_file, client_ca_file } = configuration.tls;
+  if (certificates.length > 0 && client_ca_file === undefined) {
+    problems.push("auth.certificates needs tls.client_ca_file, the authority of the certificates");
+  } else if (certificates.length > 0 && client_auth === "none") {
+    problems.push("tls.client_auth is none; allowed with auth.certificates is request or require");
+  }
   if ((cert_file === undefined) !== (key_file === undefined)) {
     problems.push("tls.cert_file and tls.key_file go together; one of them is missing");
   }

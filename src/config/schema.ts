@@ -63,6 +63,8 @@ const tls = z.strictObject({
   key_file: text("a path").optional(),
   /** Clients of the gRPC port have to show a certificate of this authority. */
   client_ca_file: text("a path").optional(),
+  /** Of clients of the gRPC port. Default: require with client_ca_file, else none. */
+  client_auth: oneOf({ none: "none", request: "request", require: "require" }).optional(),
 });
 
 const auth = z.strictObject({

@@ -14,7 +14,14 @@ import { type Http2Observer, silentHttp2Observer } from "./observer.ts";
 import { ReadScheduler } from "./read-scheduler.ts";
 import { type LinkOwner, SocketLink } from "./socket-link.ts";
 import { StreamPool } from "./stream-pool.ts";
-import { certificateOf, judgeHandshake, type TlsMaterial, tlsFirstByte, upgrade } from "./tls.ts";
+import {
+  type ClientCertificates,
+  certificateOf,
+  judgeHandshake,
+  type TlsMaterial,
+  tlsFirstByte,
+  upgrade,
+} from "./tls.ts";
 
 export interface Http2ServerOptions {
   readonly hostname: string;
@@ -138,12 +145,12 @@ export class Http2Server implements LinkOwner {
   }
 
   /** What was sent inside TLS. */
-  #secureSockets(needsClient: boolean): SocketHandler<SocketLink> {
+  #secureSockets(clients: ClientCertificates | undefined): SocketHandler<SocketLink> {
     return {
       handshake: (socket, succeeded) => {
-        const refusal = judgeHandshake(socket, succeeded, needsClient);
+        const refusal = judgeHandshake(socket, succeeded, clients);
         if (refusal !== undefined) socket.data.refuse(refusal, socket);
-        else socket.data.open(socket, true, needsClient ? certificateOf(socket) : undefined);
+        else socket.data.open(socket, true, certificateOf(socket, clients));
       },
       data: (socket, bytes) => socket.data.receive(bytes),
       drain: (socket) => socket.data.flush(),
@@ -165,7 +172,7 @@ export class Http2Server implements LinkOwner {
     socket.setNoDelay(true);
     const material = this.#options.tls?.();
     if (material === undefined) link.open(socket, false, undefined);
-    else upgrade(socket, link, material, this.#secureSockets(material.clientAuthority !== undefined));
+    else upgrade(socket, link, material, this.#secureSockets(material.clients));
   }
 
   /** Sees the first byte before TLS does: who does not speak TLS is told so, in the clear. */

@@ -11,8 +11,15 @@ export interface TlsMaterial {
   readonly key: string;
   /** PEM, with the intermediate ones. */
   readonly certificate: string;
-  /** PEM. When there, only clients with a certificate of this authority are served. */
-  readonly clientAuthority?: string;
+  /** When there, clients are asked for a certificate. */
+  readonly clients?: ClientCertificates;
+}
+
+export interface ClientCertificates {
+  /** PEM. Who shows a certificate that is not of this authority is not served. */
+  readonly authority: string;
+  /** Whether those are served who show none. */
+  readonly areRequired: boolean;
 }
 
 /** The list of protocols as TLS writes it: each name after its length. */
@@ -28,7 +35,7 @@ export function upgrade<Data>(
   material: TlsMaterial,
   handler: SocketHandler<Data>,
 ): Socket<Data> {
-  const needsClient = material.clientAuthority !== undefined;
+  const { clients } = material;
   const options = {
     data,
     // The types of the runtime do not know it yet.
@@ -37,9 +44,9 @@ export function upgrade<Data>(
     tls: {
       key: material.key,
       cert: material.certificate,
-      ...(needsClient ? { ca: material.clientAuthority } : {}),
-      requestCert: needsClient,
-      rejectUnauthorized: needsClient,
+      ...(clients === undefined ? {} : { ca: clients.authority }),
+      requestCert: clients !== undefined,
+      rejectUnauthorized: clients?.areRequired ?? false,
       ALPNProtocols: onlyHttp2,
     },
   };
@@ -50,16 +57,26 @@ export function upgrade<Data>(
 export function judgeHandshake<Data>(
   socket: Socket<Data>,
   succeeded: boolean,
-  needsClient: boolean,
+  clients: ClientCertificates | undefined,
 ): RefusalReason | undefined {
   if (!succeeded) return "tls_handshake";
   // A bad certificate of a client does not make the handshake fail, and its bytes could follow.
-  if (needsClient && socket.authorized !== true) return "tls_client_certificate";
+  const isTrusted = clients === undefined || socket.authorized === true;
+  if (!isTrusted && (clients.areRequired || hasCertificate(socket))) return "tls_client_certificate";
   return socket.alpnProtocol === "h2" ? undefined : "tls_alpn";
 }
 
-/** Call for sockets with a verified certificate only. */
-export function certificateOf<Data>(socket: Socket<Data>): PeerCertificate {
+function hasCertificate<Data>(socket: Socket<Data>): boolean {
+  // Without one, the runtime gives null or an object without fields.
+  return Object.keys(socket.getPeerCertificate() ?? {}).length > 0;
+}
+
+/** What a client has shown, after a handshake that was not refused; `undefined` when that is nothing. */
+export function certificateOf<Data>(
+  socket: Socket<Data>,
+  clients: ClientCertificates | undefined,
+): PeerCertificate | undefined {
+  if (clients === undefined || socket.authorized !== true) return undefined;
   const { subject, subjectaltname } = socket.getPeerCertificate();
   const commonName = Array.isArray(subject?.CN) ? subject.CN[0] : subject?.CN;
   return { commonName, subjectAltName: subjectaltname };

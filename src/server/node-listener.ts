@@ -21,6 +21,7 @@ import type { ConnectionPeer } from "../auth/authenticator.ts";
 import type { PeerNames } from "../auth/certificates.ts";
 import { StorageError } from "../base/errors.ts";
 import type { Http2Observer } from "../http2/observer.ts";
+import type { TlsMaterial } from "../http2/tls.ts";
 import { contextOfPeer } from "../rpc/bridge.ts";
 import { isGrpc } from "../rpc/content-types.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
@@ -60,6 +61,11 @@ export async function listenNode(options: NodeListenerOptions): Promise<Listener
       session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return;
     }
+    if (isStranger(session.socket)) {
+      http2Observer.connectionRefused("tls_client_certificate");
+      session.destroy();
+      return;
+    }
     sessions.add(session);
     session.on("close", () => sessions.delete(session));
   });
@@ -87,9 +93,15 @@ function create(
 ) {
   const settings = { maxConcurrentStreams };
   if (tls === undefined) return createServer({ settings }, handle);
-  const { key, certificate: cert, clientAuthority: ca } = tls;
-  const client = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true };
-  return createSecureServer({ settings, key, cert, ...client }, handle);
+  const server = createSecureServer({ settings, ...secureOptions(tls.current) }, handle);
+  tls.onChange((material) => server.setSecureContext(secureOptions(material)));
+  return server;
+}
+
+function secureOptions({ key, certificate: cert, clients }: TlsMaterial) {
+  if (clients === undefined) return { key, cert };
+  const { authority: ca, areRequired: rejectUnauthorized } = clients;
+  return { key, cert, ca, requestCert: true, rejectUnauthorized };
 }
 
 function listening(
@@ -152,7 +164,13 @@ function peerOf({ session }: ServerHttp2Stream): ConnectionPeer {
   return peer;
 }
 
-/** Whoever shows one that does not verify gets no session. */
+/** Shows a certificate that nobody vouches for. */
+function isStranger(socket: Socket | TLSSocket): boolean {
+  if (!("getPeerCertificate" in socket) || socket.authorized) return false;
+  return Object.keys(socket.getPeerCertificate() ?? {}).length > 0;
+}
+
+/** Strangers get no session. */
 function certificateOf(socket: Socket | TLSSocket | undefined): PeerNames | undefined {
   if (socket === undefined || !("getPeerCertificate" in socket) || !socket.authorized) return undefined;
   const { subject, subjectaltname } = socket.getPeerCertificate();

@@ -144,9 +144,16 @@ export class NodeServer {
   }
 
   async #start(): Promise<boolean> {
-    const { settings, openStore, onServing } = this.#options;
+    const { settings, clock, observer, openStore, onServing } = this.#options;
     const edge = this.#createEdge();
-    this.#http = listenHttp(edge.handleHttp, settings.httpHost, settings.httpPort, settings.tls);
+    this.#http = listenHttp({
+      handle: edge.handleHttp,
+      host: settings.httpHost,
+      port: settings.httpPort,
+      tls: settings.tls,
+      clock,
+      failed: (error) => observer.callFailed("accept", "", error, "INTERNAL"),
+    });
     try {
       this.#store = await openStore();
       if (this.#stopping !== undefined) return false;

@@ -1,7 +1,7 @@
 /** What the edge needs to know; the configuration fills it in. Times are milliseconds, sizes bytes. */
 
-import type { TlsMaterial } from "../http2/tls.ts";
 import type { OverloadLimits } from "../rpc/overload/admission.ts";
+import type { TlsSource } from "./tls-source.ts";
 
 export interface ServerSettings {
   readonly nodeId: string;
@@ -40,7 +40,7 @@ export interface ServerSettings {
   /** Whether answers are compressed for clients that accept it. */
   readonly compressReplies: boolean;
   /** What both ports show of themselves; undefined: they speak cleartext. */
-  readonly tls: TlsMaterial | undefined;
+  readonly tls: TlsSource | undefined;
   /** What the node takes on at once. */
   readonly overload: OverloadLimits;
   /** Path of the metrics, or `undefined` to serve none. */

@@ -1,7 +1,6 @@
 /**
  * SIGTERM and SIGINT: the first asks for a graceful stop, a second one ends the process at once. SIGUSR2, which
- * `pairdb-node prestop` sends, says that a stop will follow. SIGHUP: files
- * that may change are read anew.
+ * `pairdb-node prestop` sends, says that a stop will follow. SIGHUP asks to read anew the files that may change.
  */
 
 const stopSignals = ["SIGTERM", "SIGINT"] as const;

@@ -35,6 +35,7 @@ export class Telemetry {
   readonly http2Observer: Http2Telemetry;
   readonly #instruments: Instruments;
   readonly #system: SystemTelemetry;
+  #certificateEndMs: number | undefined;
   #node: ObservedNode | undefined;
   /** One for all gauges of a scrape, so that they fit together. */
   #scraped: EngineStatus | undefined;
@@ -50,6 +51,13 @@ export class Telemetry {
     this.http2Observer = new Http2Telemetry(this.#instruments, logger);
     this.#system = new SystemTelemetry(this.#instruments, options);
     registerEngineGauges(this.#instruments, () => this.#scraped);
+    this.#instruments.gauge(
+      "tls_certificate_end_seconds",
+      "When the certificate in force ends, since the Unix epoch",
+      (gauge) => {
+        if (this.#certificateEndMs !== undefined) gauge.set(this.#certificateEndMs / 1000);
+      },
+    );
     registerLoadGauges(this.#instruments, () => this.#node?.load());
     this.#instruments
       .gauge("build_info", "Always 1, labelled with the version", undefined, ["version"])
@@ -65,6 +73,11 @@ export class Telemetry {
       writingStopped: () => node.engineStatus().writingStopped?.message,
       figures: () => figures(node.engineStatus()),
     });
+  }
+
+  /** When the certificate in force does, in milliseconds since the Unix epoch. */
+  certificateEnds(endMs: number): void {
+    this.#certificateEndMs = endMs;
   }
 
   async metricsText(): Promise<MetricsText> {

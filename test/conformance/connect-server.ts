@@ -18,6 +18,7 @@ import { listenGrpc } from "../../src/server/grpc-listener.ts";
 import { listenHttp } from "../../src/server/http-listener.ts";
 import { serverSettings } from "../../src/server/settings.ts";
 import { unlimitedAccess, unlimitedAdmission } from "../support/everyone.ts";
+import { SettableTls } from "../support/settable-tls.ts";
 import { conformanceEndpoints } from "./conformance-service.ts";
 
 interface Wanted {
@@ -44,11 +45,12 @@ const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 function tlsOf({ useTls, serverCreds, clientTlsCert }: Omit<Wanted, "httpVersion" | "messageReceiveLimit">) {
   if (!useTls || serverCreds === undefined) return undefined;
-  return {
+  const clients = { authority: text(clientTlsCert), areRequired: true };
+  return new SettableTls({
     certificate: text(serverCreds.cert),
     key: text(serverCreds.key),
-    ...(clientTlsCert.length === 0 ? {} : { clientAuthority: text(clientTlsCert) }),
-  };
+    ...(clientTlsCert.length === 0 ? {} : { clients }),
+  });
 }
 
 async function listen({ httpVersion, messageReceiveLimit, ...wanted }: Wanted): Promise<number> {
@@ -86,7 +88,11 @@ async function listen({ httpVersion, messageReceiveLimit, ...wanted }: Wanted): 
     metricsText: async () => ({ contentType: "text/plain", body: "" }),
     grpcPort: () => undefined,
   });
-  if (httpVersion === http1) return listenHttp(edge.handleHttp, "127.0.0.1", 0, settings.tls).port;
+  if (httpVersion === http1) {
+    const { tls } = settings;
+    const failed = () => undefined;
+    return listenHttp({ handle: edge.handleHttp, host: "127.0.0.1", port: 0, tls, clock, failed }).port;
+  }
   const common = { settings, edge, clock, observer, httpPort: 0 };
   return (await listenGrpc({ ...common, http2Observer: silentHttp2Observer })).port;
 }

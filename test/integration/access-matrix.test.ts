@@ -145,7 +145,9 @@ async function startEdge(http2: "native" | "node") {
     metricsText: async () => ({ contentType: "text/plain", body: "" }),
     grpcPort: () => undefined,
   });
-  const http = listenHttp(edge.handleHttp, settings.host, 0, undefined);
+  const failed = () => undefined;
+  const { host, tls } = settings;
+  const http = listenHttp({ handle: edge.handleHttp, host, port: 0, tls, clock, failed });
   const common = { settings, edge, clock, observer, httpPort: http.port };
   const grpc = await listenGrpc({ ...common, http2Observer: silentHttp2Observer });
   const transports = everyTransport({

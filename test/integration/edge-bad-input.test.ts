@@ -11,6 +11,7 @@ import { isOpensslThere, makeAuthority } from "../support/certificates.ts";
 import { FrameClient } from "../support/frame-client.ts";
 import { data, headers, preface, requestFields, settings } from "../support/http2-harness.ts";
 import { envelope, type RawAnswer, RawGrpcConnection } from "../support/raw-grpc.ts";
+import { SettableTls } from "../support/settable-tls.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 import { startTestServer } from "../support/test-server.ts";
 
@@ -308,7 +309,7 @@ if (isNative)
 
 describe.if(isOpensslThere)("with TLS", () => {
   test("cleartext is refused, in HTTP/1.1 and in HTTP/2, and TLS goes on", async () => {
-    const tls = makeAuthority(temporaryFolder(), "localhost");
+    const tls = new SettableTls(makeAuthority(temporaryFolder(), "localhost"));
     const secure = await startTestServer({ settings: { tls } });
     const { grpcPort } = secure.server;
     const client = await FrameClient.connect(grpcPort, { tls: true });

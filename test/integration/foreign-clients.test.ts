@@ -15,6 +15,7 @@ import {
 } from "../../src/gen/storage/storage_node_pb.ts";
 import { isOpensslThere, makeAuthority, makeCertificate } from "../support/certificates.ts";
 import { requirePeer } from "../support/peers.ts";
+import { SettableTls } from "../support/settable-tls.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 import { startTestServer, type TestServer } from "../support/test-server.ts";
 
@@ -37,7 +38,7 @@ async function openRoads(): Promise<Road[]> {
   const roads: Road[] = [{ name: "cleartext", server: cleartext, authority: undefined }];
   if (!isOpensslThere) return roads;
   const authority = makeAuthority(folder, "authority");
-  const tls = makeCertificate(folder, "server", "authority");
+  const tls = new SettableTls(makeCertificate(folder, "server", "authority"));
   const secure = await startTestServer({ settings: { http2: "native", tls } });
   return [...roads, { name: "TLS", server: secure, authority }];
 }

@@ -260,6 +260,13 @@ describe.skipIf(!isOpensslThere)("TLS", () => {
     return (await run(["timeout", "3", ...command])).output;
   }
 
+  /** The status that curl hears, "000" where it is not served. */
+  const curlStatus = async (port: number, args: readonly string[]): Promise<string> => {
+    const silent = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--http2"];
+    const trust = ["--cacert", authority!.certificatePath];
+    return (await run(["curl", ...silent, ...trust, ...args, `https://${hostname}:${port}`])).output;
+  };
+
   test("takes the files of the moment for each connection", async () => {
     let material = { key: first!.key, certificate: first!.certificate };
     const { server } = serve(echo, { tls: () => material });
@@ -319,23 +326,10 @@ describe.skipIf(!isOpensslThere)("TLS", () => {
     const material = {
       key: first!.key,
       certificate: first!.certificate,
-      clientAuthority: authority!.certificate,
+      clients: { authority: authority!.certificate, areRequired: true },
     };
     const { server, refusals } = serve(handle, { tls: () => material });
-    const status = async (...args: string[]) => {
-      const base = [
-        "curl",
-        "-s",
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_code}",
-        "--http2",
-        "--cacert",
-        authority!.certificatePath,
-      ];
-      return (await run([...base, ...args, `https://${hostname}:${server.port}`])).output;
-    };
+    const status = (...args: string[]) => curlStatus(server.port, args);
     expect(await status()).toBe("000");
     expect(await status("--cert", stranger!.certificatePath, "--key", stranger!.keyPath)).toBe("000");
     expect(seen).toEqual([]);
@@ -347,6 +341,25 @@ describe.skipIf(!isOpensslThere)("TLS", () => {
       subjectAltName: "IP Address:127.0.0.1, DNS:localhost",
     });
     expect(refusals).toEqual(["tls_handshake", "tls_client_certificate"]);
+  });
+
+  test("serves clients without a certificate too where it only asks, and refuses a stranger's", async () => {
+    const seen: ServerRequest["peer"][] = [];
+    const handle: RequestHandler = (request, response) => {
+      seen.push(request.peer);
+      answerOk(request, response);
+    };
+    const clients = { authority: authority!.certificate, areRequired: false };
+    const material = { key: first!.key, certificate: first!.certificate, clients };
+    const { server, refusals } = serve(handle, { tls: () => material });
+    const status = (...args: string[]) => curlStatus(server.port, args);
+    expect(await status()).toBe("200");
+    expect(seen.map(({ certificate }) => certificate)).toEqual([undefined]);
+    expect(await status("--cert", client!.certificatePath, "--key", client!.keyPath)).toBe("200");
+    expect(seen[1]?.certificate?.commonName).toBe("client");
+    expect(await status("--cert", stranger!.certificatePath, "--key", stranger!.keyPath)).toBe("000");
+    expect(seen).toHaveLength(2);
+    expect(refusals).toEqual(["tls_client_certificate"]);
   });
 
   test.skipIf(!areNghttpToolsThere)("h2load over TLS: every call is answered", async () => {

@@ -6,20 +6,18 @@ import { exposureWarnings, refuseUnaskedExposure } from "../../config/exposure.t
 import type { Configuration } from "../../config/resolve.ts";
 import { Engine } from "../../engine/engine.ts";
 import { engineOptions } from "../../engine/options.ts";
-import type { TlsMaterial } from "../../http2/tls.ts";
 import { Administration } from "../../node/administration/administration.ts";
 import { DiskGuard } from "../../node/disk-guard.ts";
 import { StorageNode } from "../../node/storage-node.ts";
 import { readMemoryStatus } from "../../platform/memory-status.ts";
 import { readProcessStatus } from "../../platform/process-status.ts";
-import { readSecretFile } from "../../platform/secret-files.ts";
-import { readText } from "../../platform/streams.ts";
 import type { LoadStatus } from "../../rpc/observer.ts";
 import type { OverloadLimits } from "../../rpc/overload/admission.ts";
 import { adminSources } from "../../server/admin-sources.ts";
 import { NodeServer, type OpenStore } from "../../server/node-server.ts";
 import { type ServerSettings, serverSettings } from "../../server/settings.ts";
 import { onHangUp, onStopSignals } from "../../server/signals.ts";
+import type { TlsSource } from "../../server/tls-source.ts";
 import { createLogger, type Logger } from "../../telemetry/logger.ts";
 import { Telemetry } from "../../telemetry/telemetry.ts";
 import { createAuthentication } from "../authentication.ts";
@@ -27,7 +25,7 @@ import { describeCommand } from "../command.ts";
 import { type ConfigurationOptions, configurationOf } from "../configuration.ts";
 import type { CommandContext } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { readTlsFiles } from "../tls-files.ts";
+import { createTls } from "../tls-files.ts";
 
 /** `--insecure` says what `auth.mode: none` says. */
 const insecureFlag = ["auth.mode", { flag: "--insecure", value: "none" }] as const;
@@ -83,9 +81,13 @@ async function runNode(
     logger,
   });
   const authentication = createAuthentication(configuration, clock, logger);
-  const ignoreHangUps = onHangUp(() => authentication.reload());
+  const tls = createTls(configuration, clock, logger, telemetry);
+  const ignoreHangUps = onHangUp(() => {
+    authentication.reload();
+    tls?.reload();
+  });
   const server: NodeServer = new NodeServer({
-    settings: edgeSettings(configuration, readTlsFiles(configuration.tls, readText, readSecretFile)),
+    settings: edgeSettings(configuration, tls),
     clock,
     random,
     authenticator: authentication.authenticator,
@@ -114,6 +116,7 @@ async function runNode(
   } finally {
     ignoreHangUps();
     authentication.stop();
+    tls?.stop();
     telemetry.stop();
   }
 }
@@ -183,7 +186,7 @@ async function openStore(
   return { node, administration, close: () => engine.close() };
 }
 
-function edgeSettings(configuration: Configuration, tls: TlsMaterial | undefined): ServerSettings {
+function edgeSettings(configuration: Configuration, tls: TlsSource | undefined): ServerSettings {
   const { server, http, metrics, limits } = configuration;
   return serverSettings({
     tls,

@@ -36,13 +36,14 @@ const badRequest = encodeFields([[":status", "400"]]);
 /** Throws UNAVAILABLE when the address cannot be had. */
 export function listenNative(options: NativeListenerOptions): Listener {
   const { settings } = options;
+  const { tls } = settings;
   try {
     const server = new Http2Server({
       hostname: settings.host,
       port: settings.grpcPort,
       handle: requestHandler(options),
       clock: options.clock,
-      ...(settings.tls === undefined ? {} : { tls: () => settings.tls! }),
+      ...(tls === undefined ? {} : { tls: () => tls.current }),
       observer: options.http2Observer,
       limits: {
         maxConnections: settings.maxConnections,
