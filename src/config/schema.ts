@@ -176,7 +176,7 @@ const limits = z.strictObject({
   /** Health, status and administration. */
   max_in_flight_control: wholeNumber(1, 1_000_000).default(1024),
   /** 0: calls are never shed. */
-  max_event_loop_lag: duration(0, minute).default(200),
+  max_event_loop_lag: duration(0, minute).default(500),
   /** What is shed first comes first. */
   shed_order: listOf({ scan: "scan", write: "write", read: "read" }, 3, 0).default(["scan", "write", "read"]),
   /** 0: no limit. */

@@ -53,7 +53,7 @@ const mebibyte = 1 << 20;
 
 const defaultOverloadLimits: OverloadLimits = {
   maxInFlight: { read: 4096, write: 2048, scan: 64, control: 1024 },
-  maxLagMs: 200,
+  maxLagMs: 500,
   shedOrder: ["scan", "write", "read"],
   tenantRate: { requestsPerSecond: 0, burst: 0 },
 };
