@@ -9,23 +9,36 @@ import type { Lender } from "./api.ts";
 
 /** Two sizes: one for the small answers of a turn, and one for what a socket takes of large ones. */
 const smallBytes = 64 * 1024;
-const largeBytes = 512 * 1024;
+const largeBytes = 832 * 1024;
 const maxPooledArrays = { small: 64, large: 8 } as const;
+/** Large arrays in use at once: so many peers may leave much of their answers lying. */
+const maxLargeArrays = 32;
 
 export class ArrayPool {
   readonly #small: Uint8Array[] = [];
   readonly #large: Uint8Array[] = [];
+  readonly #largeInUse = new Set<Uint8Array>();
 
-  /** At least so long. */
+  get hasLarge(): boolean {
+    return this.#largeInUse.size < maxLargeArrays;
+  }
+
+  /** At least so long; if of no size that is pooled, with room to grow. */
   take(byteCount: number): Uint8Array {
     if (byteCount <= smallBytes) return this.#small.pop() ?? new Uint8Array(smallBytes);
-    if (byteCount <= largeBytes) return this.#large.pop() ?? new Uint8Array(largeBytes);
-    return new Uint8Array(byteCount);
+    if (byteCount > largeBytes || !this.hasLarge) return new Uint8Array(2 * byteCount);
+    const bytes = this.#large.pop() ?? new Uint8Array(largeBytes);
+    this.#largeInUse.add(bytes);
+    return bytes;
   }
 
   giveBack(bytes: Uint8Array): void {
     if (bytes.length === smallBytes && this.#small.length < maxPooledArrays.small) this.#small.push(bytes);
-    if (bytes.length === largeBytes && this.#large.length < maxPooledArrays.large) this.#large.push(bytes);
+    if (this.#largeInUse.delete(bytes) && this.#large.length < maxPooledArrays.large) this.#large.push(bytes);
+  }
+
+  isLarge(bytes: Uint8Array): boolean {
+    return bytes.length === largeBytes;
   }
 }
 
@@ -90,12 +103,12 @@ export class ByteQueue {
   #makeRoom(byteCount: number): void {
     const { length, bytes } = this;
     const needed = length + byteCount;
-    if (needed <= bytes.length && this.start >= bytes.length / 2) {
+    // A pool has nothing longer to give for what fits; elsewhere no more is moved than was consumed.
+    if (needed <= bytes.length && (this.#pool !== undefined || this.start >= length)) {
       bytes.copyWithin(0, this.start, this.end);
     } else {
       // At least doubled, so that many small appends do not copy the whole each time.
-      const room = length === 0 ? needed : Math.max(needed, 2 * length);
-      const grown = this.#pool?.take(room) ?? new Uint8Array(room);
+      const grown = this.#pool?.take(needed) ?? new Uint8Array(Math.max(needed, 2 * length));
       copyRange(bytes, this.start, length, grown, 0);
       this.#pool?.giveBack(bytes);
       this.bytes = grown;

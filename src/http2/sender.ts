@@ -10,8 +10,12 @@ import type { SendQueue } from "./send-queue.ts";
 import { defaultWindowBytes } from "./settings.ts";
 import type { Stream } from "./stream.ts";
 
-/** Data is added to the output up to here: enough for a socket to take at once, and little to hold for a slow peer. */
-const outputFillBytes = 256 * 1024;
+/**
+ * Data is added to the output up to here. Much at once costs a socket, and the peer that it wakes, far less than the same
+ * in portions; while too many peers hold so much already, it is little, and fits a small array together with a frame.
+ */
+const largeFillBytes = 768 * 1024;
+const smallFillBytes = 32 * 1024;
 
 export class Sender {
   readonly output: ByteQueue;
@@ -23,8 +27,11 @@ export class Sender {
   /** DATA frames that were ever sent. */
   dataFrameCount = 0;
 
-  constructor(pool: ArrayPool) {
-    this.output = new ByteQueue(pool);
+  readonly #arrays: ArrayPool;
+
+  constructor(arrays: ArrayPool) {
+    this.#arrays = arrays;
+    this.output = new ByteQueue(arrays);
     this.frames = new FrameWriter(this.output);
   }
 
@@ -46,7 +53,7 @@ export class Sender {
 
   /** How many of `length` bytes the next frame of a stream may have; 0 or less when none. */
   frameRoom(stream: Stream, length: number): number {
-    if (this.output.length >= outputFillBytes) return 0;
+    if (this.output.length >= this.#fillBytes) return 0;
     return Math.min(length, defaultMaxFrameBytes, stream.sendWindow.bytes, this.window.bytes);
   }
 
@@ -84,11 +91,17 @@ export class Sender {
     this.frames.queuedData(stream.id, queue, length, isEnd);
   }
 
-  /** Adds data that waits to the output. */
+  get #fillBytes(): number {
+    const mayBeLarge = this.#arrays.isLarge(this.output.bytes) || this.#arrays.hasLarge;
+    return mayBeLarge ? largeFillBytes : smallFillBytes;
+  }
+
+  /** Adds data that waits to the output, once half of that is free: else much would be moved to make room for little. */
   pump(): void {
+    if (this.output.length > largeFillBytes / 2) return;
     // The set is walked in order of insertion, and those added on the way are met again at its end.
     for (const stream of this.waiting) {
-      if (this.window.bytes <= 0 || this.output.length >= outputFillBytes) return;
+      if (this.window.bytes <= 0 || this.output.length >= this.#fillBytes) return;
       if (stream.sendWindow.bytes <= 0) continue;
       this.waiting.delete(stream);
       if (stream.sendQueued()) this.waiting.add(stream);
