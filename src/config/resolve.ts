@@ -16,7 +16,7 @@ export interface Configuration extends ParsedFile {
   };
   readonly commit_log: ParsedFile["commit_log"] & { readonly sync: "always" | "interval" | "never" };
   readonly mem_table: ParsedFile["mem_table"] & { readonly flush_threshold: number };
-  readonly cache: ParsedFile["cache"] & { readonly max_size: number };
+  readonly cache: ParsedFile["cache"] & { readonly max_size: number; readonly max_decompressed_size: number };
   readonly conflict: ParsedFile["conflict"] & { readonly max_record_bytes: number };
   readonly limits: ParsedFile["limits"] & { readonly tenant_request_burst: number };
 }
@@ -31,7 +31,13 @@ export interface Surroundings {
 
 const defaultFlushThresholdBytes = 60_000_000;
 const defaultMaxCacheBytes = 2 ** 30;
+const mostDefaultDecompressedBytes = 2 ** 29;
 const defaultMaxRecordBytes = 16 * 1024 * 1024;
+
+/** Of memory for decompressed blocks. */
+export function defaultDecompressedBytes(memoryLimitBytes: number): number {
+  return Math.min(mostDefaultDecompressedBytes, Math.floor(memoryLimitBytes / 8));
+}
 
 export function resolve(parsed: ParsedFile, surroundings: Surroundings): Configuration {
   const { server, tls, auth, storage, commit_log, mem_table, cache, conflict, limits } = parsed;
@@ -60,6 +66,8 @@ export function resolve(parsed: ParsedFile, surroundings: Surroundings): Configu
       ...cache,
       max_size:
         cache.max_size ?? Math.min(defaultMaxCacheBytes, Math.floor(surroundings.memoryLimitBytes / 4)),
+      max_decompressed_size:
+        cache.max_decompressed_size ?? defaultDecompressedBytes(surroundings.memoryLimitBytes),
     },
     conflict: {
       ...conflict,

@@ -131,7 +131,7 @@ const cache = z.strictObject({
   /** 0: no cache. Default: 1 GiB, or a quarter of the memory that the process may take where that is less. */
   max_size: sizeBytes(0, 16 * gibibyte).optional(),
   /** 0: each read decompresses its block. */
-  max_decompressed_size: sizeBytes(0, 4 * gibibyte).default(32 * mebibyte),
+  max_decompressed_size: sizeBytes(0, 4 * gibibyte).optional(),
   frequency_weight: fraction(0, 1).default(0.5),
   recency_weight: fraction(0, 1).default(0.5),
   adaptive_window: duration(second, 24 * hour).default(5 * minute),

@@ -97,7 +97,7 @@ export class Engine {
     this.#log = log;
     this.#cache = new EntryCache(options.cache.maxSizeBytes, options.cache.partitionDelimiter);
     this.#deletions = new LiveDeletions(store, this.#cache, environment.observer);
-    this.#memoryPressure = new MemoryPressure(environment, this.#cache, options.cache.maxSizeBytes);
+    this.#memoryPressure = new MemoryPressure(environment, { entries: this.#cache, blocks: store.blocks });
     this.#retention = new LogRetention(environment, options, versions, log);
     const residency = (this.#residency = new Residency(environment.files, jobs, options.reads));
     this.#views = new ViewRegistry(environment, options, residency, memtables, versions);

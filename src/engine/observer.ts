@@ -95,8 +95,8 @@ export interface EngineObserver {
   clockOrderViolated(count: number, level: number): void;
   /** How long one look-up in the tables took, of every 64th. */
   tableLookupTimed(durationMs: number): void;
-  /** The cache is to be smaller, since memory is short, or larger again. */
-  cacheBudgetChanged(budgetBytes: number, memory: MemoryStatus): void;
+  /** The cache of entries, or that of blocks, is to be smaller, since memory is short, or larger again. */
+  cacheBudgetChanged(cache: "entries" | "blocks", budgetBytes: number, memory: MemoryStatus): void;
   viewAborted(ageMs: number, reason: string): void;
   corruptionFound(error: StorageError): void;
   /** A failed sync or append, or a broken invariant: nothing is written until a restart. */

@@ -48,6 +48,8 @@ export interface RecoveredStore {
   readonly versions: VersionSet;
   readonly memtables: MemtableSet;
   readonly log: CommitLogWriter;
+  /** Where look-ups in all tables decompress. */
+  readonly blocks: BlockCache;
 }
 
 /** Replay lets other work in (the probes, say) after so many frames. */
@@ -64,16 +66,17 @@ export async function recover(
   const { lock, isNew } = await openDataDirectory(environment.files, options);
   let versions: VersionSet | undefined;
   let recovery: Recovery | undefined;
+  const blocks = new BlockCache(options.cache.maxDecompressedBytes, options.table.compressedBlockSizeBytes);
   try {
     observer.recoveryProgress("manifest", 0);
-    versions = await openVersions(environment, options, isNew, writeStop);
+    versions = await openVersions(environment, options, isNew, writeStop, blocks);
     recovery = new Recovery(environment, options, jobs, versions);
     await recovery.checkWholeLog();
     if (!isNew) await versions.start();
     await recovery.replay();
     const log = await recovery.startLog({ onFailed: (error) => writeStop.stop(error) });
     observer.recoveryProgress("done", 100);
-    return { lock, versions, memtables: recovery.memtables, log };
+    return { lock, versions, memtables: recovery.memtables, log, blocks };
   } catch (error) {
     await recovery?.settle();
     await versions?.close();
@@ -87,10 +90,10 @@ function openVersions(
   options: EngineOptions,
   isNew: boolean,
   writeStop: WriteStop,
+  blocks: BlockCache,
 ): Promise<VersionSet> {
   const { files, observer } = environment;
   const corruptionFound = (error: StorageError) => observer.corruptionFound(error);
-  const blocks = new BlockCache(options.cache.maxDecompressedBytes, options.table.compressedBlockSizeBytes);
   const setOptions: VersionSetOptions = {
     directories: options,
     openTable: (path, { sizeBytes }, holdsTail) =>

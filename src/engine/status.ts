@@ -10,6 +10,7 @@ import type { MemtableSet } from "./memtable-set.ts";
 import type { Damage } from "./observer.ts";
 import type { LiveDeletions } from "./range-deletion/live-deletions.ts";
 import type { Residency, ResidencyStatus } from "./residency/residency.ts";
+import type { BlockCache, BlockCacheStatus } from "./sstable/block-cache.ts";
 import type { DurationDistribution } from "./statistics/histogram.ts";
 import { type LevelWork, levelWriteAmplification } from "./statistics/level-work.ts";
 import type { ReadStatistics, TableReadCounters } from "./statistics/read-statistics.ts";
@@ -64,6 +65,8 @@ export interface EngineStatus {
   /** Why compactions fail; undefined while none waits for its next try. */
   readonly compactionFailure: string | undefined;
   readonly cache: CacheStatus;
+  /** Of decompressed blocks. */
+  readonly blockCache: BlockCacheStatus;
   /** Range deletions that still have something to hide. */
   readonly rangeDeletionCount: number;
   readonly segmentCount: number;
@@ -84,6 +87,7 @@ export interface StatusSources {
   readonly views: ViewRegistry;
   readonly residency: Residency;
   readonly cache: EntryCache;
+  readonly blocks: BlockCache;
   readonly deletions: LiveDeletions;
   readonly compactor: Compactor;
   readonly work: WorkStatistics;
@@ -91,7 +95,7 @@ export interface StatusSources {
 }
 
 export function describeStatus(sources: StatusSources): EngineStatus {
-  const { versions, memtables, log, views, residency, cache, deletions, compactor, work, writeStop } =
+  const { versions, memtables, log, views, residency, cache, blocks, deletions, compactor, work, writeStop } =
     sources;
   const { segments } = log;
   return {
@@ -112,6 +116,7 @@ export function describeStatus(sources: StatusSources): EngineStatus {
     isCompactionPaused: compactor.isPaused,
     compactionFailure: compactor.failure === undefined ? undefined : messageOf(compactor.failure),
     cache: cache.status,
+    blockCache: blocks.status,
     rangeDeletionCount: deletions.count,
     segmentCount: segments.length,
     commitLogBytes: sum(segments, ({ sizeBytes }) => sizeBytes),

@@ -3,15 +3,17 @@ import type { EngineStatus } from "../engine/status.ts";
 import type { Instruments } from "./instruments.ts";
 import { registerLevels } from "./level-telemetry.ts";
 
+type Register = (name: string, help: string, figure: (status: EngineStatus) => number) => void;
+
 /** `status` gives undefined while no engine is open; the gauges then keep silent. */
 export function registerEngineGauges(instruments: Instruments, status: () => EngineStatus | undefined): void {
-  const gauge = (name: string, help: string, figure: (status: EngineStatus) => number): void => {
+  const gauge: Register = (name, help, figure) => {
     instruments.gauge(name, help, (target) => {
       const current = status();
       if (current !== undefined) target.set(figure(current));
     });
   };
-  const counter = (name: string, help: string, figure: (status: EngineStatus) => number): void => {
+  const counter: Register = (name, help, figure) => {
     instruments.keptCounter(name, help, () => {
       const current = status();
       return current === undefined ? undefined : figure(current);
@@ -50,6 +52,18 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   counter("storage_gets_total", "Look-ups in the engine", (s) => s.reads.getCount);
   counter("sstable_reads_total", "Look-ups that went to the tables", (s) => s.reads.tableLookupCount);
   gauge("range_deletions_active", "Deleted ranges not yet worked off", (s) => s.rangeDeletionCount);
+  gauge("commitlog_segments_total", "Segments of the commit log", (s) => s.segmentCount);
+  gauge("commitlog_size_bytes", "Bytes of the commit log", (s) => s.commitLogBytes);
+  gauge("views_open", "Open scans and snapshots", (s) => s.viewCount);
+  gauge("views_oldest_age_seconds", "Age of the oldest open scan", (s) => s.oldestViewAgeMs / 1000);
+  gauge("storage_last_sequence", "Number of the newest entry", (s) => s.lastSequence);
+  gauge("storage_durable_sequence", "Number of the newest durable entry", (s) => s.durableSequence);
+  gauge("storage_damage", "Losses that no operator has acknowledged", (s) => s.damage.length);
+  registerCaches(gauge, counter);
+  registerLevels(instruments, status);
+}
+
+function registerCaches(gauge: Register, counter: Register): void {
   counter("cache_hits_total", "Look-ups that the cache answered", (s) => s.cache.hits);
   counter("cache_misses_total", "Look-ups that went on to the tables", (s) => s.cache.misses);
   counter("cache_evictions_total", "Entries that made room for others", (s) => s.cache.evictions);
@@ -63,12 +77,17 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   gauge("cache_budget_bytes", "Memory that the cache may take now", (s) => s.cache.budgetBytes);
   gauge("cache_size_bytes", "Memory that the cache takes", (s) => s.cache.sizeBytes);
   gauge("cache_entries_total", "Entries in the cache", (s) => s.cache.entryCount);
-  gauge("commitlog_segments_total", "Segments of the commit log", (s) => s.segmentCount);
-  gauge("commitlog_size_bytes", "Bytes of the commit log", (s) => s.commitLogBytes);
-  gauge("views_open", "Open scans and snapshots", (s) => s.viewCount);
-  gauge("views_oldest_age_seconds", "Age of the oldest open scan", (s) => s.oldestViewAgeMs / 1000);
-  gauge("storage_last_sequence", "Number of the newest entry", (s) => s.lastSequence);
-  gauge("storage_durable_sequence", "Number of the newest durable entry", (s) => s.durableSequence);
-  gauge("storage_damage", "Losses that no operator has acknowledged", (s) => s.damage.length);
-  registerLevels(instruments, status);
+  counter("block_cache_hits_total", "Look-ups that found their block decompressed", (s) => s.blockCache.hits);
+  counter("block_cache_misses_total", "Look-ups that decompressed a block", (s) => s.blockCache.misses);
+  counter(
+    "block_cache_evictions_total",
+    "Decompressed blocks that made room for others, or gave memory back",
+    (s) => s.blockCache.evictions,
+  );
+  gauge("block_cache_size_bytes", "Memory that decompressed blocks take", (s) => s.blockCache.sizeBytes);
+  gauge(
+    "block_cache_budget_bytes",
+    "Memory that decompressed blocks may take now",
+    (s) => s.blockCache.budgetBytes,
+  );
 }

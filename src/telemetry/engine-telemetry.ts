@@ -74,7 +74,7 @@ export class EngineTelemetry implements EngineObserver {
     );
     this.#cacheBudgetChanges = instruments.counter(
       "cache_budget_changes_total",
-      "Times that the cache's budget followed the memory that is free",
+      "Times that a cache's budget followed the memory that is free",
     );
     this.#viewsAborted = instruments.counter("views_aborted_total", "Scans that ended at a limit");
     this.#corruptions = instruments.counter(
@@ -204,9 +204,10 @@ export class EngineTelemetry implements EngineObserver {
     this.#tableLookupDurations.observe(durationMs / 1000);
   }
 
-  cacheBudgetChanged(budgetBytes: number, memory: MemoryStatus): void {
+  cacheBudgetChanged(cache: "entries" | "blocks", budgetBytes: number, memory: MemoryStatus): void {
     this.#cacheBudgetChanges.inc();
-    this.#logger.info("the cache's budget follows the memory that is free", {
+    this.#logger.info("a cache's budget follows the memory that is free", {
+      cache,
       budget_bytes: budgetBytes,
       memory_used_bytes: memory.usedBytes,
       memory_limit_bytes: memory.limitBytes,

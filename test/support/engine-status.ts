@@ -66,6 +66,7 @@ export const engineStatus: EngineStatus = {
     windowShare: 0.01,
     partitions: [],
   },
+  blockCache: { hits: 41, misses: 42, evictions: 43, sizeBytes: 4096, budgetBytes: 8192 },
   rangeDeletionCount: 3,
   segmentCount: 2,
   commitLogBytes: 2048,

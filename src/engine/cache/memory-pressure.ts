@@ -1,20 +1,19 @@
 /**
- * Gives memory of the cache back while memory is short, and takes it again when it is not.
+ * Gives memory of the caches back while memory is short, and takes it again when it is not.
  *
  * ```
  * share of the memory limit in use      0 ........ low mark ........ high mark ........ 1
  *                                       grows      stays as it is    shrinks
  * ```
  *
- * The cache does not swing to and fro: it grows only after several calm looks in a row, and only as far as the low
- * mark would still hold once the cache has filled all that it may take. So growing alone never leads to the high mark.
+ * They do not swing to and fro: they grow only after several calm looks in a row, and only as far as the low mark would
+ * still hold once all have filled what they may take. So growing alone never leads to the high mark.
  *
  * Entries are given up in slices with pauses between them, since a megabyte of small ones takes milliseconds.
  */
 import type { Timer } from "../../platform/clock.ts";
 import type { MemoryStatus } from "../../platform/memory-status.ts";
 import type { EngineEnvironment } from "../environment.ts";
-import type { EntryCache } from "./cache.ts";
 
 const lookIntervalMs = 5000;
 const highMark = 0.9;
@@ -32,28 +31,31 @@ const slicePauseMs = 25;
 
 type Surroundings = Pick<EngineEnvironment, "clock" | "observer" | "memoryStatus">;
 
+/** A cache whose size may change. */
+export interface ResizableCache {
+  readonly status: { readonly sizeBytes: number; readonly budgetBytes: number };
+  resize(budgetBytes: number): void;
+}
+
 export class MemoryPressure {
   readonly #surroundings: Surroundings;
-  readonly #cache: EntryCache;
-  readonly #configuredBytes: number;
-  /** What the budget is to be; it comes there slice by slice. */
-  #targetBytes: number;
+  readonly #caches: readonly CacheBudget[];
   #calmLooks = 0;
   #lookTimer: Timer | undefined;
-  #sliceTimer: Timer | undefined;
 
-  /** Begins to look; `configuredBytes` is the cache's budget now and the most that it gets. */
-  constructor(surroundings: Surroundings, cache: EntryCache, configuredBytes: number) {
+  /** Begins to look; the caches' budgets now are the most that they get. */
+  constructor(surroundings: Surroundings, { entries, blocks }: Record<"entries" | "blocks", ResizableCache>) {
     this.#surroundings = surroundings;
-    this.#cache = cache;
-    this.#configuredBytes = configuredBytes;
-    this.#targetBytes = configuredBytes;
-    if (configuredBytes > 0 && surroundings.memoryStatus !== undefined) this.#schedule();
+    this.#caches = [
+      new CacheBudget(surroundings, "entries", entries),
+      new CacheBudget(surroundings, "blocks", blocks),
+    ].filter(({ configuredBytes }) => configuredBytes > 0);
+    if (this.#caches.length > 0 && surroundings.memoryStatus !== undefined) this.#schedule();
   }
 
   stop(): void {
     this.#lookTimer?.cancel();
-    this.#sliceTimer?.cancel();
+    for (const cache of this.#caches) cache.stop();
   }
 
   #schedule(): void {
@@ -71,35 +73,66 @@ export class MemoryPressure {
     const stalledShare = memory.stalledShare ?? 0;
     const isCalm = usedShare <= lowMark && stalledShare <= lowStalledShare;
     this.#calmLooks = isCalm ? this.#calmLooks + 1 : 0;
-    if (usedShare >= highMark || stalledShare >= highStalledShare) this.#shrink(memory);
-    else if (this.#calmLooks >= calmLooksBeforeGrowth) this.#grow(memory);
-  }
-
-  #shrink(memory: MemoryStatus): void {
-    // What the cache has not taken cannot be given back.
-    const { sizeBytes } = this.#cache.status;
-    const base = Math.min(this.#targetBytes, sizeBytes);
-    const targetBytes = Math.max(base - shrinkShare * this.#configuredBytes, this.#smallestBytes);
-    if (targetBytes < this.#targetBytes) this.#setTarget(targetBytes, memory);
+    if (usedShare >= highMark || stalledShare >= highStalledShare) {
+      for (const cache of this.#caches) cache.shrink(memory);
+    } else if (this.#calmLooks >= calmLooksBeforeGrowth) this.#grow(memory);
   }
 
   #grow(memory: MemoryStatus): void {
-    const { sizeBytes, budgetBytes } = this.#cache.status;
-    const promisedBytes = Math.max(0, budgetBytes - sizeBytes);
-    const freeBytes = lowMark * memory.limitBytes - memory.usedBytes - promisedBytes;
-    const stepBytes = growShare * this.#configuredBytes;
-    const targetBytes = Math.min(this.#targetBytes + stepBytes, this.#configuredBytes);
-    if (targetBytes - this.#targetBytes > freeBytes || targetBytes === this.#targetBytes) return;
-    this.#setTarget(targetBytes, memory);
+    let freeBytes = lowMark * memory.limitBytes - memory.usedBytes;
+    for (const cache of this.#caches) freeBytes -= cache.promisedBytes;
+    for (const cache of this.#caches) freeBytes -= cache.grow(freeBytes, memory);
+  }
+}
+
+/** One cache's, and the way of the cache there. */
+class CacheBudget {
+  readonly configuredBytes: number;
+  readonly #surroundings: Surroundings;
+  readonly #name: "entries" | "blocks";
+  readonly #cache: ResizableCache;
+  /** What the budget is to be; it comes there slice by slice. */
+  #targetBytes: number;
+  #sliceTimer: Timer | undefined;
+
+  constructor(surroundings: Surroundings, name: "entries" | "blocks", cache: ResizableCache) {
+    this.#surroundings = surroundings;
+    this.#name = name;
+    this.#cache = cache;
+    this.configuredBytes = cache.status.budgetBytes;
+    this.#targetBytes = this.configuredBytes;
   }
 
-  get #smallestBytes(): number {
-    return smallestShare * this.#configuredBytes;
+  /** What it may take and has not taken. */
+  get promisedBytes(): number {
+    const { sizeBytes, budgetBytes } = this.#cache.status;
+    return Math.max(0, budgetBytes - sizeBytes);
+  }
+
+  shrink(memory: MemoryStatus): void {
+    // What the cache has not taken cannot be given back.
+    const base = Math.min(this.#targetBytes, this.#cache.status.sizeBytes);
+    const smallestBytes = smallestShare * this.configuredBytes;
+    const targetBytes = Math.max(base - shrinkShare * this.configuredBytes, smallestBytes);
+    if (targetBytes < this.#targetBytes) this.#setTarget(targetBytes, memory);
+  }
+
+  /** By a step, where so much is free; says by how much. */
+  grow(freeBytes: number, memory: MemoryStatus): number {
+    const stepBytes = growShare * this.configuredBytes;
+    const grownBytes = Math.min(this.#targetBytes + stepBytes, this.configuredBytes) - this.#targetBytes;
+    if (grownBytes > freeBytes || grownBytes === 0) return 0;
+    this.#setTarget(this.#targetBytes + grownBytes, memory);
+    return grownBytes;
+  }
+
+  stop(): void {
+    this.#sliceTimer?.cancel();
   }
 
   #setTarget(targetBytes: number, memory: MemoryStatus): void {
     this.#targetBytes = Math.floor(targetBytes);
-    this.#surroundings.observer.cacheBudgetChanged(this.#targetBytes, memory);
+    this.#surroundings.observer.cacheBudgetChanged(this.#name, this.#targetBytes, memory);
     this.#sliceTimer?.cancel();
     this.#approach();
   }

@@ -1,53 +1,100 @@
 /**
- * Blocks that were decompressed for look-ups, kept in one piece of memory that all tables of an engine share.
+ * Blocks that were decompressed for look-ups, kept in memory that all tables of an engine share.
  *
- * Memory is divided into equal slots, and slots into sets of four. A block may lie in any slot of the one set that
- * its table and number lead to; where the set is full, the first one from the hand on that was not used since the
- * hand last passed gives way. A block that is larger than a slot is decompressed each time. Scans keep away: a
- * cursor decompresses into memory of its own.
+ * Memory is taken segment by segment as it fills, each divided into equal slots. An index by hash, a chain of slots for
+ * each of its heads, finds the slot of a block. Where all slots are taken, the first one from the hand on that was not
+ * used since the hand last passed gives way. A block that is larger than a slot is decompressed each time. Scans keep
+ * away: a cursor decompresses into memory of its own.
  *
  * Invariants:
- * 1. A slot's tag names a block only while the slot holds its whole content: it is taken away before anything is
+ * 1. A slot is in the index only while it holds the whole content of its block: it is taken out before anything is
  *    written there.
- * 2. What a look-up has found here holds until the next look-up in any of the tables.
- * 3. Memory never exceeds the budget; the system gives it as it fills.
+ * 2. What a look-up has found here holds until the next look-up in any of the tables, or the next `resize`.
+ * 3. Segments never take more than the budget; the index takes less than a hundredth of the largest one beside them.
  */
 import { emptyBytes } from "../../base/bytes.ts";
 import type { BlockReader } from "./block.ts";
 import { decompressContent, uncompressedLength } from "./compression.ts";
 import { compressions, trailerSizeBytes } from "./format.ts";
 
-const slotsPerSet = 4;
 /** Most blocks pass their size by one entry and their restart points; larger ones are not worth the room. */
 const slotRoom = 1.25;
+const mostSegmentBytes = 1 << 20;
+const fewestSegments = 8;
 /** The scratch that is kept from one large block to the next. */
 const maxScratchBytes = 1 << 20;
 const noTable = 0;
+const noSlot = -1;
+
+export interface BlockCacheStatus {
+  /** Look-ups that found their block here, and those that had to decompress it. */
+  readonly hits: number;
+  readonly misses: number;
+  /** Blocks that made room for others, or for a smaller budget. */
+  readonly evictions: number;
+  /** Memory taken. */
+  readonly sizeBytes: number;
+  readonly budgetBytes: number;
+}
 
 export class BlockCache {
   readonly #slotBytes: number;
-  readonly #setCount: number;
-  /** By slot: table, block, length of the content, and whether it was used. */
+  /** Of slots in a segment: a power of two, as its binary logarithm. */
+  readonly #segmentShift: number;
+  readonly #segments: Uint8Array[] = [];
+  #budgetBytes: number;
+  #slotLimit = 0;
+  /** Slots that were given out: those below. */
+  #takenSlots = 0;
+  #hand = 0;
+  /** By slot: table, block, length of the content, whether it was used, and the next slot of its chain. */
   readonly #tables: Uint32Array;
   readonly #blocks: Uint32Array;
   readonly #lengths: Uint32Array;
   readonly #used: Uint8Array;
-  /** By set: the slot that is asked first whether it gives way. */
-  readonly #hands: Uint8Array;
-  #memory: Uint8Array = emptyBytes;
+  readonly #next: Int32Array;
+  /** First slots of the chains; a power of two of them. */
+  readonly #heads: Int32Array;
   #scratch: Uint8Array = emptyBytes;
   #lastTable = noTable;
+  #hits = 0;
+  #misses = 0;
+  #evictions = 0;
 
-  /** For blocks whose entries take about `blockSizeBytes`; a small budget keeps nothing. */
-  constructor(budgetBytes: number, blockSizeBytes: number) {
-    this.#slotBytes = Math.ceil(blockSizeBytes * slotRoom);
-    this.#setCount = Math.floor(budgetBytes / (slotsPerSet * this.#slotBytes));
-    const slotCount = this.#setCount * slotsPerSet;
+  /** For blocks whose entries take about `blockSizeBytes`; the budget is the largest that there will be. */
+  constructor(largestBudgetBytes: number, blockSizeBytes: number) {
+    this.#slotBytes = Math.max(1, Math.ceil(blockSizeBytes * slotRoom));
+    const slotCount = Math.floor(largestBudgetBytes / this.#slotBytes);
+    const segmentSlots = Math.min(mostSegmentBytes / this.#slotBytes, slotCount / fewestSegments);
+    this.#segmentShift = Math.max(0, Math.floor(Math.log2(Math.max(1, segmentSlots))));
     this.#tables = new Uint32Array(slotCount);
     this.#blocks = new Uint32Array(slotCount);
     this.#lengths = new Uint32Array(slotCount);
     this.#used = new Uint8Array(slotCount);
-    this.#hands = new Uint8Array(this.#setCount);
+    this.#next = new Int32Array(slotCount);
+    this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(1, slotCount)))).fill(noSlot);
+    this.#budgetBytes = largestBudgetBytes;
+    this.#slotLimit = this.#slotsWithin(largestBudgetBytes);
+  }
+
+  get status(): BlockCacheStatus {
+    return {
+      hits: this.#hits,
+      misses: this.#misses,
+      evictions: this.#evictions,
+      sizeBytes: this.#segments.length * this.#segmentBytes,
+      budgetBytes: this.#budgetBytes,
+    };
+  }
+
+  /** Changes the budget, up to the largest; a smaller one gives memory back at once. */
+  resize(budgetBytes: number): void {
+    this.#budgetBytes = budgetBytes;
+    this.#slotLimit = this.#slotsWithin(budgetBytes);
+    for (; this.#takenSlots > this.#slotLimit; this.#takenSlots--) this.#evict(this.#takenSlots - 1);
+    const segmentCount = this.#slotLimit >>> this.#segmentShift;
+    // Without this the memory would stay until the next collection.
+    for (const segment of this.#segments.splice(segmentCount)) (segment.buffer as ArrayBuffer).transfer(0);
   }
 
   /** A number for a table, which no other gets. */
@@ -57,58 +104,106 @@ export class BlockCache {
 
   /** Opens the verified block of a table that lies in the file's `bytes` from `start` to `end`. */
   open(table: number, block: number, bytes: Uint8Array, start: number, end: number, into: BlockReader): void {
-    if (this.#openKept(table, block, start, into)) return;
+    const head = this.#headOf(table, block);
+    const kept = this.#find(head, table, block);
+    if (kept !== noSlot) {
+      this.#hits++;
+      this.#used[kept] = 1;
+      this.#openSlot(kept, start, into);
+      return;
+    }
     const contentEnd = end - trailerSizeBytes;
     if (bytes[contentEnd] === compressions.none) {
       into.open(bytes, start, end, 0);
       return;
     }
+    this.#misses++;
     const length = uncompressedLength(into.file, start, bytes, start, contentEnd);
-    if (this.#setCount === 0 || length > this.#slotBytes) {
+    if (this.#slotLimit === 0 || length > this.#slotBytes) {
       const scratch = this.#scratchFor(length);
       decompressContent(into.file, start, bytes, start, contentEnd, scratch, 0);
       into.openUncompressed(scratch, 0, length, start);
       return;
     }
-    const slot = this.#makeRoom(this.#firstSlot(table, block));
-    const target = slot * this.#slotBytes;
-    decompressContent(into.file, start, bytes, start, contentEnd, this.#memory, target);
+    const slot = this.#takeSlot();
+    const place = this.#placeOf(slot);
+    decompressContent(into.file, start, bytes, start, contentEnd, this.#segmentOf(slot), place);
     this.#tables[slot] = table;
     this.#blocks[slot] = block;
     this.#lengths[slot] = length;
-    into.openUncompressed(this.#memory, target, target + length, start);
+    this.#next[slot] = this.#heads[head]!;
+    this.#heads[head] = slot;
+    this.#openSlot(slot, start, into);
   }
 
-  #openKept(table: number, block: number, blockOffset: number, into: BlockReader): boolean {
-    if (this.#setCount === 0) return false;
-    const first = this.#firstSlot(table, block);
-    for (let slot = first; slot < first + slotsPerSet; slot++) {
-      if (this.#blocks[slot] !== block || this.#tables[slot] !== table) continue;
-      this.#used[slot] = 1;
-      const start = slot * this.#slotBytes;
-      into.openUncompressed(this.#memory, start, start + this.#lengths[slot]!, blockOffset);
-      return true;
+  #openSlot(slot: number, blockOffset: number, into: BlockReader): void {
+    const place = this.#placeOf(slot);
+    into.openUncompressed(this.#segmentOf(slot), place, place + this.#lengths[slot]!, blockOffset);
+  }
+
+  #find(head: number, table: number, block: number): number {
+    let slot = this.#heads[head]!;
+    while (slot !== noSlot && (this.#blocks[slot] !== block || this.#tables[slot] !== table)) {
+      slot = this.#next[slot]!;
     }
-    return false;
+    return slot;
   }
 
-  #firstSlot(table: number, block: number): number {
+  #headOf(table: number, block: number): number {
     const hash = Math.imul(Math.imul(table, 0x85ebca77) ^ block, 0x9e3779b1);
-    return (((hash ^ (hash >>> 15)) >>> 0) % this.#setCount) * slotsPerSet;
+    return (hash ^ (hash >>> 15)) & (this.#heads.length - 1);
   }
 
-  /** A slot of the set that is free now. */
-  #makeRoom(firstSlot: number): number {
-    if (this.#memory.length === 0) {
-      this.#memory = new Uint8Array(this.#setCount * slotsPerSet * this.#slotBytes);
+  /** A slot that holds nothing now. */
+  #takeSlot(): number {
+    if (this.#takenSlots < this.#slotLimit) {
+      const slot = this.#takenSlots++;
+      if (slot >>> this.#segmentShift === this.#segments.length) {
+        this.#segments.push(new Uint8Array(this.#segmentBytes));
+      }
+      this.#tables[slot] = noTable;
+      this.#used[slot] = 0;
+      return slot;
     }
-    const set = firstSlot / slotsPerSet;
-    let hand = this.#hands[set]!;
-    for (; this.#used[firstSlot + hand] === 1; hand = (hand + 1) % slotsPerSet)
-      this.#used[firstSlot + hand] = 0;
-    this.#hands[set] = (hand + 1) % slotsPerSet;
-    this.#tables[firstSlot + hand] = noTable;
-    return firstSlot + hand;
+    if (this.#hand >= this.#slotLimit) this.#hand = 0;
+    for (; this.#used[this.#hand] === 1; this.#hand = this.#hand + 1 < this.#slotLimit ? this.#hand + 1 : 0) {
+      this.#used[this.#hand] = 0;
+    }
+    this.#evict(this.#hand);
+    return this.#hand++;
+  }
+
+  /** Takes a slot out of its chain, if it is in one. */
+  #evict(slot: number): void {
+    const table = this.#tables[slot]!;
+    if (table === noTable) return;
+    this.#tables[slot] = noTable;
+    this.#evictions++;
+    const head = this.#headOf(table, this.#blocks[slot]!);
+    if (this.#heads[head] === slot) {
+      this.#heads[head] = this.#next[slot]!;
+      return;
+    }
+    let before = this.#heads[head]!;
+    while (this.#next[before] !== slot) before = this.#next[before]!;
+    this.#next[before] = this.#next[slot]!;
+  }
+
+  #slotsWithin(budgetBytes: number): number {
+    return Math.floor(budgetBytes / this.#segmentBytes) << this.#segmentShift;
+  }
+
+  get #segmentBytes(): number {
+    return this.#slotBytes << this.#segmentShift;
+  }
+
+  #segmentOf(slot: number): Uint8Array {
+    return this.#segments[slot >>> this.#segmentShift]!;
+  }
+
+  /** In its segment. */
+  #placeOf(slot: number): number {
+    return (slot & ((1 << this.#segmentShift) - 1)) * this.#slotBytes;
   }
 
   /** Memory for a block that is not kept. */

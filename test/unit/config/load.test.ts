@@ -63,6 +63,13 @@ describe("defaults", () => {
     expect(maxSize({ memoryLimitBytes: 2 ** 29, file: "cache: {max_size: 5000}" })).toBe(5000);
   });
 
+  test("decompressed blocks take 512 MiB, or an eighth of a memory that is smaller", () => {
+    const size = (inputs: Inputs) => load(inputs).configuration.cache.max_decompressed_size;
+    expect(size({})).toBe(2 ** 29);
+    expect(size({ memoryLimitBytes: 2 ** 29 + 7 })).toBe(2 ** 26);
+    expect(size({ file: "cache: {max_decompressed_size: 0}" })).toBe(0);
+  });
+
   test("directories lie below the data directory", () => {
     const { storage } = load({ file: "storage: {data_dir: /d}" }).configuration;
     expect(storage).toMatchObject({ commit_log_dir: "/d/commitlog", sstable_dir: "/d/sstables" });

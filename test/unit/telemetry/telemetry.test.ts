@@ -117,6 +117,11 @@ describe("metrics", () => {
     expect(await fixture.value("cache_admissions_total")).toBe(12);
     expect(await fixture.value("cache_rejections_total")).toBe(3);
     expect(await fixture.value("cache_budget_bytes")).toBe(131_072);
+    expect(await fixture.value("block_cache_hits_total")).toBe(41);
+    expect(await fixture.value("block_cache_misses_total")).toBe(42);
+    expect(await fixture.value("block_cache_evictions_total")).toBe(43);
+    expect(await fixture.value("block_cache_size_bytes")).toBe(4096);
+    expect(await fixture.value("block_cache_budget_bytes")).toBe(8192);
   });
 
   test("reads are counted by the engine, in all and by level, and a sample of them is timed", async () => {
@@ -183,7 +188,11 @@ describe("metrics", () => {
     engineObserver.flushFailed(new StorageError("DISK_FULL", "no room"));
     engineObserver.writeStalled(30);
     engineObserver.viewAborted(1000, "old");
-    engineObserver.cacheBudgetChanged(4096, { limitBytes: 100, usedBytes: 95, stalledShare: undefined });
+    engineObserver.cacheBudgetChanged("entries", 4096, {
+      limitBytes: 100,
+      usedBytes: 95,
+      stalledShare: undefined,
+    });
     engineObserver.corruptionFound(new StorageError("CORRUPTED_DATA", "bad", { file: "f", offset: 3 }));
     expect(await fixture.value("commitlog_appends_total")).toBe(7);
     expect(await fixture.value("commitlog_syncs_total")).toBe(1);

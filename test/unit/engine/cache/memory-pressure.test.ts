@@ -5,6 +5,7 @@ import { MemoryPressure } from "../../../../src/engine/cache/memory-pressure.ts"
 import { Engine } from "../../../../src/engine/engine.ts";
 import { entryKinds } from "../../../../src/engine/internal-key.ts";
 import { silentObserver } from "../../../../src/engine/observer.ts";
+import { BlockCache } from "../../../../src/engine/sstable/block-cache.ts";
 import { InlineRunner } from "../../../../src/engine/workers/inline.ts";
 import { MemoryFileSystem } from "../../../../src/platform/memory.ts";
 import type { MemoryStatus } from "../../../../src/platform/memory-status.ts";
@@ -27,14 +28,19 @@ class Machine {
   stalledShare: number | undefined;
   isSilent = false;
 
-  constructor(cacheBytes = configuredBytes) {
+  constructor(
+    cacheBytes = configuredBytes,
+    readonly blocks = new BlockCache(0, 256),
+  ) {
     this.cache = new EntryCache(cacheBytes);
     const observer = {
       ...silentObserver,
-      cacheBudgetChanged: (bytes: number) => void this.budgets.push(bytes),
+      cacheBudgetChanged: (cache: string, bytes: number) => {
+        if (cache === "entries") this.budgets.push(bytes);
+      },
     };
     const surroundings = { clock: this.clock, observer, memoryStatus: () => this.status() };
-    this.pressure = new MemoryPressure(surroundings, this.cache, cacheBytes);
+    this.pressure = new MemoryPressure(surroundings, { entries: this.cache, blocks: this.blocks });
   }
 
   status(): MemoryStatus | undefined {
@@ -175,6 +181,23 @@ describe("memory pressure", () => {
     }
     expect(machine.budgetBytes).toBe(4 * mebibyte);
     expect(sizes.size).toBeGreaterThan(20);
+  });
+
+  test("goes for the cache of blocks as well", () => {
+    const machine = new Machine(0, new BlockCache(configuredBytes, 256));
+    machine.pass(0.95, 1);
+    expect(machine.blocks.status.budgetBytes).toBe(configuredBytes / 8);
+    machine.pass(0.2, 40);
+    expect(machine.blocks.status.budgetBytes).toBe(configuredBytes);
+  });
+
+  test("lets both grow only as far as there is room for both", () => {
+    const machine = new Machine(configuredBytes, new BlockCache(configuredBytes, 256));
+    machine.pass(0.95, 20);
+    machine.pass(0.75 - (5 * mebibyte) / limitBytes, 100);
+    const sumBytes = machine.budgetBytes + machine.blocks.status.budgetBytes;
+    expect(sumBytes).toBeGreaterThan(4 * mebibyte);
+    expect(sumBytes).toBeLessThanOrEqual(5 * mebibyte);
   });
 
   test("ends where the system tells nothing, and when it is told to", () => {

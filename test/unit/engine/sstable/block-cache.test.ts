@@ -102,14 +102,44 @@ describe("look-ups through a cache of blocks", () => {
     const find = (i: number) => {
       const { key } = contents[0]![i]!;
       expect(table!.get(key, key.length, found)).toBe(true);
-      return found.value.start;
+      return found.value.bytes;
     };
+    // A slot is a segment here, and so a buffer of its own.
     const place = find(0);
     for (let i = 1; i < 40; i++) {
       find(i);
       expect(find(0)).toBe(place);
     }
     expect(new Set(Array.from({ length: 30 }, (_, i) => find(i + 1))).size).toBe(4);
+  });
+
+  test("take memory as it fills, give it back, and find what is there all the while", async () => {
+    const contents = contentsOf(3);
+    const blocks = new BlockCache(40_000, 256);
+    const { tables } = await tablesSharing(blocks, contents);
+    expect(blocks.status).toEqual({ hits: 0, misses: 0, evictions: 0, sizeBytes: 0, budgetBytes: 40_000 });
+    const random = seededRandom(5);
+    const readSome = () => {
+      for (let round = 0; round < 400; round++) {
+        const table = random.uint32() % 3;
+        const i = random.uint32() % 150;
+        expect(lookUp(tables[table]!, contents[table]![i]!.key)).toEqual(contents[table]![i]!);
+        const { sizeBytes, budgetBytes } = blocks.status;
+        expect(sizeBytes).toBeLessThanOrEqual(budgetBytes);
+      }
+    };
+    lookUp(tables[0]!, contents[0]![1]!.key);
+    expect(blocks.status.sizeBytes).toBeLessThan(5000);
+    for (const budgetBytes of [40_000, 9000, 20_000, 0, 3000, 40_000]) {
+      blocks.resize(budgetBytes);
+      readSome();
+    }
+    const { hits, misses, evictions, sizeBytes } = blocks.status;
+    // Some blocks are not compressed.
+    expect(hits + misses).toBeGreaterThan(2300);
+    expect(hits + misses).toBeLessThanOrEqual(2401);
+    expect(Math.min(hits, misses, evictions)).toBeGreaterThan(100);
+    expect(sizeBytes).toBeGreaterThan(10_000);
   });
 
   test("and scans leave it alone", async () => {
