@@ -68,6 +68,28 @@ interface Entrant<L extends Load> {
   readonly rounds: Round<L>[];
 }
 
+/** Runtimes compile what is called often, so the number of calls decides how warm a server is; within some seconds. */
+const compilingCallCount = 50_000;
+const compilingSeconds = 2;
+/** For work of less at a time, which would bring too few calls. */
+const compilingShape = { connectionCount: 8, streamCount: 32 };
+/** Larger values would be too much in flight, and their bytes decide in any case. */
+const smallValueBytes = 4096;
+
+async function compile<L extends Load>(work: Work, { server, generate }: Entrant<L>): Promise<void> {
+  if (work.valueBytes > smallValueBytes) return;
+  const isSparse = work.connectionCount * work.streamCount < compilingShape.streamCount;
+  const busyWork = isSparse ? { ...work, ...compilingShape } : work;
+  let callCount = busyWork.connectionCount * busyWork.streamCount;
+  let doneCount = 0;
+  for (let seconds = 0; doneCount < compilingCallCount && seconds < compilingSeconds; ) {
+    const { callsPerSecond } = await runRound(server, busyWork, callCount, generate);
+    doneCount += callCount;
+    seconds += callCount / callsPerSecond;
+    callCount = Math.max(callCount, Math.ceil(callsPerSecond / 2));
+  }
+}
+
 /** Parts of a round's time, of which the last decides. */
 const warmUpParts = [0.25, 1, 1];
 
@@ -76,6 +98,7 @@ async function warmUp<L extends Load>(
   work: Work,
   entrant: Entrant<L>,
 ): Promise<void> {
+  await compile(work, entrant);
   const inFlight = work.connectionCount * work.streamCount;
   entrant.callCount = Math.max(10, inFlight);
   for (const part of warmUpParts) {
