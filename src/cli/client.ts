@@ -2,17 +2,21 @@
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { StorageError, type StorageErrorCode, storageErrorCodes } from "../base/errors.ts";
+import { AdminService } from "../gen/pairdb/admin/v1/admin_pb.ts";
 import { ErrorDetailsSchema, StorageNodeService } from "../gen/storage/storage_node_pb.ts";
 
 export const defaultAddress = "127.0.0.1:50052";
 const defaultPort = "50052";
 
-/** Bound of a single call; a scan has none. */
+/** Bound of a single call. */
 const callTimeoutMs = 60_000;
+/** Of a call that takes as long as it takes. */
+export const noTimeoutMs = 0;
 
 export interface NodeConnection {
   readonly address: string;
   readonly service: Client<typeof StorageNodeService>;
+  readonly admin: Client<typeof AdminService>;
   close(): void;
 }
 
@@ -35,6 +39,7 @@ export function connect(addressText: string): NodeConnection {
   return {
     address,
     service: createClient(StorageNodeService, transport),
+    admin: createClient(AdminService, transport),
     close: () => sessionManager.abort(),
   };
 }

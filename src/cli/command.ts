@@ -1,13 +1,18 @@
 /** What commands have in common: their options, their connection, their examples. */
+import { type DescMessage, type MessageShape, toJson } from "@bufbuild/protobuf";
 import { Command } from "commander";
 import { connect, defaultAddress, explainCallFailure, type NodeConnection } from "./client.ts";
 import type { CommandContext } from "./context.ts";
 import { exitCodesHelp } from "./exit-codes.ts";
 
-export interface ClientOptions {
+/** Of a command about a node as a whole. */
+export interface NodeOptions {
   readonly addr: string;
-  readonly tenant: string;
   readonly json?: true;
+}
+
+export interface ClientOptions extends NodeOptions {
+  readonly tenant: string;
 }
 
 /** A command with its summary and examples (without the program's name). */
@@ -20,16 +25,24 @@ export function describeCommand(name: string, summary: string, examples: readonl
 }
 
 /** A command that talks to a node. */
-export function describeClientCommand(name: string, summary: string, examples: readonly string[]): Command {
+export function describeNodeCommand(name: string, summary: string, examples: readonly string[]): Command {
   return describeCommand(name, summary, examples)
     .option("--addr <host:port>", "gRPC address of the node", defaultAddress)
-    .option("--tenant <id>", "tenant whose records are meant", "default")
     .option("--json", "print JSON");
+}
+
+/** A command about a tenant's records. */
+export function describeClientCommand(name: string, summary: string, examples: readonly string[]): Command {
+  return describeNodeCommand(name, summary, examples).option(
+    "--tenant <id>",
+    "tenant whose records are meant",
+    "default",
+  );
 }
 
 /** Runs `work` over a connection that is closed afterwards; failures of calls become errors of ours. */
 export async function withConnection<T>(
-  options: ClientOptions,
+  options: NodeOptions,
   work: (connection: NodeConnection) => Promise<T>,
 ): Promise<T> {
   const connection = connect(options.addr);
@@ -40,6 +53,15 @@ export async function withConnection<T>(
   } finally {
     connection.close();
   }
+}
+
+/** A message of the protocol in its own JSON, what is zero or empty included. */
+export async function printMessage<S extends DescMessage>(
+  context: CommandContext,
+  schema: S,
+  message: MessageShape<S>,
+): Promise<void> {
+  await printJson(context, toJson(schema, message, { alwaysEmitImplicit: true, useProtoFieldName: true }));
 }
 
 export async function printJson(context: CommandContext, value: unknown): Promise<void> {

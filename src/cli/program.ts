@@ -8,8 +8,12 @@ import { messageOf, StorageError } from "../base/errors.ts";
 import { version } from "../base/version.ts";
 import { isBrokenPipe } from "../platform/streams.ts";
 import { benchCommand } from "./commands/bench.ts";
+import { checkpointCommand } from "./commands/checkpoint.ts";
+import { compactCommand } from "./commands/compact.ts";
 import { deleteCommand } from "./commands/delete.ts";
+import { deleteTenantCommand } from "./commands/delete-tenant.ts";
 import { exportCommand } from "./commands/export.ts";
+import { flushCommand } from "./commands/flush.ts";
 import { getCommand } from "./commands/get.ts";
 import { importCommand } from "./commands/import.ts";
 import { inspectCommand } from "./commands/inspect.ts";
@@ -18,6 +22,8 @@ import { putCommand } from "./commands/put.ts";
 import { repairCommand } from "./commands/repair.ts";
 import { scanCommand } from "./commands/scan.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { statusCommand } from "./commands/status.ts";
+import { tenantsCommand } from "./commands/tenants.ts";
 import { tokenCommand } from "./commands/token.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { versionCommand } from "./commands/version.ts";
@@ -56,6 +62,12 @@ function createProgram(context: CommandContext): Command {
     importCommand,
     exportCommand,
     benchCommand,
+    statusCommand,
+    tenantsCommand,
+    flushCommand,
+    compactCommand,
+    checkpointCommand,
+    deleteTenantCommand,
     verifyCommand,
     inspectCommand,
     repairCommand,

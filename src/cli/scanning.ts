@@ -2,10 +2,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { KeyValueEntry, ScanRequestSchema } from "../gen/storage/storage_node_pb.ts";
-import type { NodeConnection } from "./client.ts";
-
-/** A scan takes as long as it takes. */
-const noTimeoutMs = 0;
+import { type NodeConnection, noTimeoutMs } from "./client.ts";
 
 /**
  * Yields the records in key order. The node bounds how long it keeps one moment's view: past that the scan goes

@@ -28,7 +28,7 @@ mkdirSync(programs);
 addProgram("python3", 'exec /usr/bin/python3 "$@"');
 addProgram(
   "pairdb-node",
-  `case "$1" in put|get|delete|scan|import|export) set -- "$@" --addr ${node.grpcAddress};; esac
+  `case "$1" in put|get|delete|scan|import|export|status) set -- "$@" --addr ${node.grpcAddress};; esac
 exec ${nodeCommand()
     .map((word) => `'${word}'`)
     .join(" ")} "$@"`,
@@ -83,6 +83,7 @@ describe("a running node", () => {
     "pairdb-node put greeting hello": /^$/,
     "pairdb-node get greeting": /^hello$/,
     "pairdb-node scan --json": /^\{"key":"greeting","value":"hello"\}$/m,
+    "pairdb-node status": /^node +.*\nhealth +healthy, ready\n/,
     "pairdb-node --help": /^Usage: pairdb-node /,
   };
 

@@ -29,8 +29,8 @@ type Answer = MessageInitShape<typeof HealthCheckResponseSchema>;
 
 /** How long a watcher may not know of a change. */
 const watchIntervalMs = 500;
-/** As many as clients of a busy node may be; each asks for the node's state twice a second. */
-const mostWatchers = 1000;
+/** Each asks for the node's state twice a second, and takes a place among the calls that are never shed. */
+const mostWatchers = 500;
 
 export function healthEndpoints({ clock, services }: HealthServiceOptions): Endpoint[] {
   const { method } = Health;

@@ -11,6 +11,7 @@ import {
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { type Endpoint, exchange } from "../endpoint.ts";
+import { Places } from "../places.ts";
 import { DescriptorIndex } from "./descriptor-index.ts";
 
 type Request = MessageShape<typeof ServerReflectionRequestSchema>;
@@ -23,13 +24,22 @@ const { method } = ServerReflection;
 const olderMethod = ServerReflectionAlpha.method
   .serverReflectionInfo as unknown as typeof method.serverReflectionInfo;
 
+/** Tools ask what they need and leave, or keep a call open while they work. */
+const mostCalls = 64;
+
 export function reflectionEndpoints(services: readonly DescService[]): Endpoint[] {
   const index = new DescriptorIndex(services);
+  const places = new Places(mostCalls, "ServerReflectionInfo");
   return [method.serverReflectionInfo, olderMethod].map((each) =>
     exchange(each, async function* (requests) {
-      for await (const originalRequest of requests) {
-        const messageResponse = reply(index, originalRequest.messageRequest);
-        yield { validHost: originalRequest.host, originalRequest, messageResponse };
+      const giveBack = places.take();
+      try {
+        for await (const originalRequest of requests) {
+          const messageResponse = reply(index, originalRequest.messageRequest);
+          yield { validHost: originalRequest.host, originalRequest, messageResponse };
+        }
+      } finally {
+        giveBack();
       }
     }),
   );
