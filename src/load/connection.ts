@@ -13,6 +13,8 @@ import { HpackEncoder } from "./hpack-encoder.ts";
 import { Uploads } from "./uploads.ts";
 
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+/** In the form that ALPN has on the wire. */
+const onlyHttp2 = Buffer.from("\x02h2");
 const frameTypes = {
   data: 0,
   headers: 1,
@@ -36,6 +38,13 @@ const initialWindowBytes = 65_535;
 const windowUpdateBytes = 1 << 30;
 const maxListBytes = 65_536;
 const maxFieldBytes = 16_384;
+
+/** PEM; what is left out is the system's. */
+export interface ClientTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
 
 /** How a call ended. */
 export interface Answer {
@@ -82,18 +91,31 @@ export class Connection {
     this.#events = events;
   }
 
-  /** Rejects where nobody listens. */
-  async open(hostname: string, port: number): Promise<void> {
+  /** Rejects where nobody listens, and where the server's certificate is not to be trusted. */
+  async open(hostname: string, port: number, tls?: ClientTls): Promise<void> {
+    const verified = Promise.withResolvers<void>();
+    verified.promise.catch(() => undefined);
     this.#socket = await Bun.connect({
       hostname,
       port,
+      ...(tls === undefined ? {} : { tls: { ...tls, serverName: hostname, ALPNProtocols: onlyHttp2 } }),
       socket: {
         data: (_, bytes) => this.#receive(bytes),
         drain: () => this.flush(),
-        close: () => this.#fail(new StorageError("UNAVAILABLE", "the server closed a connection")),
+        handshake: (_, isTrusted, error) => {
+          if (isTrusted) verified.resolve();
+          else
+            verified.reject(new StorageError("UNAVAILABLE", `the TLS handshake failed: ${error?.message}`));
+        },
+        close: () => {
+          const error = new StorageError("UNAVAILABLE", "the server closed a connection");
+          verified.reject(error);
+          this.#fail(error);
+        },
         error: (_, error) => this.#fail(error),
       },
     });
+    if (tls !== undefined) await verified.promise;
     this.#socket.setNoDelay(true);
     this.#append(preface);
     this.#frame(frameTypes.settings, 0, 0, settings);

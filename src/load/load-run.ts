@@ -14,7 +14,7 @@ import { StorageError } from "../base/errors.ts";
 import { nextTurn } from "../base/next-turn.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
-import { type Answer, Connection } from "./connection.ts";
+import { type Answer, type ClientTls, Connection } from "./connection.ts";
 import { type KeyChoice, type KeyDistribution, keyChoice } from "./key-choice.ts";
 import { LoadResult } from "./load-result.ts";
 import { type Mix, type OperationKind, operationChoice } from "./mixes.ts";
@@ -23,6 +23,8 @@ import { type Requests, servicePath } from "./requests.ts";
 export interface LoadOptions {
   readonly hostname: string;
   readonly port: number;
+  /** Undefined: cleartext. */
+  readonly tls: ClientTls | undefined;
   /** Header fields of every call, beside what gRPC needs. */
   readonly fields: readonly (readonly [string, string])[];
   readonly connectionCount: number;
@@ -52,6 +54,7 @@ interface Slot {
 type Method = "Read" | "Write" | "Scan";
 
 const msToUs = 1000;
+const refusalPauseMs = 100;
 /** So long may answers take after the last operation began. */
 const patienceMs = 30_000;
 
@@ -81,7 +84,10 @@ export class LoadRun {
     this.#chooseKey = keyChoice(work.keys, Math.max(1, work.recordCount), random);
     this.#recordCount = work.recordCount;
     const authority = `${options.hostname}:${options.port}`;
-    const head = (method: Method) => headOf(authority, method, options.fields);
+    // A connection may fail while the next one opens.
+    this.#finished.promise.catch(() => undefined);
+    const scheme = options.tls === undefined ? "http" : "https";
+    const head = (method: Method) => headOf(scheme, authority, method, options.fields);
     this.#heads = { Read: head("Read"), Write: head("Write"), Scan: head("Scan") };
     this.#lanes = Array.from({ length: options.connectionCount }, () => new Lane(this.#laneEvents()));
   }
@@ -101,10 +107,10 @@ export class LoadRun {
 
   /** Resolves when every operation that began has ended; rejects where a connection fails. */
   async run(): Promise<LoadResult> {
-    const { hostname, port, rate, durationMs } = this.#options;
+    const { hostname, port, tls, rate, durationMs } = this.#options;
     const timer = this.#clock.after(durationMs, () => this.#end());
     try {
-      for (const { connection } of this.#lanes) await connection.open(hostname, port);
+      for (const { connection } of this.#lanes) await connection.open(hostname, port, tls);
       this.#startMs = this.#clock.monotonicMs();
       if (rate === undefined) for (const lane of this.#lanes) this.#fill(lane);
       else await Promise.race([this.#startAtRate(rate), this.#finished.promise]);
@@ -186,7 +192,20 @@ export class LoadRun {
     const latencyUs = (this.#clock.monotonicMs() - slot.dueMs) * msToUs;
     this.#result.add(slot.kind, latencyUs, answer);
     if (this.#isEnding && this.#endedCount === this.#startedCount) this.#finished.resolve();
-    else if (this.#options.rate === undefined) this.#refillSoon(lane);
+    else if (this.#options.rate === undefined) this.#refillAfter(lane, answer.status === "0");
+  }
+
+  /** Whoever is refused comes back after a while, or a full node would be asked as fast as it can refuse. */
+  #refillAfter(lane: Lane, isAnswered: boolean): void {
+    if (isAnswered) {
+      this.#refillSoon(lane);
+      return;
+    }
+    lane.restingCount++;
+    this.#clock.after(refusalPauseMs, () => {
+      lane.restingCount--;
+      this.#fill(lane);
+    });
   }
 
   /** Once for all answers that came in one read. */
@@ -208,6 +227,8 @@ interface LaneEvents {
 /** A connection with the operations that are under way on it. */
 class Lane {
   readonly connection: Connection;
+  /** Slots that wait before their next operation. */
+  restingCount = 0;
   /** By the stream of their current call. */
   readonly #slots = new Map<number, Slot>();
 
@@ -224,7 +245,7 @@ class Lane {
   }
 
   get slotCount(): number {
-    return this.#slots.size;
+    return this.#slots.size + this.restingCount;
   }
 
   send(slot: Slot, fields: readonly (readonly [string, string])[], body: Buffer, keepsBody: boolean): void {
@@ -232,10 +253,15 @@ class Lane {
   }
 }
 
-function headOf(authority: string, method: Method, further: LoadOptions["fields"]): LoadOptions["fields"] {
+function headOf(
+  scheme: string,
+  authority: string,
+  method: Method,
+  further: LoadOptions["fields"],
+): LoadOptions["fields"] {
   return [
     [":method", "POST"],
-    [":scheme", "http"],
+    [":scheme", scheme],
     [":path", `${servicePath}/${method}`],
     [":authority", authority],
     ["content-type", "application/grpc"],

@@ -134,6 +134,7 @@ class Bench {
       ...bounds,
       hostname: hostname.replace(/^\[|\]$/g, ""),
       port: Number(port),
+      tls: undefined,
       fields: [],
       connectionCount: connections,
       inFlight,

@@ -5,8 +5,12 @@ import { mixes } from "../../../src/load/mixes.ts";
 import { keyOf, Requests } from "../../../src/load/requests.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { seededRandom } from "../../../src/platform/random.ts";
+import { serverSettings } from "../../../src/server/settings.ts";
+import { isOpensslThere, makeAuthority, makeCertificate } from "../../support/certificates.ts";
 import { failureOf } from "../../support/rpc-clients.ts";
 import { scanNode } from "../../support/scan-node.ts";
+import { SettableTls } from "../../support/settable-tls.ts";
+import { temporaryFolder } from "../../support/temp-folder.ts";
 import { startTestServer } from "../../support/test-server.ts";
 
 const server = await startTestServer();
@@ -21,6 +25,7 @@ function load(tenantId: string, work: Work, options: Partial<LoadOptions>, value
   return new LoadRun(systemClock, random, requests, work, {
     hostname: "127.0.0.1",
     port: server.server.grpcPort,
+    tls: undefined,
     fields: [],
     connectionCount: 2,
     inFlight: 8,
@@ -112,6 +117,42 @@ test("refused calls are counted by status, and their times are not", async () =>
   ];
   expect({ status, count }).toEqual({ status: "3", count: 20 });
   expect(message).toContain("tenant");
+});
+
+test.if(isOpensslThere)("over TLS, to a server that is trusted, and to no other", async () => {
+  const folder = temporaryFolder();
+  const authority = makeAuthority(folder, "authority");
+  const tls = new SettableTls(makeCertificate(folder, "server", "authority"));
+  const secure = await startTestServer({ settings: { http2: "native", tls } });
+  const options = { port: secure.server.grpcPort, operationCount: 50 };
+  const trusted = load(
+    "tls",
+    { ...inserts, recordCount: 0 },
+    { ...options, tls: { ca: authority.certificate } },
+  );
+  expect((await trusted.run()).succeededCount).toBe(50);
+  const ca = makeAuthority(folder, "other").certificate;
+  const wary = load("tls", { ...inserts, recordCount: 0 }, { ...options, tls: { ca } });
+  expect(await failureOf(wary.run())).toMatchObject({ code: "UNAVAILABLE" });
+  expect(secure.calls.length).toBe(50);
+});
+
+test("a closed loop comes back after refusals, and ends", async () => {
+  const defaults = serverSettings().overload;
+  const overload = { ...defaults, maxInFlight: { ...defaults.maxInFlight, write: 2 } };
+  const narrow = await startTestServer({ settings: { overload } });
+  narrow.store.syncsAtOnce = false;
+  const options = { port: narrow.server.grpcPort, operationCount: 60 };
+  const run = load("narrow", { ...inserts, recordCount: 0 }, options);
+  const running = run.run();
+  // 16 at a time: 2 are let in and stay, 14 are refused and come back.
+  while (run.result.failedCount < 14) await Bun.sleep(1);
+  narrow.store.syncsAtOnce = true;
+  narrow.store.sync();
+  const result = await running;
+  expect([...result.failures.keys()]).toEqual(["14"]);
+  expect(result.failedCount).toBeGreaterThanOrEqual(14);
+  expect(result.succeededCount + result.failedCount).toBe(60);
 });
 
 test("a port where nobody listens fails at once", async () => {
