@@ -1,5 +1,6 @@
 /** All groups, in the order of the results. */
 import type { Group } from "./group.ts";
+import { bulkGroup } from "./groups/bulk.ts";
 import { callsGroup } from "./groups/calls.ts";
 import { httpPortGroup } from "./groups/http-port.ts";
 import { latencyGroup } from "./groups/latency.ts";
@@ -10,6 +11,7 @@ import { varietyGroup } from "./groups/variety.ts";
 export const groups: readonly Group[] = [
   callsGroup,
   sizesGroup,
+  bulkGroup,
   httpPortGroup,
   tlsGroup,
   varietyGroup,

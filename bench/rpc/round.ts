@@ -2,7 +2,7 @@
 import { processorUs } from "../../test/support/load.ts";
 import { probe } from "./probe.ts";
 import { riseOf, type Server } from "./server.ts";
-import type { Work } from "./work.ts";
+import { callValueBytes, type Work } from "./work.ts";
 
 /** What a load generator saw. */
 export interface Load {
@@ -26,7 +26,7 @@ export async function runRound<L extends Load>(
   callCount: number,
   generate: Generate<L>,
 ): Promise<Round<L>> {
-  const answerBytes = work.operation === "read" ? await answerSize(server, work) : undefined;
+  const answerBytes = bringsValues(work) ? await answerSize(server, work) : undefined;
   const before = await server.counts();
   const processorUsBefore = processorUs(server.pid);
   const load = await generate(server, work, callCount);
@@ -37,11 +37,16 @@ export async function runRound<L extends Load>(
   return { ...load, processorUsPerCall };
 }
 
-/** Of an answer that holds a value of the right size. */
-async function answerSize(server: Server, { valueBytes }: Work): Promise<number> {
+function bringsValues({ operation }: Work): boolean {
+  return operation === "read" || operation === "batch_read" || operation === "scan";
+}
+
+/** Of an answer that holds values of the right size. */
+async function answerSize(server: Server, work: Work): Promise<number> {
   const body = await probe(server.target);
   const value = server.valueIn(body);
-  if (value.length !== valueBytes)
-    throw new Error(`a value has ${value.length} bytes instead of ${valueBytes}`);
+  const wantedBytes = callValueBytes(work);
+  if (value.length !== wantedBytes)
+    throw new Error(`an answer's values have ${value.length} bytes instead of ${wantedBytes}`);
   return body.length;
 }

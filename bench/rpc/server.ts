@@ -20,7 +20,7 @@ export interface Server {
   counts(): Promise<Counts>;
   /** Throws unless they rose by exactly what so many calls do, all of them well; `rise` holds what rose at all. */
   verify(rise: Counts, callCount: number): void;
-  /** The value in an answer's body; for reads. */
+  /** The value in an answer's body, or all values of a batch or scan, one after the other. */
   valueIn(body: Uint8Array): Uint8Array;
   /** Rejects when it did not end well. */
   stop(): Promise<void>;

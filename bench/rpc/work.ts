@@ -1,19 +1,24 @@
 /** What is asked of a server over and over, and the messages for it. */
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
+  BatchReadRequestSchema,
+  BatchWriteRequestSchema,
   HealthCheckRequestSchema,
   ReadRequestSchema,
   ReadResponseSchema,
+  ScanRequestSchema,
   WriteRequestSchema,
 } from "../../src/gen/storage/storage_node_pb.ts";
 
 export interface Work {
   /**
    * `read` a value, `write` one, or `receive` a message of that size and do nothing with it: what a server makes of
-   * HTTP/2 alone.
+   * HTTP/2 alone. Batches and scans are of `entryCount` values.
    */
-  readonly operation: "read" | "write" | "receive";
+  readonly operation: "read" | "write" | "receive" | "batch_read" | "batch_write" | "scan";
   readonly valueBytes: number;
+  /** Entries of each call; default 1. Of a scan: of the whole range. */
+  readonly entryCount?: number;
   readonly connectionCount: number;
   /** Calls in flight on each connection. */
   readonly streamCount: number;
@@ -21,7 +26,19 @@ export interface Work {
   readonly windowBits?: number;
 }
 
-export const methodNames = { read: "Read", write: "Write", receive: "HealthCheck" } as const;
+export const methodNames = {
+  read: "Read",
+  write: "Write",
+  receive: "HealthCheck",
+  batch_read: "BatchRead",
+  batch_write: "BatchWrite",
+  scan: "Scan",
+} as const;
+
+/** Bytes of the values of one call. */
+export function callValueBytes({ valueBytes, entryCount = 1 }: Work): number {
+  return valueBytes * entryCount;
+}
 
 export function methodPath(work: Work): string {
   return `/storage.StorageNodeService/${methodNames[work.operation]}`;
@@ -30,7 +47,11 @@ export function methodPath(work: Work): string {
 const tenantId = "default";
 /** Keys of one length, told apart by their last digits. */
 export const keyDigits = 10;
-export const firstKey = `user/${"0".repeat(keyDigits)}`;
+export const firstKey = keyOf(0);
+
+function keyOf(index: number): string {
+  return `user/${String(index).padStart(keyDigits, "0")}`;
+}
 
 /** The same bytes each time: a value has no other meaning here than its size. */
 export function someValue(valueBytes: number): Uint8Array {
@@ -54,9 +75,33 @@ export function unknownFieldMessage(valueBytes: number): Uint8Array {
   return toBinary(HealthCheckRequestSchema, message);
 }
 
-export function requestMessage({ operation, valueBytes }: Work): Uint8Array {
-  if (operation === "read") return readMessage();
-  return operation === "write" ? writeMessage(valueBytes) : unknownFieldMessage(valueBytes);
+/** The entries have no clocks, as in `writeMessage`. */
+function batchWriteMessage(valueBytes: number, entryCount: number): Uint8Array {
+  const value = someValue(valueBytes);
+  const entries = Array.from({ length: entryCount }, (_, index) => ({ tenantId, key: keyOf(index), value }));
+  return toBinary(BatchWriteRequestSchema, create(BatchWriteRequestSchema, { entries }));
+}
+
+function batchReadMessage(entryCount: number): Uint8Array {
+  const keys = Array.from({ length: entryCount }, (_, index) => keyOf(index));
+  return toBinary(BatchReadRequestSchema, create(BatchReadRequestSchema, { tenantId, keys }));
+}
+
+export function requestMessage({ operation, valueBytes, entryCount = 1 }: Work): Uint8Array {
+  switch (operation) {
+    case "read":
+      return readMessage();
+    case "write":
+      return writeMessage(valueBytes);
+    case "batch_read":
+      return batchReadMessage(entryCount);
+    case "batch_write":
+      return batchWriteMessage(valueBytes, entryCount);
+    case "scan":
+      return toBinary(ScanRequestSchema, create(ScanRequestSchema, { tenantId }));
+    case "receive":
+      return unknownFieldMessage(valueBytes);
+  }
 }
 
 /** What servers that store nothing answer: to a read as we do, to anything else with next to nothing. */

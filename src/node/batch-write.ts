@@ -135,12 +135,14 @@ export class BatchWriter {
     const resolutions: Resolution[] = [];
     const nowMs = clock.nowMs();
     forEach(items, (item, index) => {
-      const held = this.#held(item, changes, nowMs);
+      // No tenant id holds ":".
+      const id = `${item.tenantId}:${item.key}`;
+      const held = this.#held(id, item, changes, nowMs);
       checkClockGrowth(item.clock, held);
       const { nodeId, limits } = this.#options;
       const resolution = resolve(held, versions[index]!, { nodeId, nowMs, limits });
       // Encodes at once: the record may point into the held one, which the store lends only until it is asked again.
-      if (resolution.record !== undefined) changes.set(item, resolution.record, resolution.recordBytes);
+      if (resolution.record !== undefined) changes.set(id, item, resolution.record, resolution.recordBytes);
       resolutions.push(resolution);
     });
     const entries = changes.entries();
@@ -151,9 +153,14 @@ export class BatchWriter {
   }
 
   /** What the key holds by now: what this batch made of it, or what the store has. */
-  #held({ tenantId, key }: BatchItem, changes: BatchChanges, nowMs: number): VersionedRecord | undefined {
+  #held(
+    id: string,
+    { tenantId, key }: BatchItem,
+    changes: BatchChanges,
+    nowMs: number,
+  ): VersionedRecord | undefined {
     const { gcGraceMs } = this.#options;
-    const changed = changes.recordOf(tenantId, key);
+    const changed = changes.recordOf(id);
     if (changed !== undefined) return heldRecord(changed, tenantId, key, nowMs, gcGraceMs);
     this.#key.set(tenantId, key);
     const found = this.#found;
@@ -177,14 +184,12 @@ class BatchChanges {
   }
 
   /** The record that the batch has made of the key so far. */
-  recordOf(tenantId: string, key: string): Slice | undefined {
-    // No tenant id holds ":".
-    const entry = this.#entries.get(`${tenantId}:${key}`);
+  recordOf(id: string): Slice | undefined {
+    const entry = this.#entries.get(id);
     return entry === undefined ? undefined : new Slice(entry.value);
   }
 
-  set({ tenantId, key }: BatchItem, record: VersionedRecord, recordBytes: number): void {
-    const id = `${tenantId}:${key}`;
+  set(id: string, { tenantId, key }: BatchItem, record: VersionedRecord, recordBytes: number): void {
     const value = new Uint8Array(recordBytes);
     encodeRecord(record, value);
     const kind = record[0]!.isTombstone ? entryKinds.tombstone : entryKinds.value;

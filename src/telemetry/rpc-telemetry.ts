@@ -102,6 +102,8 @@ export class RpcTelemetry implements RpcObserver {
       Repair: new Operation(instruments, "repair", false),
       Delete: new Operation(instruments, "delete", false),
       Scan: new Operation(instruments, "scan", true),
+      BatchWrite: new Operation(instruments, "batch_write", true),
+      BatchRead: new Operation(instruments, "batch_read", true),
     };
     this.#requests = new CallsByStatus(instruments.tally("rpc_requests_total", "Calls by method and status"));
     this.#rejected = instruments.counter("rpc_rejected_requests_total", "Requests that became no call", [

@@ -86,14 +86,17 @@ describe.if(isGrpcioThere)("python3-grpcio", () => {
       const buf = join(root, "node_modules/.bin/buf");
       expect(Bun.spawnSync([buf, "build", "-o", descriptors], { cwd: root }).success).toBe(true);
       road.server.calls.length = 0;
-      expect(await play(road, "calls")).toEqual(["large value", "slow reading", "cancellation", "failure"]);
+      const steps = ["large value", "slow reading", "batches", "cancellation", "failure"];
+      expect(await play(road, "calls")).toEqual(steps);
       await whileSyncIsHeld(road.server, async () => {
         expect(await play(road, "deadline")).toEqual(["deadline"]);
       });
       expect(await callCounts(road.server)).toEqual({
         "Write OK": 31,
         "Read OK": 2,
-        "Scan OK": 1,
+        "BatchWrite OK": 1,
+        "BatchRead OK": 1,
+        "Scan OK": 2,
         "Scan CANCELLED": 1,
         "Write INVALID_ARGUMENT": 1,
         "Write given up": 1,

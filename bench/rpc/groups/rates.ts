@@ -4,7 +4,7 @@ import { byH2load, type Contestant, contest, medians } from "../contest.ts";
 import type { Case } from "../group.ts";
 import type { Generate, Load } from "../round.ts";
 import type { StartServer } from "../server.ts";
-import type { Work } from "../work.ts";
+import { callValueBytes, type Work } from "../work.ts";
 
 export type Figures = Readonly<Record<string, number>>;
 
@@ -32,7 +32,12 @@ export const roundTripUs: Unit = { name: "us", of: (callsPerSecond) => 1e6 / cal
 
 export const megabytesPerSecond: Unit = {
   name: "MB/s",
-  of: (callsPerSecond, { valueBytes }) => (callsPerSecond * valueBytes) / 1e6,
+  of: (callsPerSecond, work) => (callsPerSecond * callValueBytes(work)) / 1e6,
+};
+
+export const entriesPerSecond: Unit = {
+  name: "entries/s",
+  of: (callsPerSecond, { entryCount = 1 }) => callsPerSecond * entryCount,
 };
 
 export function rateCase({ name, work, servers, generators = {}, bars, unit = rate }: RateCase): Case {

@@ -3,7 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
-import { ReadResponseSchema } from "../../../src/gen/storage/storage_node_pb.ts";
+import {
+  BatchReadResponseSchema,
+  ReadResponseSchema,
+  ScanResponseSchema,
+} from "../../../src/gen/storage/storage_node_pb.ts";
 import { envelopePrefixBytes } from "../../../src/rpc/envelope.ts";
 import { makeAuthority, makeCertificate } from "../../../test/support/certificates.ts";
 import { envelope } from "../../../test/support/raw-grpc.ts";
@@ -12,7 +16,7 @@ import { byOwnClient } from "../own-client.ts";
 import { probe } from "../probe.ts";
 import { serverPrefix } from "../processors.ts";
 import { type Counts, expectRise, metricsOf, type Server, type StartServer, type Target } from "../server.ts";
-import { methodNames, methodPath, requestMessage, type Work } from "../work.ts";
+import { callValueBytes, methodNames, methodPath, requestMessage, type Work } from "../work.ts";
 
 export interface OursOptions {
   readonly http2?: "native" | "node";
@@ -20,7 +24,7 @@ export interface OursOptions {
   readonly isTls?: boolean;
   /** Of Bun; with any, it runs from the source. */
   readonly runtimeFlags?: readonly string[];
-  /** So many keys hold values; default 1. */
+  /** So many keys hold values; default: as many as a call has entries. */
   readonly keyCount?: number;
 }
 
@@ -48,10 +52,12 @@ function commandFor({ runtimeFlags = [] }: OursOptions): string[] {
   return [runtime!, ...runtimeFlags, ...rest];
 }
 
+const fillLoad = { connectionCount: 1, streamCount: 32 };
+
 /** Writes the keys that will be read. */
 async function fill(node: NodeProcess, work: Work, options: OursOptions): Promise<void> {
-  const { keyCount = 1 } = options;
-  const writes: Work = { ...work, operation: "write" };
+  const { keyCount = work.entryCount ?? 1 } = options;
+  const writes: Work = { ...work, operation: "write", ...fillLoad };
   const target = targetOf(node, writes, options);
   if (keyCount === 1) await probe(target);
   else await byOwnClient({ keyCount })({ target }, writes, keyCount);
@@ -75,13 +81,28 @@ function serverOf(node: NodeProcess, work: Work, options: OursOptions, folder: s
     target: targetOf(node, work, options),
     counts: () => nodeCounts(httpUrl),
     verify: (rise, callCount) => verify(work, rise, callCount),
-    valueIn: (body) => fromBinary(ReadResponseSchema, messageIn(body, options)).value,
+    valueIn: (body) => valueIn(body, work, options),
     async stop() {
       const exitCode = await node.stop();
       rmSync(folder, { recursive: true, force: true });
       if (exitCode !== 0) throw new Error(`the node ended with ${exitCode}:\n${node.output()}`);
     },
   };
+}
+
+function valueIn(body: Uint8Array, { operation }: Work, options: OursOptions): Uint8Array {
+  const message = messageIn(body, options);
+  if (operation === "batch_read") {
+    return Buffer.concat(fromBinary(BatchReadResponseSchema, message).results.map(({ value }) => value));
+  }
+  if (operation !== "scan") return fromBinary(ReadResponseSchema, message).value;
+  const values: Uint8Array[] = [];
+  for (let rest = body; rest.length > 0; ) {
+    const chunk = messageIn(rest, options);
+    values.push(...fromBinary(ScanResponseSchema, chunk).entries.map(({ value }) => value));
+    rest = rest.subarray(envelopePrefixBytes + chunk.length);
+  }
+  return Buffer.concat(values);
 }
 
 /** The message in an answer's body; gRPC-Web has its trailers after it. */
@@ -117,6 +138,9 @@ const countedMetrics = [
   "pairdb_commitlog_appends_total",
   "pairdb_storage_read_requests_bytes_sum",
   "pairdb_storage_write_requests_bytes_sum",
+  "pairdb_storage_batch_read_requests_bytes_sum",
+  "pairdb_storage_batch_write_requests_bytes_sum",
+  "pairdb_storage_scan_requests_bytes_sum",
   "pairdb_commitlog_written_bytes_total",
 ];
 
@@ -127,14 +151,16 @@ async function nodeCounts(httpUrl: string): Promise<Counts> {
   );
 }
 
-function verify({ operation, valueBytes }: Work, rise: Counts, callCount: number): void {
+function verify(work: Work, rise: Counts, callCount: number): void {
+  const { operation, entryCount = 1 } = work;
   const { pairdb_commitlog_written_bytes_total: loggedBytes = 0, ...exact } = rise;
-  const bytes = operation === "receive" ? 0 : callCount * valueBytes;
+  const bytes = operation === "receive" ? 0 : callCount * callValueBytes(work);
+  const isWrite = operation === "write" || operation === "batch_write";
   expectRise(exact, {
     [`pairdb_rpc_requests_total{method="${methodNames[operation]}",status="OK"}`]: callCount,
     [`pairdb_storage_${operation}_requests_bytes_sum`]: bytes,
-    pairdb_commitlog_appends_total: operation === "write" ? callCount : 0,
+    pairdb_commitlog_appends_total: isWrite ? callCount * entryCount : 0,
   });
-  if (operation === "write" && loggedBytes < bytes)
+  if (isWrite && loggedBytes < bytes)
     throw new Error(`the commit log took ${loggedBytes} bytes for values of ${bytes}`);
 }

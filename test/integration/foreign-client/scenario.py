@@ -37,6 +37,8 @@ def method(name, kind=channel.unary_unary):
 
 write, read, scan = method("Write"), method("Read"), method("Scan", channel.unary_stream)
 Write, Read, Scan = message("WriteRequest"), message("ReadRequest"), message("ScanRequest")
+batch_write, batch_read = method("BatchWrite"), method("BatchRead")
+BatchWrite, BatchRead, Entry = message("BatchWriteRequest"), message("BatchReadRequest"), message("KeyValueEntry")
 
 
 def large_value():
@@ -57,6 +59,19 @@ def slow_reading():
         time.sleep(0.02)
     assert keys == [f"{number:03}" for number in range(CHUNK_COUNT)], keys
     print("slow reading", flush=True)
+
+
+def batches():
+    entries = [Entry(tenant_id="batch", key=f"{number:03}", value=bytes([number])) for number in range(100)]
+    entries.append(Entry(tenant_id="batch", key="000", is_tombstone=True))
+    assert all(result.success for result in batch_write(BatchWrite(entries=entries)).results)
+    keys = [entry.key for entry in entries[:-1]]
+    results = batch_read(BatchRead(tenant_id="batch", keys=keys)).results
+    assert [result.value for result in results] == [b""] + [bytes([number]) for number in range(1, 100)]
+    assert [result.success for result in results] == [False] + [True] * 99
+    rows = [entry for answer in scan(Scan(tenant_id="batch", keys_only=True)) for entry in answer.entries]
+    assert [(row.key, row.value_size) for row in rows] == [(key, 1) for key in keys[1:]]
+    print("batches", flush=True)
 
 
 def cancellation():
@@ -92,5 +107,5 @@ def deadline():
     print("deadline", flush=True)
 
 
-for step in [large_value, slow_reading, cancellation, failure] if part == "calls" else [deadline]:
+for step in [large_value, slow_reading, batches, cancellation, failure] if part == "calls" else [deadline]:
     step()
