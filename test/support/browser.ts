@@ -12,7 +12,7 @@ export interface WebOrigin {
   /** `http://127.0.0.1:PORT` */
   readonly origin: string;
   /** Runs a module in a page of the origin, and resolves with what it printed; rejects with what it throws. */
-  run(script: string): Promise<string[]>;
+  run(script: string, browserArgs?: readonly string[]): Promise<string[]>;
 }
 
 /** An origin with one page; ends after the test that calls, or, called outside of tests and hooks, after the test file. */
@@ -36,16 +36,16 @@ export function openOrigin(): WebOrigin {
   const origin = `http://127.0.0.1:${server.port}`;
   return {
     origin,
-    run: (text) => {
+    run: (text, browserArgs = []) => {
       script = text;
-      return runPage(origin);
+      return runPage(origin, browserArgs);
     },
   };
 }
 
-async function runPage(url: string): Promise<string[]> {
+async function runPage(url: string, browserArgs: readonly string[]): Promise<string[]> {
   // Chromium's sandbox does not work for root, whom containers run tests as; it sees no page but ours.
-  const args = ["--no-sandbox", "--disable-dev-shm-usage"];
+  const args = ["--no-sandbox", "--disable-dev-shm-usage", ...browserArgs];
   const browser = await chromium.launch({ executablePath, args });
   try {
     const page = await browser.newPage();
