@@ -9,7 +9,8 @@
  * Invariants:
  * 1. The bytes of one reader are read in the order in which they came.
  * 2. A reader stands in line, and is paused, exactly while bytes of it wait.
- * 3. The bytes of all in line are at most `maxWaitingBytes`: beyond, nobody waits.
+ * 3. Nobody uses the bytes of a chunk after all of it was read: its memory is gone then.
+ * 4. The bytes of all in line are at most `maxWaitingBytes`: beyond, nobody waits.
  */
 
 /** A connection, as the scheduler sees it. */
@@ -31,6 +32,9 @@ const maxCostMs = 2;
 /** So long a connection is new: what it sends at once is heavy from so many bytes on. */
 const newForMs = 1000;
 const newReadBytes = 512;
+
+/** The memory of smaller chunks is left to the collector. */
+const minFreedBytes = 16 * 1024;
 
 /** For all in line together, in one turn of the event loop. */
 const turnMs = 2;
@@ -79,12 +83,14 @@ export class ReadScheduler {
     this.#atNextTurn = atNextTurn;
   }
 
-  /** Bytes have come, and stay as they are. */
-  arrived(reader: Reader, bytes: Uint8Array): void {
+  /** Bytes have come, and are the scheduler's from now on. */
+  arrived(reader: Reader, chunk: Uint8Array): void {
+    const bytes = freeable(chunk);
     const { backlog } = reader;
     const nowMs = this.#nowMs();
     if (backlog.isLight(bytes.length, nowMs)) {
       this.#read(reader, bytes, 0, bytes.length, nowMs);
+      free(bytes);
       return;
     }
     const isFirst = backlog.chunks.length === 0;
@@ -135,11 +141,13 @@ export class ReadScheduler {
     const length = Math.min(pieceBytes, chunk.length - start);
     this.#waitingBytes -= length;
     backlog.readBytes += length;
-    if (backlog.readBytes === chunk.length) {
+    const isLast = backlog.readBytes === chunk.length;
+    if (isLast) {
       backlog.chunks.shift();
       backlog.readBytes = 0;
     }
     this.#read(reader, chunk, start, length, this.#nowMs());
+    if (isLast) free(chunk);
     const isForgotten = !this.#line.delete(reader);
     if (isForgotten) return;
     if (backlog.chunks.length > 0) this.#line.add(reader);
@@ -150,4 +158,24 @@ export class ReadScheduler {
     reader.read(bytes, start, length, nowMs);
     reader.backlog.count(nowMs, this.#nowMs());
   }
+}
+
+/**
+ * The chunk as one whose memory may be given back. Sockets bring Buffers, of which `slice` makes views, where those who
+ * keep what they were shown mean to copy it.
+ */
+function freeable(chunk: Uint8Array): Uint8Array {
+  return canFree(chunk) ? new Uint8Array(chunk.buffer) : chunk;
+}
+
+function canFree({ length, buffer }: Uint8Array): boolean {
+  return length >= minFreedBytes && length === buffer.byteLength;
+}
+
+/**
+ * Gives back the memory of a chunk that was read. The collector would let hundreds of megabytes of them gather, and
+ * fresh memory costs more time than to use this again.
+ */
+function free(chunk: Uint8Array): void {
+  if (canFree(chunk)) (chunk.buffer as ArrayBuffer).transfer(0);
 }

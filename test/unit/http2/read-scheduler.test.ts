@@ -166,4 +166,30 @@ describe("the scheduler of reads", () => {
     expect(world.log).toEqual(["a 1:0+65536"]);
     expect(reader.isPaused).toBe(true);
   });
+
+  test("gives back the memory of a large chunk once all of it was read, and of no other", () => {
+    const world = setUp();
+    const reader = world.reader("a", 2);
+    world.wait(1000);
+    const [light, heavy, small] = [bytes(1, 16 * kib), bytes(2, 100 * kib), bytes(3, 1000)];
+    const part = new Uint8Array(40 * kib).subarray(0, 20 * kib);
+    world.scheduler.arrived(reader, light);
+    world.scheduler.arrived(reader, small);
+    world.scheduler.arrived(reader, part);
+    expect([light.length, small.length, part.length]).toEqual([0, 1000, 20 * kib]);
+    world.scheduler.arrived(reader, heavy);
+    world.turn();
+    expect(heavy.length).toBe(100 * kib);
+    world.turn();
+    expect(heavy.length).toBe(0);
+  });
+
+  test("shows chunks whose slices are copies, although a socket brings others", () => {
+    const world = setUp();
+    const kept: Uint8Array[] = [];
+    const reader = { ...world.reader("a", 0), read: (shown: Uint8Array) => void kept.push(shown.slice()) };
+    world.scheduler.arrived(reader, Buffer.from(bytes(1, 20 * kib)));
+    world.turn();
+    expect(kept.map(({ length }) => length)).toEqual([20 * kib]);
+  });
 });
