@@ -50,7 +50,11 @@ export function addBenchOptions(command: Command): Command {
       "operations a second, whatever the node does (open loop); default: each answer makes room for the next",
       wholeNumber(1, 10_000_000),
     )
-    .option("--duration <time>", "of the run, such as 30s or 5m", durationMs, 30_000)
+    .addOption(
+      new Option("--duration <time>", "of the run, such as 30s or 5m")
+        .argParser(durationMs)
+        .default(30_000, "30s"),
+    )
     .option("--operations <count>", "end the run after so many", wholeNumber(1, 2 ** 53 - 1))
     .option("--seed <number>", "repeats the same choices", wholeNumber(0, 2 ** 32 - 1), 1)
     .option(
