@@ -4,7 +4,7 @@ import { median, progress, rounded } from "../engine/measure.ts";
 import { loadPrefix } from "./processors.ts";
 import { type Generate, type Load, type Round, runRound } from "./round.ts";
 import type { Server, StartServer } from "./server.ts";
-import type { Work } from "./work.ts";
+import { callValueBytes, type Work } from "./work.ts";
 
 export interface Contestant<L extends Load = Load> {
   readonly start: StartServer;
@@ -73,11 +73,11 @@ const compilingCallCount = 50_000;
 const compilingSeconds = 2;
 /** For work of less at a time, which would bring too few calls. */
 const compilingShape = { connectionCount: 8, streamCount: 32 };
-/** Larger values would be too much in flight, and their bytes decide in any case. */
+/** More in a call would be too much in flight, and its bytes or entries decide in any case. */
 const smallValueBytes = 4096;
 
 async function compile<L extends Load>(work: Work, { server, generate }: Entrant<L>): Promise<void> {
-  if (work.valueBytes > smallValueBytes) return;
+  if (callValueBytes(work) > smallValueBytes) return;
   const isSparse = work.connectionCount * work.streamCount < compilingShape.streamCount;
   const busyWork = isSparse ? { ...work, ...compilingShape } : work;
   let callCount = busyWork.connectionCount * busyWork.streamCount;
