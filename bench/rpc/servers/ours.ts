@@ -1,5 +1,5 @@
 /** A node of ours on a temporary data directory, over any of its protocols. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
@@ -12,6 +12,7 @@ import { envelopePrefixBytes } from "../../../src/rpc/envelope.ts";
 import { makeAuthority, makeCertificate } from "../../../test/support/certificates.ts";
 import { envelope } from "../../../test/support/raw-grpc.ts";
 import { type NodeProcess, nodeCommand, spawnNode } from "../../../test/support/spawn-node.ts";
+import { type TestToken, testToken, tokenFileText } from "../../../test/support/tokens.ts";
 import { byOwnClient } from "../own-client.ts";
 import { probe } from "../probe.ts";
 import { serverPrefix } from "../processors.ts";
@@ -22,14 +23,23 @@ export interface OursOptions {
   readonly http2?: "native" | "node";
   readonly protocol?: "grpc" | "grpc-web" | "connect";
   readonly isTls?: boolean;
+  /** Callers show a token. */
+  readonly asksForToken?: boolean;
   /** Of Bun; with any, it runs from the source. */
   readonly runtimeFlags?: readonly string[];
   /** So many keys hold values; default: as many as a call has entries. */
   readonly keyCount?: number;
 }
 
-export function ours(options: OursOptions = {}): StartServer {
+/** What a run knows besides. */
+interface RunOptions extends OursOptions {
+  readonly token: TestToken | undefined;
+}
+
+export function ours(given: OursOptions = {}): StartServer {
   return async (work) => {
+    const token = given.asksForToken === true ? testToken(["read", "write"]) : undefined;
+    const options: RunOptions = { ...given, token };
     const folder = mkdtempSync(join(tmpdir(), "pairdb-bench-"));
     const spawned = spawnNode({
       dataDirectory: join(folder, "data"),
@@ -55,7 +65,7 @@ function commandFor({ runtimeFlags = [] }: OursOptions): string[] {
 const fillLoad = { connectionCount: 1, streamCount: 32 };
 
 /** Writes the keys that will be read. */
-async function fill(node: NodeProcess, work: Work, options: OursOptions): Promise<void> {
+async function fill(node: NodeProcess, work: Work, options: RunOptions): Promise<void> {
   const { keyCount = work.entryCount ?? 1 } = options;
   const writes: Work = { ...work, operation: "write", ...fillLoad };
   const target = targetOf(node, writes, options);
@@ -63,7 +73,13 @@ async function fill(node: NodeProcess, work: Work, options: OursOptions): Promis
   else await byOwnClient({ keyCount })({ target }, writes, keyCount);
 }
 
-function environmentFor(folder: string, { http2 = "native", isTls = false }: OursOptions) {
+function environmentFor(folder: string, options: RunOptions): Record<string, string> {
+  const { token, http2 = "native", isTls = false } = options;
+  if (token !== undefined) {
+    const tokenPath = join(folder, "tokens");
+    writeFileSync(tokenPath, tokenFileText([token]), { mode: 0o600 });
+    return { ...environmentFor(folder, { ...options, token: undefined }), PAIRDB_AUTH_TOKEN_FILE: tokenPath };
+  }
   if (!isTls) return { PAIRDB_SERVER_HTTP2: http2 };
   makeAuthority(folder, "authority");
   const { certificatePath, keyPath } = makeCertificate(folder, "server", "authority");
@@ -74,7 +90,7 @@ function environmentFor(folder: string, { http2 = "native", isTls = false }: Our
   };
 }
 
-function serverOf(node: NodeProcess, work: Work, options: OursOptions, folder: string): Server {
+function serverOf(node: NodeProcess, work: Work, options: RunOptions, folder: string): Server {
   const httpUrl = options.isTls === true ? node.httpUrl.replace("http:", "https:") : node.httpUrl;
   return {
     pid: node.pid,
@@ -112,13 +128,15 @@ function messageIn(body: Uint8Array, { protocol = "grpc" }: OursOptions): Uint8A
   return body.subarray(envelopePrefixBytes, envelopePrefixBytes + messageBytes);
 }
 
-function targetOf(node: NodeProcess, work: Work, options: OursOptions): Target {
-  const { protocol = "grpc", isTls = false } = options;
+function targetOf(node: NodeProcess, work: Work, options: RunOptions): Target {
+  const { protocol = "grpc", isTls = false, token } = options;
+  const credentials: Record<string, string> =
+    token === undefined ? {} : { authorization: token.authorization };
   const scheme = isTls ? "https" : "http";
   const message = requestMessage(work);
   if (protocol === "grpc") {
     const url = `${scheme}://${node.grpcAddress}${methodPath(work)}`;
-    const headers = { "content-type": "application/grpc", te: "trailers" };
+    const headers = { "content-type": "application/grpc", te: "trailers", ...credentials };
     return { url, headers, body: envelope(message), isHttp1: false };
   }
   const url = `${scheme}://127.0.0.1:${node.httpPort}${methodPath(work)}`;
@@ -126,7 +144,7 @@ function targetOf(node: NodeProcess, work: Work, options: OursOptions): Target {
   const contentType = isConnect ? "application/proto" : "application/grpc-web+proto";
   return {
     url,
-    headers: { "content-type": contentType },
+    headers: { "content-type": contentType, ...credentials },
     body: isConnect ? message : envelope(message),
     isHttp1: true,
   };
