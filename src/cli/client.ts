@@ -1,9 +1,10 @@
 /** A connection to a node, and what its failures mean to whoever typed the command. */
-import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
+import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { StorageError, type StorageErrorCode, storageErrorCodes } from "../base/errors.ts";
 import { AdminService } from "../gen/pairdb/admin/v1/admin_pb.ts";
 import { ErrorDetailsSchema, StorageNodeService } from "../gen/storage/storage_node_pb.ts";
+import type { ClientCredentials } from "./client-credentials.ts";
 
 export const defaultAddress = "127.0.0.1:50052";
 const defaultPort = "50052";
@@ -31,16 +32,29 @@ export function parseAddress(text: string): string {
   );
 }
 
-export function connect(addressText: string): NodeConnection {
+export function connect(addressText: string, { authorization, tls }: ClientCredentials): NodeConnection {
   const address = parseAddress(addressText);
-  const baseUrl = `http://${address}`;
-  const sessionManager = new Http2SessionManager(baseUrl);
-  const transport = createGrpcTransport({ baseUrl, sessionManager, defaultTimeoutMs: callTimeoutMs });
+  const baseUrl = `${tls === undefined ? "http" : "https"}://${address}`;
+  const sessionManager = new Http2SessionManager(baseUrl, {}, tls);
+  const interceptors = authorization === undefined ? [] : [showing(authorization)];
+  const transport = createGrpcTransport({
+    baseUrl,
+    sessionManager,
+    interceptors,
+    defaultTimeoutMs: callTimeoutMs,
+  });
   return {
     address,
     service: createClient(StorageNodeService, transport),
     admin: createClient(AdminService, transport),
     close: () => sessionManager.abort(),
+  };
+}
+
+function showing(authorization: string): Interceptor {
+  return (next) => (request) => {
+    request.header.set("authorization", authorization);
+    return next(request);
   };
 }
 

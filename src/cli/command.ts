@@ -2,11 +2,12 @@
 import { type DescMessage, type MessageShape, toJson } from "@bufbuild/protobuf";
 import { Command } from "commander";
 import { connect, defaultAddress, explainCallFailure, type NodeConnection } from "./client.ts";
+import { type CredentialOptions, readCredentials } from "./client-credentials.ts";
 import type { CommandContext } from "./context.ts";
 import { exitCodesHelp } from "./exit-codes.ts";
 
 /** Of a command about a node as a whole. */
-export interface NodeOptions {
+export interface NodeOptions extends CredentialOptions {
   readonly addr: string;
   readonly json?: true;
 }
@@ -28,6 +29,11 @@ export function describeCommand(name: string, summary: string, examples: readonl
 export function describeNodeCommand(name: string, summary: string, examples: readonly string[]): Command {
   return describeCommand(name, summary, examples)
     .option("--addr <host:port>", "gRPC address of the node", defaultAddress)
+    .option("--token-file <file>", "holds the token to show (default: PAIRDB_TOKEN_FILE)")
+    .option("--tls", "speak TLS, and trust the authorities that this machine does")
+    .option("--ca-file <file>", "speak TLS, and trust this authority alone")
+    .option("--cert-file <file>", "certificate to show, with --key-file")
+    .option("--key-file <file>", "its private key")
     .option("--json", "print JSON");
 }
 
@@ -42,10 +48,11 @@ export function describeClientCommand(name: string, summary: string, examples: r
 
 /** Runs `work` over a connection that is closed afterwards; failures of calls become errors of ours. */
 export async function withConnection<T>(
+  context: CommandContext,
   options: NodeOptions,
   work: (connection: NodeConnection) => Promise<T>,
 ): Promise<T> {
-  const connection = connect(options.addr);
+  const connection = connect(options.addr, readCredentials(context, options));
   try {
     return await work(connection);
   } catch (error) {

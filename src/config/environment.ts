@@ -20,6 +20,9 @@ export interface EnvironmentSettings {
 const prefix = "PAIRDB_";
 const serviceLink = /_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)$/;
 
+/** What commands that call a node read. */
+const ofClients: ReadonlySet<string> = new Set(["PAIRDB_TOKEN_FILE"]);
+
 /** Paths by variable name: `PAIRDB_COMMIT_LOG_SYNC` is `commit_log.sync`. */
 const paths: ReadonlyMap<string, [section: string, key: string]> = new Map([
   ["NODE_ID", ["server", "node_id"]],
@@ -39,7 +42,8 @@ export function settingsFromEnvironment(environment: ProcessEnvironment): Enviro
     if (value === undefined || value === "") continue;
     const path = paths.get(name);
     if (path === undefined) {
-      if (name.startsWith(prefix) && !serviceLink.test(name)) warnings.push(unknownVariable(name));
+      if (name.startsWith(prefix) && !serviceLink.test(name) && !ofClients.has(name))
+        warnings.push(unknownVariable(name));
       continue;
     }
     const [section, key] = path;

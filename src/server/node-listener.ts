@@ -164,16 +164,18 @@ function peerOf({ session }: ServerHttp2Stream): ConnectionPeer {
   return peer;
 }
 
-/** Shows a certificate that nobody vouches for. */
+/** Shows a certificate that nobody vouches for. The socket is a proxy that does not tell what it has. */
 function isStranger(socket: Socket | TLSSocket): boolean {
-  if (!("getPeerCertificate" in socket) || socket.authorized) return false;
-  return Object.keys(socket.getPeerCertificate() ?? {}).length > 0;
+  const secured = socket as Partial<TLSSocket>;
+  if (secured.getPeerCertificate === undefined || secured.authorized === true) return false;
+  return Object.keys(secured.getPeerCertificate() ?? {}).length > 0;
 }
 
 /** Strangers get no session. */
 function certificateOf(socket: Socket | TLSSocket | undefined): PeerNames | undefined {
-  if (socket === undefined || !("getPeerCertificate" in socket) || !socket.authorized) return undefined;
-  const { subject, subjectaltname } = socket.getPeerCertificate();
+  const secured = socket as Partial<TLSSocket> | undefined;
+  if (secured?.authorized !== true || secured.getPeerCertificate === undefined) return undefined;
+  const { subject, subjectaltname } = secured.getPeerCertificate();
   const commonName = Array.isArray(subject?.CN) ? subject.CN[0] : subject?.CN;
   return { commonName, subjectAltName: subjectaltname };
 }

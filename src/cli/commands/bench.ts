@@ -38,7 +38,7 @@ export function benchCommand(context: CommandContext): Command {
 }
 
 async function bench(context: CommandContext, options: BenchOptions): Promise<void> {
-  await withConnection(options, async (connection) => {
+  await withConnection(context, options, async (connection) => {
     await checkTenant(connection, options);
     const bench = new Bench(context, options, connection.address);
     const reports: Record<string, PhaseReport> = {};

@@ -15,7 +15,7 @@ export function checkpointCommand(context: CommandContext): Command {
 }
 
 async function checkpoint(context: CommandContext, name: string, options: NodeOptions): Promise<void> {
-  const answer = await withConnection(options, ({ admin }) =>
+  const answer = await withConnection(context, options, ({ admin }) =>
     admin.checkpoint({ name }, { timeoutMs: noTimeoutMs }),
   );
   if (options.json) {

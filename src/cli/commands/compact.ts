@@ -28,7 +28,7 @@ async function compact(context: CommandContext, options: CompactOptions): Promis
   const { tenant: tenantId, start: startKey, end: endKey } = options;
   const progress = startProgress(context, "compacting");
   try {
-    await withConnection(options, async ({ admin }) => {
+    await withConnection(context, options, async ({ admin }) => {
       for await (const step of admin.compact({ tenantId, startKey, endKey }, { timeoutMs: noTimeoutMs })) {
         if (options.json) await printMessage(context, CompactResponseSchema, step);
         else if (step.isDone) context.note(`compacted: ${described(step)}`);

@@ -30,7 +30,7 @@ async function deleteTenant(
       `nothing brings the records of ${JSON.stringify(tenantId)} back; --yes deletes them`,
     );
   }
-  const answer = await withConnection(options, ({ admin }) =>
+  const answer = await withConnection(context, options, ({ admin }) =>
     admin.deleteTenant({ tenantId, confirmTenantId: tenantId }),
   );
   if (options.json) await printMessage(context, DeleteTenantResponseSchema, answer);

@@ -21,7 +21,7 @@ export function deleteCommand(context: CommandContext): Command {
 
 async function deleteKey(context: CommandContext, key: string, options: DeleteOptions): Promise<void> {
   const vectorClock = options.clock === undefined ? {} : parseClock(options.clock);
-  const response = await withConnection(options, ({ service }) =>
+  const response = await withConnection(context, options, ({ service }) =>
     service.delete({ tenantId: options.tenant, key, vectorClock }),
   );
   if (!response.success) throw new StorageError("ABORTED", `not deleted: ${response.errorMessage}`);

@@ -44,7 +44,7 @@ async function exportFile(context: CommandContext, file: string, options: Export
   const output = toOutput ? streams.output : createOutput(file);
   let count = 0;
   try {
-    await withConnection(options, async (connection) => {
+    await withConnection(context, options, async (connection) => {
       const request = { tenantId: options.tenant, prefix: options.prefix };
       const records = scanRecords(connection, request, () => {
         context.note(`the export took long: from record ${count + 1} on it is of a later moment`);

@@ -12,7 +12,7 @@ export function flushCommand(context: CommandContext): Command {
 }
 
 async function flush(context: CommandContext, options: NodeOptions): Promise<void> {
-  const answer = await withConnection(options, ({ admin }) => admin.flush({}));
+  const answer = await withConnection(context, options, ({ admin }) => admin.flush({}));
   if (options.json) await printMessage(context, FlushResponseSchema, answer);
   else context.note(`flushed in ${durationText(answer.durationSeconds)}`);
 }

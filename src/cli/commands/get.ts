@@ -23,7 +23,7 @@ export function getCommand(context: CommandContext): Command {
 }
 
 async function get(context: CommandContext, key: string, options: GetOptions): Promise<void> {
-  const response = await withConnection(options, ({ service }) =>
+  const response = await withConnection(context, options, ({ service }) =>
     service.read({ tenantId: options.tenant, key, includeSiblings: options.siblings === true }),
   );
   if (!response.success) throw absent(key, options, response.errorCode);

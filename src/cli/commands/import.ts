@@ -61,7 +61,7 @@ async function importFile(context: CommandContext, file: string, options: Import
   const totalBytes = fromInput ? undefined : files.status(file)?.sizeBytes;
   const progress = startProgress(context, "import", totalBytes);
   try {
-    const run = await withConnection(options, async (connection) => {
+    const run = await withConnection(context, options, async (connection) => {
       const run = new ImportRun(context, connection, options, formatOf(file, options), progress);
       await run.readAll(splitLines(fromInput ? streams.input : readChunks(file), maxLineBytes));
       return run;

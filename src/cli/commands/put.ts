@@ -36,7 +36,7 @@ async function put(
 ): Promise<void> {
   const value = await readValue(context, text, options.file);
   const vectorClock = options.clock === undefined ? {} : parseClock(options.clock);
-  const response = await withConnection(options, ({ service }) =>
+  const response = await withConnection(context, options, ({ service }) =>
     service.write({ tenantId: options.tenant, key, value, vectorClock }),
   );
   if (!response.success) throw new StorageError("ABORTED", `not stored: ${response.errorMessage}`);

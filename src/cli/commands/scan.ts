@@ -31,7 +31,7 @@ export function scanCommand(context: CommandContext): Command {
 async function scan(context: CommandContext, options: ScanOptions): Promise<void> {
   const { tenant, start, end, prefix, limit, keysOnly = false } = options;
   const format = options.json ? ndjson("utf8") : tsv("utf8");
-  await withConnection(options, async (connection) => {
+  await withConnection(context, options, async (connection) => {
     const request = { tenantId: tenant, startKey: start, endKey: end, prefix, limit, keysOnly };
     const records = scanRecords(connection, request, () => {
       context.note("the scan took long: what follows is of a later moment");

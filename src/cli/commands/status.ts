@@ -12,7 +12,7 @@ export function statusCommand(context: CommandContext): Command {
 }
 
 async function status(context: CommandContext, options: NodeOptions): Promise<void> {
-  const answer = await withConnection(options, ({ admin }) => admin.getStatus({}));
+  const answer = await withConnection(context, options, ({ admin }) => admin.getStatus({}));
   if (options.json) await printMessage(context, GetStatusResponseSchema, answer);
   else await context.print(columns([...nodeRows(answer), ...storeRows(answer)]));
 }

@@ -14,7 +14,7 @@ export function tenantsCommand(context: CommandContext): Command {
 }
 
 async function tenants(context: CommandContext, options: NodeOptions): Promise<void> {
-  await withConnection(options, async ({ admin }) => {
+  await withConnection(context, options, async ({ admin }) => {
     let pageToken = "";
     do {
       const page = await admin.listTenants({ pageSize: 1000, pageToken });
