@@ -49,6 +49,8 @@ describe("a node with a token file", () => {
     expect((await run(["get", "--tenant", "shop", "k"])).stderr).toContain("UNAUTHENTICATED");
     const foreign = await run(["get", "--tenant", "other", "k", "--token-file", shop]);
     expect(foreign.stderr).toContain("PERMISSION_DENIED");
+    const small = ["--existing-data", "--records", "50", "--operations", "50", "--token-file", shop];
+    expect(await run(["bench", "--tenant", "shop", ...small])).toMatchObject({ exitCode: 0 });
 
     const output = node.output();
     expect(output).toContain('"reason":"no_credentials"');

@@ -14,6 +14,7 @@ import { createOutput } from "../../platform/streams.ts";
 import { addBenchOptions, type BenchOptions } from "../bench/options.ts";
 import { type PhaseReport, phaseReport, phaseText, progressNote } from "../bench/report.ts";
 import type { NodeConnection } from "../client.ts";
+import { type ClientCredentials, readCredentials } from "../client-credentials.ts";
 import { describeClientCommand, printJson, withConnection } from "../command.ts";
 import type { CommandContext } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -94,11 +95,13 @@ class Bench {
   readonly #context: CommandContext;
   readonly #options: BenchOptions;
   readonly #address: URL;
+  readonly #credentials: ClientCredentials;
 
   constructor(context: CommandContext, options: BenchOptions, address: string) {
     this.#context = context;
     this.#options = options;
     this.#address = new URL(`http://${address}`);
+    this.#credentials = readCredentials(context, options);
   }
 
   load(): Promise<PhaseReport> {
@@ -128,14 +131,15 @@ class Bench {
   ): Promise<PhaseReport> {
     const { tenant, valueSize, connections, inFlight, seed, json } = this.#options;
     const { hostname, port } = this.#address;
+    const { authorization } = this.#credentials;
     const random = seededRandom(seed);
     const requests = new Requests(tenant, `bench-${seed}`, valueSize, random);
     const run = new LoadRun(this.#context.environment.clock, random, requests, work, {
       ...bounds,
       hostname: hostname.replace(/^\[|\]$/g, ""),
       port: Number(port),
-      tls: undefined,
-      fields: [],
+      tls: this.#credentials.tls,
+      fields: authorization === undefined ? [] : [["authorization", authorization]],
       connectionCount: connections,
       inFlight,
     });
