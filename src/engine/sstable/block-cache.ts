@@ -48,13 +48,15 @@ export class BlockCache {
   #takenSlots = 0;
   #hand = 0;
   /** By slot: table, block, length of the content, whether it was used, and the next slot of its chain. */
-  readonly #tables: Uint32Array;
-  readonly #blocks: Uint32Array;
-  readonly #lengths: Uint32Array;
-  readonly #used: Uint8Array;
-  readonly #next: Int32Array;
+  #tables = new Uint32Array(0);
+  #blocks = new Uint32Array(0);
+  #lengths = new Uint32Array(0);
+  #used = new Uint8Array(0);
+  #next = new Int32Array(0);
   /** First slots of the chains; a power of two of them. */
-  readonly #heads: Int32Array;
+  #heads = new Int32Array(1).fill(noSlot);
+  /** Of the largest budget. */
+  readonly #slotCount: number;
   #scratch: Uint8Array = emptyBytes;
   #lastTable = noTable;
   #hits = 0;
@@ -67,12 +69,7 @@ export class BlockCache {
     const slotCount = Math.floor(largestBudgetBytes / this.#slotBytes);
     const segmentSlots = Math.min(mostSegmentBytes / this.#slotBytes, slotCount / fewestSegments);
     this.#segmentShift = Math.max(0, Math.floor(Math.log2(Math.max(1, segmentSlots))));
-    this.#tables = new Uint32Array(slotCount);
-    this.#blocks = new Uint32Array(slotCount);
-    this.#lengths = new Uint32Array(slotCount);
-    this.#used = new Uint8Array(slotCount);
-    this.#next = new Int32Array(slotCount);
-    this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(1, slotCount)))).fill(noSlot);
+    this.#slotCount = slotCount;
     this.#budgetBytes = largestBudgetBytes;
     this.#slotLimit = this.#slotsWithin(largestBudgetBytes);
   }
@@ -104,8 +101,7 @@ export class BlockCache {
 
   /** Opens the verified block of a table that lies in the file's `bytes` from `start` to `end`. */
   open(table: number, block: number, bytes: Uint8Array, start: number, end: number, into: BlockReader): void {
-    const head = this.#headOf(table, block);
-    const kept = this.#find(head, table, block);
+    const kept = this.#find(table, block);
     if (kept !== noSlot) {
       this.#hits++;
       this.#used[kept] = 1;
@@ -125,12 +121,14 @@ export class BlockCache {
       into.openUncompressed(scratch, 0, length, start);
       return;
     }
+    if (this.#tables.length === 0) this.#makeIndex();
     const slot = this.#takeSlot();
     const place = this.#placeOf(slot);
     decompressContent(into.file, start, bytes, start, contentEnd, this.#segmentOf(slot), place);
     this.#tables[slot] = table;
     this.#blocks[slot] = block;
     this.#lengths[slot] = length;
+    const head = this.#headOf(table, block);
     this.#next[slot] = this.#heads[head]!;
     this.#heads[head] = slot;
     this.#openSlot(slot, start, into);
@@ -141,8 +139,18 @@ export class BlockCache {
     into.openUncompressed(this.#segmentOf(slot), place, place + this.#lengths[slot]!, blockOffset);
   }
 
-  #find(head: number, table: number, block: number): number {
-    let slot = this.#heads[head]!;
+  /** Not before a block is kept: many stores have none to keep. */
+  #makeIndex(): void {
+    this.#tables = new Uint32Array(this.#slotCount);
+    this.#blocks = new Uint32Array(this.#slotCount);
+    this.#lengths = new Uint32Array(this.#slotCount);
+    this.#used = new Uint8Array(this.#slotCount);
+    this.#next = new Int32Array(this.#slotCount);
+    this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(this.#slotCount))).fill(noSlot);
+  }
+
+  #find(table: number, block: number): number {
+    let slot = this.#heads[this.#headOf(table, block)]!;
     while (slot !== noSlot && (this.#blocks[slot] !== block || this.#tables[slot] !== table)) {
       slot = this.#next[slot]!;
     }
