@@ -4,8 +4,8 @@
  *     1xxxxxxx  an entry of the tables, by index
  *     01xxxxxx  a literal that joins the dynamic table; its name by index, or spelled out where that is 0
  *     001xxxxx  a new size of the dynamic table; only at the start of a block
- *     0001xxxx  a literal that must never be indexed, and
- *     0000xxxx  a literal that is not: the same to us
+ *     0001xxxx  a literal that must never be indexed: a secret
+ *     0000xxxx  a literal that is not indexed
  *
  * Invariants:
  * 1. A block is decoded to its end even when its list is too large, since the tables of both sides must stay equal.
@@ -15,7 +15,8 @@ import type { FieldList } from "../field-list.ts";
 import { classifyField, type FieldKind } from "../field-rules.ts";
 import { DynamicTable, entryOverheadBytes } from "./dynamic-table.ts";
 import { decodeHuffman, maxDecodedLength } from "./huffman.ts";
-import { LiteralCache } from "./literal-cache.ts";
+import { LiteralCache, type LiteralMemory } from "./literal-cache.ts";
+import { SecretLiteral } from "./secret-literal.ts";
 import { staticKinds, staticNames, staticTableSize, staticValues } from "./static-table.ts";
 
 /** Of an integer: 2^28 and more is nothing that a block could mean. */
@@ -35,6 +36,7 @@ export class HpackDecoder {
   /** Entries that ever joined the dynamic table. */
   insertionCount = 0;
   readonly #table: DynamicTable;
+  readonly #secret = new SecretLiteral();
   readonly #tableLimitBytes: number;
   readonly #maxListBytes: number;
   /** Of the block being decoded. */
@@ -100,30 +102,28 @@ export class HpackDecoder {
     // A size of the table is no literal, and too late here.
     if (!isIndexed && first & 0x20) return false;
     const index = this.#readInteger(isIndexed ? 0x3f : 0x0f);
-    if ((first & 0xf0) === 0) return this.#readPlainLiteral(index, list);
+    if (!isIndexed) return this.#readRemembered(first & 0x10 ? this.#secret : literals, index, list);
     const name = index === 0 ? this.#readString() : this.#nameAt(index);
     if (name === undefined) return false;
     const value = this.#readString();
     if (value === undefined) return false;
     const kind = classifyField(name, value);
-    if (isIndexed) {
-      this.#table.add(name, value, kind);
-      this.insertionCount++;
-    }
+    this.#table.add(name, value, kind);
+    this.insertionCount++;
     this.#keep(list, name, value, kind);
     return true;
   }
 
   /** A literal that does not join the table, and that may be known. */
-  #readPlainLiteral(nameIndex: number, list: FieldList): boolean {
+  #readRemembered(memory: LiteralMemory, nameIndex: number, list: FieldList): boolean {
     const indexedName = nameIndex === 0 ? undefined : this.#nameAt(nameIndex);
     if (nameIndex !== 0 && indexedName === undefined) return false;
     const start = this.#position;
     if ((nameIndex === 0 && !this.#skipString()) || !this.#skipString()) return false;
     const length = this.#position - start;
-    const place = literals.find(indexedName, this.#bytes, start, length);
+    const place = memory.find(indexedName, this.#bytes, start, length);
     if (place >= 0) {
-      this.#keep(list, literals.name(place), literals.value(place), literals.kind(place));
+      this.#keep(list, memory.name(place), memory.value(place), memory.kind(place));
       return true;
     }
     this.#position = start;
@@ -131,7 +131,7 @@ export class HpackDecoder {
     const value = name === undefined ? undefined : this.#readString();
     if (name === undefined || value === undefined) return false;
     const kind = classifyField(name, value);
-    literals.keep(indexedName, this.#bytes, start, length, name, value, kind);
+    memory.keep(indexedName, this.#bytes, start, length, name, value, kind);
     this.#keep(list, name, value, kind);
     return true;
   }

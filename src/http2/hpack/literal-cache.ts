@@ -12,7 +12,26 @@ import { type FieldKind, fieldKinds } from "../field-rules.ts";
 const places = 256;
 const maxEncodedBytes = 64;
 
-export class LiteralCache {
+/** Literals that are known by their bytes as they were sent. */
+export interface LiteralMemory {
+  /** The place of this literal; -1 where it is not known. `indexedName` is undefined where the bytes begin with the name. */
+  find(indexedName: string | undefined, bytes: Uint8Array, start: number, length: number): number;
+  /** Keeps what `find` did not. */
+  keep(
+    indexedName: string | undefined,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    name: string,
+    value: string,
+    kind: FieldKind,
+  ): void;
+  name(place: number): string;
+  value(place: number): string;
+  kind(place: number): FieldKind;
+}
+
+export class LiteralCache implements LiteralMemory {
   readonly #encoded = new Uint8Array(places * maxEncodedBytes);
   readonly #lengths = new Uint8Array(places);
   /** Undefined where the name is among the encoded bytes. */
@@ -33,7 +52,6 @@ export class LiteralCache {
     return this.#kinds[place]!;
   }
 
-  /** The place of this literal; -1 where it is not known. `indexedName` is undefined where the bytes begin with the name. */
   find(indexedName: string | undefined, bytes: Uint8Array, start: number, length: number): number {
     if (length > maxEncodedBytes) return -1;
     const place = placeOf(bytes, start, length);
@@ -43,7 +61,6 @@ export class LiteralCache {
     return place;
   }
 
-  /** Keeps what `find` did not. */
   keep(
     indexedName: string | undefined,
     bytes: Uint8Array,

@@ -217,6 +217,33 @@ describe("literals that come again", () => {
   });
 });
 
+describe("literals that must never be indexed", () => {
+  const hex = (text: string) => Buffer.from(text, "latin1").toString("hex");
+  const literal = (first: string, value: string) =>
+    `${first}${value.length.toString(16).padStart(2, "0")}${hex(value)}`;
+  // 23 is authorization: an index of 15 and 8 more.
+  const authorization = (value: string) => literal("1f08", value);
+
+  test("the last one is known again, and no other is taken for it", () => {
+    const decoding = new Decoding();
+    for (const value of ["secret", "secret", "secreT", "Secret", "secret", "secret2", "x".repeat(90)]) {
+      expect(decoding.decode(authorization(value))).toEqual([["authorization", value]]);
+      // The same bytes under another name: 4 is path, 32 cookie.
+      expect(decoding.decode(literal("14", value))).toEqual([[":path", value]]);
+      expect(decoding.decode(literal("1f11", value))).toEqual([["cookie", value]]);
+      expect(decoding.decode(literal("1002746f", value))).toEqual([["to", value]]);
+    }
+    expect(decoding.decoder.insertionCount).toBe(0);
+  });
+
+  test("connections do not know each other's", () => {
+    const [first, second] = [new Decoding(), new Decoding()];
+    expect(first.decode(authorization("of the first"))).toEqual([["authorization", "of the first"]]);
+    expect(second.decode(authorization("of a second!"))).toEqual([["authorization", "of a second!"]]);
+    expect(first.decode(authorization("of the first"))).toEqual([["authorization", "of the first"]]);
+  });
+});
+
 describe("round trip", () => {
   const text = fc
     .array(fc.integer({ min: 0, max: 255 }), { maxLength: 300 })
