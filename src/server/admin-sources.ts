@@ -1,5 +1,6 @@
 /** What the admin service tells of the process around the store, from where it is known. */
 import { version } from "../base/version.ts";
+import { hostsOf, isExposed } from "../config/exposure.ts";
 import type { Configuration } from "../config/resolve.ts";
 import { settingsInForce } from "../config/settings-in-force.ts";
 import type { DiskState } from "../node/disk-guard.ts";
@@ -39,6 +40,12 @@ export function adminSources(options: AdminSourcesOptions): AdminSources {
     disk: () => ({ ...options.diskUsage(), state: telemetry.diskState() ?? ("ok" satisfies DiskState) }),
     longestLagMs: (withinMs) => telemetry.longestLagMs(withinMs),
     calls: () => telemetry.rpcObserver.calls(),
+    access: {
+      authMode: configuration.auth.mode ?? "none",
+      hasTls: configuration.tls.cert_file !== undefined,
+      isOnNetwork: isExposed(hostsOf(configuration)),
+      anonymousScopes: configuration.auth.anonymous_scopes,
+    },
     memtableBytes: configuration.mem_table.max_size,
     settings: () => settingsInForce(configuration),
     log: logger,

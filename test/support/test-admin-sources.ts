@@ -18,6 +18,7 @@ export function testAdminSources(): AdminSources & { calls(): CallCounts[] } {
     disk: () => ({ totalBytes: 1000, availableBytes: 250, state: "ok" }),
     longestLagMs: (withinMs) => withinMs / 1000,
     calls: () => calls,
+    access: { authMode: "none", hasTls: false, isOnNetwork: false, anonymousScopes: ["read"] },
     memtableBytes: 64 << 20,
     settings: () => [{ key: "server.port", value: "50052" }],
     log: { level: "info" },

@@ -19,11 +19,21 @@ async function status(context: CommandContext, options: NodeOptions): Promise<vo
 
 type Row = readonly [name: string, value: string];
 
-function nodeRows({ nodeId, version, uptimeSeconds, health, process, disk }: GetStatusResponse): Row[] {
+function nodeRows(answer: GetStatusResponse): Row[] {
+  const { nodeId, version, uptimeSeconds, health, access, process, disk } = answer;
   const rows: Row[] = [["node", `${nodeId}, version ${version}, up for ${durationText(uptimeSeconds)}`]];
   if (health !== undefined) {
     const readiness = health.isReady ? "ready" : `not ready (${health.notReadyReasons.join("; ")})`;
     rows.push(["health", [`${health.status}, ${readiness}`, ...health.reasons].join("; ")]);
+  }
+  if (access !== undefined) {
+    const where = access.isOnNetwork ? "on a network" : "on this machine alone";
+    const anonymous = access.anonymousScopes.join(", ") || "nothing";
+    const road = access.hasTls ? "TLS" : "cleartext";
+    rows.push([
+      "access",
+      `${where}, ${road}, auth.mode ${access.authMode}; without credentials: ${anonymous}`,
+    ]);
   }
   if (process !== undefined) {
     const { memoryBytes, memoryLimitBytes, threadCount, longestEventLoopLagSeconds } = process;

@@ -51,7 +51,7 @@ function lookingEndpoints({ clock, administration, sources }: AdminServiceOption
   return [
     unary(method.getStatus, () => {
       const status = administration().status();
-      const { nodeId, version, startedAtMs, log } = sources;
+      const { nodeId, version, startedAtMs, log, access } = sources;
       return {
         nodeId,
         version,
@@ -60,6 +60,7 @@ function lookingEndpoints({ clock, administration, sources }: AdminServiceOption
         ...commonFigures(sources, status, minuteMs),
         store: storeFigures(status),
         logLevel: log.level,
+        access: { ...access, anonymousScopes: [...access.anonymousScopes] },
       };
     }),
 

@@ -39,6 +39,14 @@ export interface Setting {
   readonly value: string;
 }
 
+export interface AccessReport {
+  readonly authMode: string;
+  readonly hasTls: boolean;
+  /** Whether a port listens off loopback. */
+  readonly isOnNetwork: boolean;
+  readonly anonymousScopes: readonly string[];
+}
+
 export interface AdminSources {
   readonly nodeId: string;
   readonly version: string;
@@ -52,6 +60,7 @@ export interface AdminSources {
   longestLagMs(withinMs: number): number;
   /** Of every method that is counted. */
   calls(): readonly CallCounts[];
+  readonly access: AccessReport;
   /** What a memtable may take. */
   readonly memtableBytes: number;
   /** Every key of the configuration, secrets masked. */

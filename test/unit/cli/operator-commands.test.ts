@@ -28,6 +28,9 @@ test("status tells how the node is", async () => {
   expect(stdout).toMatch(/^node +n1, version \S+, up for /);
   for (const line of ["health      healthy, ready", "compaction  0 running"]) expect(stdout).toContain(line);
   const [status] = await linesOf("status");
+  expect(stdout).toMatch(
+    /^access +on this machine alone, cleartext, auth.mode none; without credentials: read, write, observe, cluster, admin$/m,
+  );
   expect(status).toMatchObject({ node_id: "n1", log_level: "error", store: { range_deletion_count: 0 } });
 });
 

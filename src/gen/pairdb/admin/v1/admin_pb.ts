@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file pairdb/admin/v1/admin.proto.
  */
 export const file_pairdb_admin_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChtwYWlyZGIvYWRtaW4vdjEvYWRtaW4ucHJvdG8SD3BhaXJkYi5hZG1pbi52MSIPCg1XaG9BbUlSZXF1ZXN0ImwKDldob0FtSVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzY29wZXMYAyADKAkSHQoVaXNfbGltaXRlZF90b190ZW5hbnRzGAQgASgIEg8KB3RlbmFudHMYBSADKAkiEgoQR2V0U3RhdHVzUmVxdWVzdCKyBAoRR2V0U3RhdHVzUmVzcG9uc2USDwoHbm9kZV9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhoKEnN0YXJ0ZWRfYXRfdW5peF9tcxgDIAEoAxIWCg51cHRpbWVfc2Vjb25kcxgEIAEoARInCgZoZWFsdGgYBSABKAsyFy5wYWlyZGIuYWRtaW4udjEuSGVhbHRoEjAKB3Byb2Nlc3MYBiABKAsyHy5wYWlyZGIuYWRtaW4udjEuUHJvY2Vzc0ZpZ3VyZXMSKgoEZGlzaxgHIAEoCzIcLnBhaXJkYi5hZG1pbi52MS5EaXNrRmlndXJlcxIzCgltZW10YWJsZXMYCCABKAsyIC5wYWlyZGIuYWRtaW4udjEuTWVtdGFibGVGaWd1cmVzEjUKCmNvbW1pdF9sb2cYCSABKAsyIS5wYWlyZGIuYWRtaW4udjEuQ29tbWl0TG9nRmlndXJlcxIsCgVjYWNoZRgKIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5DYWNoZUZpZ3VyZXMSLQoGc3RhbGxzGAsgASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0YWxsRmlndXJlcxI2Cgpjb21wYWN0aW9uGAwgASgLMiIucGFpcmRiLmFkbWluLnYxLkNvbXBhY3Rpb25GaWd1cmVzEiwKBXN0b3JlGA0gASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0b3JlRmlndXJlcxIRCglsb2dfbGV2ZWwYDiABKAkiZQoGSGVhbHRoEg4KBnN0YXR1cxgBIAEoCRIPCgdyZWFzb25zGAIgAygJEhAKCGlzX3JlYWR5GAMgASgIEhkKEW5vdF9yZWFkeV9yZWFzb25zGAQgAygJEg0KBXBoYXNlGAUgASgJIp8BCg5Qcm9jZXNzRmlndXJlcxIUCgxtZW1vcnlfYnl0ZXMYASABKAQSHQoVbWFwcGVkX3Jlc2lkZW50X2J5dGVzGAIgASgEEhoKEm1lbW9yeV9saW1pdF9ieXRlcxgDIAEoBBIUCgx0aHJlYWRfY291bnQYBCABKA0SJgoebG9uZ2VzdF9ldmVudF9sb29wX2xhZ19zZWNvbmRzGAUgASgBIkoKC0Rpc2tGaWd1cmVzEhMKC3RvdGFsX2J5dGVzGAEgASgEEhcKD2F2YWlsYWJsZV9ieXRlcxgCIAEoBBINCgVzdGF0ZRgDIAEoCSKCAQoPTWVtdGFibGVGaWd1cmVzEhQKDGFjdGl2ZV9ieXRlcxgBIAEoBBIaChJhY3RpdmVfZW50cnlfY291bnQYAiABKAQSEQoJbWF4X2J5dGVzGAMgASgEEhQKDGZyb3plbl9jb3VudBgEIAEoDRIUCgxwaW5uZWRfYnl0ZXMYBSABKAQioQEKEENvbW1pdExvZ0ZpZ3VyZXMSFQoNc2VnbWVudF9jb3VudBgBIAEoDRISCgpzaXplX2J5dGVzGAIgASgEEiEKGXdyaXR0ZW5fYnl0ZXNfc2luY2Vfc3RhcnQYAyABKAQSHwoXZW50cnlfY291bnRfc2luY2Vfc3RhcnQYBCABKAQSHgoWc3luY19jb3VudF9zaW5jZV9zdGFydBgFIAEoBCKiAQoMQ2FjaGVGaWd1cmVzEhIKCnNpemVfYnl0ZXMYASABKAQSFAoMYnVkZ2V0X2J5dGVzGAIgASgEEhMKC2VudHJ5X2NvdW50GAMgASgEEhgKEGhpdHNfc2luY2Vfc3RhcnQYBCABKAQSGgoSbWlzc2VzX3NpbmNlX3N0YXJ0GAUgASgEEh0KFWV2aWN0aW9uc19zaW5jZV9zdGFydBgGIAEoBCKWAQoMU3RhbGxGaWd1cmVzEh8KF3N0YWxsX2NvdW50X3NpbmNlX3N0YXJ0GAEgASgEEiEKGXN0YWxsX3NlY29uZHNfc2luY2Vfc3RhcnQYAiABKAESHwoXZGVsYXlfY291bnRfc2luY2Vfc3RhcnQYAyABKAQSIQoZZGVsYXlfc2Vjb25kc19zaW5jZV9zdGFydBgEIAEoASLQAQoRQ29tcGFjdGlvbkZpZ3VyZXMSEQoJaXNfcGF1c2VkGAEgASgIEhUKDXJ1bm5pbmdfY291bnQYAiABKA0SDwoHZmFpbHVyZRgDIAEoCRIhChlmbHVzaGVkX2J5dGVzX3NpbmNlX3N0YXJ0GAQgASgEEiMKG2NvbXBhY3RlZF9ieXRlc19zaW5jZV9zdGFydBgFIAEoBBIgChN3cml0ZV9hbXBsaWZpY2F0aW9uGAYgASgBSACIAQFCFgoUX3dyaXRlX2FtcGxpZmljYXRpb24izQIKDFN0b3JlRmlndXJlcxIQCghzdG9yZV9pZBgBIAEoCRIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEhgKEGR1cmFibGVfc2VxdWVuY2UYAyABKAQSEwoLdGFibGVfY291bnQYBCABKA0SEwoLdGFibGVfYnl0ZXMYBSABKAQSHAoUb2Jzb2xldGVfdGFibGVfYnl0ZXMYBiABKAQSGAoQb3Blbl90YWJsZV9jb3VudBgHIAEoDRIcChRyYW5nZV9kZWxldGlvbl9jb3VudBgIIAEoDRISCgp2aWV3X2NvdW50GAkgASgNEhsKE29sZGVzdF92aWV3X3NlY29uZHMYCiABKAESDgoGZGFtYWdlGAsgAygJEhcKD3dyaXRpbmdfc3RvcHBlZBgMIAEoCRIgChhsb29rdXBfY291bnRfc2luY2Vfc3RhcnQYDSABKAQiEwoRTGlzdExldmVsc1JlcXVlc3QiPAoSTGlzdExldmVsc1Jlc3BvbnNlEiYKBmxldmVscxgBIAMoCzIWLnBhaXJkYi5hZG1pbi52MS5MZXZlbCLMAwoFTGV2ZWwSDQoFbGV2ZWwYASABKA0SEwoLdGFibGVfY291bnQYAiABKA0SEgoKc2l6ZV9ieXRlcxgDIAEoBBITCgtlbnRyeV9jb3VudBgEIAEoBBIXCg90b21ic3RvbmVfY291bnQYBSABKAQSHQoVam9iX2NvdW50X3NpbmNlX3N0YXJ0GAYgASgEEiQKHGZhaWxlZF9qb2JfY291bnRfc2luY2Vfc3RhcnQYByABKAQSIgoaaW5jb21pbmdfYnl0ZXNfc2luY2Vfc3RhcnQYCCABKAQSIQoZd3JpdHRlbl9ieXRlc19zaW5jZV9zdGFydBgJIAEoBBIgChN3cml0ZV9hbXBsaWZpY2F0aW9uGAogASgBSACIAQESJAocZmlsdGVyX25lZ2F0aXZlc19zaW5jZV9zdGFydBgLIAEoBBIqCiJmaWx0ZXJfZmFsc2VfcG9zaXRpdmVzX3NpbmNlX3N0YXJ0GAwgASgEEh8KF2Jsb2NrX3JlYWRzX3NpbmNlX3N0YXJ0GA0gASgEEiQKHHNjYW5fYmxvY2tfcmVhZHNfc2luY2Vfc3RhcnQYDiABKARCFgoUX3dyaXRlX2FtcGxpZmljYXRpb24iWAoRTGlzdFRhYmxlc1JlcXVlc3QSEgoFbGV2ZWwYASABKA1IAIgBARIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCUIICgZfbGV2ZWwiVQoSTGlzdFRhYmxlc1Jlc3BvbnNlEiYKBnRhYmxlcxgBIAMoCzIWLnBhaXJkYi5hZG1pbi52MS5UYWJsZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkihQIKBVRhYmxlEg0KBWxldmVsGAEgASgNEg4KBm51bWJlchgCIAEoBBISCgpzaXplX2J5dGVzGAMgASgEEh8KF3VuY29tcHJlc3NlZF9zaXplX2J5dGVzGAQgASgEEhMKC2VudHJ5X2NvdW50GAUgASgEEhcKD3RvbWJzdG9uZV9jb3VudBgGIAEoBBIUCgxzbWFsbGVzdF9rZXkYByABKAwSEwoLbGFyZ2VzdF9rZXkYCCABKAwSGQoRc21hbGxlc3Rfc2VxdWVuY2UYCSABKAQSGAoQbGFyZ2VzdF9zZXF1ZW5jZRgKIAEoBBIaChJjcmVhdGVkX2F0X3VuaXhfbXMYCyABKAMiOwoSTGlzdFRlbmFudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJIlgKE0xpc3RUZW5hbnRzUmVzcG9uc2USKAoHdGVuYW50cxgBIAMoCzIXLnBhaXJkYi5hZG1pbi52MS5UZW5hbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImAKBlRlbmFudBIRCgl0ZW5hbnRfaWQYASABKAkSHwoXYXBwcm94aW1hdGVfdGFibGVfYnl0ZXMYAiABKAQSIgoaYXBwcm94aW1hdGVfbWVtdGFibGVfYnl0ZXMYAyABKAQiGQoXR2V0Q29uZmlndXJhdGlvblJlcXVlc3QiRgoYR2V0Q29uZmlndXJhdGlvblJlc3BvbnNlEioKCHNldHRpbmdzGAEgAygLMhgucGFpcmRiLmFkbWluLnYxLlNldHRpbmciJQoHU2V0dGluZxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAkiKAoRV2F0Y2hTdGF0c1JlcXVlc3QSEwoLaW50ZXJ2YWxfbXMYASABKA0ivgQKEldhdGNoU3RhdHNSZXNwb25zZRIUCgx0aW1lX3VuaXhfbXMYASABKAMSGAoQaW50ZXJ2YWxfc2Vjb25kcxgCIAEoARInCgZoZWFsdGgYAyABKAsyFy5wYWlyZGIuYWRtaW4udjEuSGVhbHRoEjAKB3Byb2Nlc3MYBCABKAsyHy5wYWlyZGIuYWRtaW4udjEuUHJvY2Vzc0ZpZ3VyZXMSKgoEZGlzaxgFIAEoCzIcLnBhaXJkYi5hZG1pbi52MS5EaXNrRmlndXJlcxIzCgltZW10YWJsZXMYBiABKAsyIC5wYWlyZGIuYWRtaW4udjEuTWVtdGFibGVGaWd1cmVzEjUKCmNvbW1pdF9sb2cYByABKAsyIS5wYWlyZGIuYWRtaW4udjEuQ29tbWl0TG9nRmlndXJlcxIsCgVjYWNoZRgIIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5DYWNoZUZpZ3VyZXMSLQoGc3RhbGxzGAkgASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0YWxsRmlndXJlcxI2Cgpjb21wYWN0aW9uGAogASgLMiIucGFpcmRiLmFkbWluLnYxLkNvbXBhY3Rpb25GaWd1cmVzEi0KB21ldGhvZHMYCyADKAsyHC5wYWlyZGIuYWRtaW4udjEuTWV0aG9kUmF0ZXMSJQoFcmF0ZXMYDCABKAsyFi5wYWlyZGIuYWRtaW4udjEuUmF0ZXMSGgoSbGV2ZWwwX3RhYmxlX2NvdW50GA0gASgNIv4BCgtNZXRob2RSYXRlcxIOCgZtZXRob2QYASABKAkSGAoQY2FsbHNfcGVyX3NlY29uZBgCIAEoARIbChNmYWlsdXJlc19wZXJfc2Vjb25kGAMgASgBEhgKC3A1MF9zZWNvbmRzGAQgASgBSACIAQESGAoLcDkwX3NlY29uZHMYBSABKAFIAYgBARIYCgtwOTlfc2Vjb25kcxgGIAEoAUgCiAEBEhkKDHA5OTlfc2Vjb25kcxgHIAEoAUgDiAEBQg4KDF9wNTBfc2Vjb25kc0IOCgxfcDkwX3NlY29uZHNCDgoMX3A5OV9zZWNvbmRzQg8KDV9wOTk5X3NlY29uZHMi7AEKBVJhdGVzEhwKD2NhY2hlX2hpdF9yYXRpbxgBIAEoAUgAiAEBEiMKG2NvbW1pdF9sb2dfYnl0ZXNfcGVyX3NlY29uZBgCIAEoARIYChBzeW5jc19wZXJfc2Vjb25kGAMgASgBEiAKGGZsdXNoZWRfYnl0ZXNfcGVyX3NlY29uZBgEIAEoARIiChpjb21wYWN0ZWRfYnl0ZXNfcGVyX3NlY29uZBgFIAEoARIVCg1zdGFsbGVkX3NoYXJlGAYgASgBEhUKDWRlbGF5ZWRfc2hhcmUYByABKAFCEgoQX2NhY2hlX2hpdF9yYXRpbyIOCgxGbHVzaFJlcXVlc3QiKQoNRmx1c2hSZXNwb25zZRIYChBkdXJhdGlvbl9zZWNvbmRzGAEgASgBIkcKDkNvbXBhY3RSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIRCglzdGFydF9rZXkYAiABKAkSDwoHZW5kX2tleRgDIAEoCSKfAQoPQ29tcGFjdFJlc3BvbnNlEg8KB2lzX2RvbmUYASABKAgSFwoPZWxhcHNlZF9zZWNvbmRzGAIgASgBEh8KF2FwcHJveGltYXRlX3JhbmdlX2J5dGVzGAMgASgEEhcKD2NvbXBhY3RlZF9ieXRlcxgEIAEoBBIVCg1ydW5uaW5nX2NvdW50GAUgASgNEhEKCWlzX3BhdXNlZBgGIAEoCCIhChFDaGVja3BvaW50UmVxdWVzdBIMCgRuYW1lGAEgASgJIngKEkNoZWNrcG9pbnRSZXNwb25zZRIRCglkaXJlY3RvcnkYASABKAkSEAoIc2VxdWVuY2UYAiABKAQSEwoLdGFibGVfY291bnQYAyABKA0SEgoKc2l6ZV9ieXRlcxgEIAEoBBIUCgxjb3BpZWRfYnl0ZXMYBSABKAQiGAoWUGF1c2VDb21wYWN0aW9uUmVxdWVzdCIwChdQYXVzZUNvbXBhY3Rpb25SZXNwb25zZRIVCg1ydW5uaW5nX2NvdW50GAEgASgNIhkKF1Jlc3VtZUNvbXBhY3Rpb25SZXF1ZXN0IhoKGFJlc3VtZUNvbXBhY3Rpb25SZXNwb25zZSJDChNEZWxldGVUZW5hbnRSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIZChFjb25maXJtX3RlbmFudF9pZBgCIAEoCSJIChREZWxldGVUZW5hbnRSZXNwb25zZRIZChFhcHByb3hpbWF0ZV9ieXRlcxgBIAEoBBIVCg1pc19sb2NhbF9vbmx5GAIgASgIIiMKElNldExvZ0xldmVsUmVxdWVzdBINCgVsZXZlbBgBIAEoCSItChNTZXRMb2dMZXZlbFJlc3BvbnNlEhYKDnByZXZpb3VzX2xldmVsGAEgASgJMuwJCgxBZG1pblNlcnZpY2USSQoGV2hvQW1JEh4ucGFpcmRiLmFkbWluLnYxLldob0FtSVJlcXVlc3QaHy5wYWlyZGIuYWRtaW4udjEuV2hvQW1JUmVzcG9uc2USUgoJR2V0U3RhdHVzEiEucGFpcmRiLmFkbWluLnYxLkdldFN0YXR1c1JlcXVlc3QaIi5wYWlyZGIuYWRtaW4udjEuR2V0U3RhdHVzUmVzcG9uc2USVQoKTGlzdExldmVscxIiLnBhaXJkYi5hZG1pbi52MS5MaXN0TGV2ZWxzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5MaXN0TGV2ZWxzUmVzcG9uc2USVQoKTGlzdFRhYmxlcxIiLnBhaXJkYi5hZG1pbi52MS5MaXN0VGFibGVzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5MaXN0VGFibGVzUmVzcG9uc2USWAoLTGlzdFRlbmFudHMSIy5wYWlyZGIuYWRtaW4udjEuTGlzdFRlbmFudHNSZXF1ZXN0GiQucGFpcmRiLmFkbWluLnYxLkxpc3RUZW5hbnRzUmVzcG9uc2USZwoQR2V0Q29uZmlndXJhdGlvbhIoLnBhaXJkYi5hZG1pbi52MS5HZXRDb25maWd1cmF0aW9uUmVxdWVzdBopLnBhaXJkYi5hZG1pbi52MS5HZXRDb25maWd1cmF0aW9uUmVzcG9uc2USVwoKV2F0Y2hTdGF0cxIiLnBhaXJkYi5hZG1pbi52MS5XYXRjaFN0YXRzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5XYXRjaFN0YXRzUmVzcG9uc2UwARJGCgVGbHVzaBIdLnBhaXJkYi5hZG1pbi52MS5GbHVzaFJlcXVlc3QaHi5wYWlyZGIuYWRtaW4udjEuRmx1c2hSZXNwb25zZRJOCgdDb21wYWN0Eh8ucGFpcmRiLmFkbWluLnYxLkNvbXBhY3RSZXF1ZXN0GiAucGFpcmRiLmFkbWluLnYxLkNvbXBhY3RSZXNwb25zZTABElUKCkNoZWNrcG9pbnQSIi5wYWlyZGIuYWRtaW4udjEuQ2hlY2twb2ludFJlcXVlc3QaIy5wYWlyZGIuYWRtaW4udjEuQ2hlY2twb2ludFJlc3BvbnNlEmQKD1BhdXNlQ29tcGFjdGlvbhInLnBhaXJkYi5hZG1pbi52MS5QYXVzZUNvbXBhY3Rpb25SZXF1ZXN0GigucGFpcmRiLmFkbWluLnYxLlBhdXNlQ29tcGFjdGlvblJlc3BvbnNlEmcKEFJlc3VtZUNvbXBhY3Rpb24SKC5wYWlyZGIuYWRtaW4udjEuUmVzdW1lQ29tcGFjdGlvblJlcXVlc3QaKS5wYWlyZGIuYWRtaW4udjEuUmVzdW1lQ29tcGFjdGlvblJlc3BvbnNlElsKDERlbGV0ZVRlbmFudBIkLnBhaXJkYi5hZG1pbi52MS5EZWxldGVUZW5hbnRSZXF1ZXN0GiUucGFpcmRiLmFkbWluLnYxLkRlbGV0ZVRlbmFudFJlc3BvbnNlElgKC1NldExvZ0xldmVsEiMucGFpcmRiLmFkbWluLnYxLlNldExvZ0xldmVsUmVxdWVzdBokLnBhaXJkYi5hZG1pbi52MS5TZXRMb2dMZXZlbFJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("ChtwYWlyZGIvYWRtaW4vdjEvYWRtaW4ucHJvdG8SD3BhaXJkYi5hZG1pbi52MSIPCg1XaG9BbUlSZXF1ZXN0ImwKDldob0FtSVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzY29wZXMYAyADKAkSHQoVaXNfbGltaXRlZF90b190ZW5hbnRzGAQgASgIEg8KB3RlbmFudHMYBSADKAkiEgoQR2V0U3RhdHVzUmVxdWVzdCLiBAoRR2V0U3RhdHVzUmVzcG9uc2USDwoHbm9kZV9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhoKEnN0YXJ0ZWRfYXRfdW5peF9tcxgDIAEoAxIWCg51cHRpbWVfc2Vjb25kcxgEIAEoARInCgZoZWFsdGgYBSABKAsyFy5wYWlyZGIuYWRtaW4udjEuSGVhbHRoEjAKB3Byb2Nlc3MYBiABKAsyHy5wYWlyZGIuYWRtaW4udjEuUHJvY2Vzc0ZpZ3VyZXMSKgoEZGlzaxgHIAEoCzIcLnBhaXJkYi5hZG1pbi52MS5EaXNrRmlndXJlcxIzCgltZW10YWJsZXMYCCABKAsyIC5wYWlyZGIuYWRtaW4udjEuTWVtdGFibGVGaWd1cmVzEjUKCmNvbW1pdF9sb2cYCSABKAsyIS5wYWlyZGIuYWRtaW4udjEuQ29tbWl0TG9nRmlndXJlcxIsCgVjYWNoZRgKIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5DYWNoZUZpZ3VyZXMSLQoGc3RhbGxzGAsgASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0YWxsRmlndXJlcxI2Cgpjb21wYWN0aW9uGAwgASgLMiIucGFpcmRiLmFkbWluLnYxLkNvbXBhY3Rpb25GaWd1cmVzEiwKBXN0b3JlGA0gASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0b3JlRmlndXJlcxIRCglsb2dfbGV2ZWwYDiABKAkSLgoGYWNjZXNzGA8gASgLMh4ucGFpcmRiLmFkbWluLnYxLkFjY2Vzc0ZpZ3VyZXMiZAoNQWNjZXNzRmlndXJlcxIRCglhdXRoX21vZGUYASABKAkSDwoHaGFzX3RscxgCIAEoCBIVCg1pc19vbl9uZXR3b3JrGAMgASgIEhgKEGFub255bW91c19zY29wZXMYBCADKAkiZQoGSGVhbHRoEg4KBnN0YXR1cxgBIAEoCRIPCgdyZWFzb25zGAIgAygJEhAKCGlzX3JlYWR5GAMgASgIEhkKEW5vdF9yZWFkeV9yZWFzb25zGAQgAygJEg0KBXBoYXNlGAUgASgJIp8BCg5Qcm9jZXNzRmlndXJlcxIUCgxtZW1vcnlfYnl0ZXMYASABKAQSHQoVbWFwcGVkX3Jlc2lkZW50X2J5dGVzGAIgASgEEhoKEm1lbW9yeV9saW1pdF9ieXRlcxgDIAEoBBIUCgx0aHJlYWRfY291bnQYBCABKA0SJgoebG9uZ2VzdF9ldmVudF9sb29wX2xhZ19zZWNvbmRzGAUgASgBIkoKC0Rpc2tGaWd1cmVzEhMKC3RvdGFsX2J5dGVzGAEgASgEEhcKD2F2YWlsYWJsZV9ieXRlcxgCIAEoBBINCgVzdGF0ZRgDIAEoCSKCAQoPTWVtdGFibGVGaWd1cmVzEhQKDGFjdGl2ZV9ieXRlcxgBIAEoBBIaChJhY3RpdmVfZW50cnlfY291bnQYAiABKAQSEQoJbWF4X2J5dGVzGAMgASgEEhQKDGZyb3plbl9jb3VudBgEIAEoDRIUCgxwaW5uZWRfYnl0ZXMYBSABKAQioQEKEENvbW1pdExvZ0ZpZ3VyZXMSFQoNc2VnbWVudF9jb3VudBgBIAEoDRISCgpzaXplX2J5dGVzGAIgASgEEiEKGXdyaXR0ZW5fYnl0ZXNfc2luY2Vfc3RhcnQYAyABKAQSHwoXZW50cnlfY291bnRfc2luY2Vfc3RhcnQYBCABKAQSHgoWc3luY19jb3VudF9zaW5jZV9zdGFydBgFIAEoBCKiAQoMQ2FjaGVGaWd1cmVzEhIKCnNpemVfYnl0ZXMYASABKAQSFAoMYnVkZ2V0X2J5dGVzGAIgASgEEhMKC2VudHJ5X2NvdW50GAMgASgEEhgKEGhpdHNfc2luY2Vfc3RhcnQYBCABKAQSGgoSbWlzc2VzX3NpbmNlX3N0YXJ0GAUgASgEEh0KFWV2aWN0aW9uc19zaW5jZV9zdGFydBgGIAEoBCKWAQoMU3RhbGxGaWd1cmVzEh8KF3N0YWxsX2NvdW50X3NpbmNlX3N0YXJ0GAEgASgEEiEKGXN0YWxsX3NlY29uZHNfc2luY2Vfc3RhcnQYAiABKAESHwoXZGVsYXlfY291bnRfc2luY2Vfc3RhcnQYAyABKAQSIQoZZGVsYXlfc2Vjb25kc19zaW5jZV9zdGFydBgEIAEoASLQAQoRQ29tcGFjdGlvbkZpZ3VyZXMSEQoJaXNfcGF1c2VkGAEgASgIEhUKDXJ1bm5pbmdfY291bnQYAiABKA0SDwoHZmFpbHVyZRgDIAEoCRIhChlmbHVzaGVkX2J5dGVzX3NpbmNlX3N0YXJ0GAQgASgEEiMKG2NvbXBhY3RlZF9ieXRlc19zaW5jZV9zdGFydBgFIAEoBBIgChN3cml0ZV9hbXBsaWZpY2F0aW9uGAYgASgBSACIAQFCFgoUX3dyaXRlX2FtcGxpZmljYXRpb24izQIKDFN0b3JlRmlndXJlcxIQCghzdG9yZV9pZBgBIAEoCRIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEhgKEGR1cmFibGVfc2VxdWVuY2UYAyABKAQSEwoLdGFibGVfY291bnQYBCABKA0SEwoLdGFibGVfYnl0ZXMYBSABKAQSHAoUb2Jzb2xldGVfdGFibGVfYnl0ZXMYBiABKAQSGAoQb3Blbl90YWJsZV9jb3VudBgHIAEoDRIcChRyYW5nZV9kZWxldGlvbl9jb3VudBgIIAEoDRISCgp2aWV3X2NvdW50GAkgASgNEhsKE29sZGVzdF92aWV3X3NlY29uZHMYCiABKAESDgoGZGFtYWdlGAsgAygJEhcKD3dyaXRpbmdfc3RvcHBlZBgMIAEoCRIgChhsb29rdXBfY291bnRfc2luY2Vfc3RhcnQYDSABKAQiEwoRTGlzdExldmVsc1JlcXVlc3QiPAoSTGlzdExldmVsc1Jlc3BvbnNlEiYKBmxldmVscxgBIAMoCzIWLnBhaXJkYi5hZG1pbi52MS5MZXZlbCLMAwoFTGV2ZWwSDQoFbGV2ZWwYASABKA0SEwoLdGFibGVfY291bnQYAiABKA0SEgoKc2l6ZV9ieXRlcxgDIAEoBBITCgtlbnRyeV9jb3VudBgEIAEoBBIXCg90b21ic3RvbmVfY291bnQYBSABKAQSHQoVam9iX2NvdW50X3NpbmNlX3N0YXJ0GAYgASgEEiQKHGZhaWxlZF9qb2JfY291bnRfc2luY2Vfc3RhcnQYByABKAQSIgoaaW5jb21pbmdfYnl0ZXNfc2luY2Vfc3RhcnQYCCABKAQSIQoZd3JpdHRlbl9ieXRlc19zaW5jZV9zdGFydBgJIAEoBBIgChN3cml0ZV9hbXBsaWZpY2F0aW9uGAogASgBSACIAQESJAocZmlsdGVyX25lZ2F0aXZlc19zaW5jZV9zdGFydBgLIAEoBBIqCiJmaWx0ZXJfZmFsc2VfcG9zaXRpdmVzX3NpbmNlX3N0YXJ0GAwgASgEEh8KF2Jsb2NrX3JlYWRzX3NpbmNlX3N0YXJ0GA0gASgEEiQKHHNjYW5fYmxvY2tfcmVhZHNfc2luY2Vfc3RhcnQYDiABKARCFgoUX3dyaXRlX2FtcGxpZmljYXRpb24iWAoRTGlzdFRhYmxlc1JlcXVlc3QSEgoFbGV2ZWwYASABKA1IAIgBARIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCUIICgZfbGV2ZWwiVQoSTGlzdFRhYmxlc1Jlc3BvbnNlEiYKBnRhYmxlcxgBIAMoCzIWLnBhaXJkYi5hZG1pbi52MS5UYWJsZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkihQIKBVRhYmxlEg0KBWxldmVsGAEgASgNEg4KBm51bWJlchgCIAEoBBISCgpzaXplX2J5dGVzGAMgASgEEh8KF3VuY29tcHJlc3NlZF9zaXplX2J5dGVzGAQgASgEEhMKC2VudHJ5X2NvdW50GAUgASgEEhcKD3RvbWJzdG9uZV9jb3VudBgGIAEoBBIUCgxzbWFsbGVzdF9rZXkYByABKAwSEwoLbGFyZ2VzdF9rZXkYCCABKAwSGQoRc21hbGxlc3Rfc2VxdWVuY2UYCSABKAQSGAoQbGFyZ2VzdF9zZXF1ZW5jZRgKIAEoBBIaChJjcmVhdGVkX2F0X3VuaXhfbXMYCyABKAMiOwoSTGlzdFRlbmFudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJIlgKE0xpc3RUZW5hbnRzUmVzcG9uc2USKAoHdGVuYW50cxgBIAMoCzIXLnBhaXJkYi5hZG1pbi52MS5UZW5hbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImAKBlRlbmFudBIRCgl0ZW5hbnRfaWQYASABKAkSHwoXYXBwcm94aW1hdGVfdGFibGVfYnl0ZXMYAiABKAQSIgoaYXBwcm94aW1hdGVfbWVtdGFibGVfYnl0ZXMYAyABKAQiGQoXR2V0Q29uZmlndXJhdGlvblJlcXVlc3QiRgoYR2V0Q29uZmlndXJhdGlvblJlc3BvbnNlEioKCHNldHRpbmdzGAEgAygLMhgucGFpcmRiLmFkbWluLnYxLlNldHRpbmciJQoHU2V0dGluZxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAkiKAoRV2F0Y2hTdGF0c1JlcXVlc3QSEwoLaW50ZXJ2YWxfbXMYASABKA0ivgQKEldhdGNoU3RhdHNSZXNwb25zZRIUCgx0aW1lX3VuaXhfbXMYASABKAMSGAoQaW50ZXJ2YWxfc2Vjb25kcxgCIAEoARInCgZoZWFsdGgYAyABKAsyFy5wYWlyZGIuYWRtaW4udjEuSGVhbHRoEjAKB3Byb2Nlc3MYBCABKAsyHy5wYWlyZGIuYWRtaW4udjEuUHJvY2Vzc0ZpZ3VyZXMSKgoEZGlzaxgFIAEoCzIcLnBhaXJkYi5hZG1pbi52MS5EaXNrRmlndXJlcxIzCgltZW10YWJsZXMYBiABKAsyIC5wYWlyZGIuYWRtaW4udjEuTWVtdGFibGVGaWd1cmVzEjUKCmNvbW1pdF9sb2cYByABKAsyIS5wYWlyZGIuYWRtaW4udjEuQ29tbWl0TG9nRmlndXJlcxIsCgVjYWNoZRgIIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5DYWNoZUZpZ3VyZXMSLQoGc3RhbGxzGAkgASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0YWxsRmlndXJlcxI2Cgpjb21wYWN0aW9uGAogASgLMiIucGFpcmRiLmFkbWluLnYxLkNvbXBhY3Rpb25GaWd1cmVzEi0KB21ldGhvZHMYCyADKAsyHC5wYWlyZGIuYWRtaW4udjEuTWV0aG9kUmF0ZXMSJQoFcmF0ZXMYDCABKAsyFi5wYWlyZGIuYWRtaW4udjEuUmF0ZXMSGgoSbGV2ZWwwX3RhYmxlX2NvdW50GA0gASgNIv4BCgtNZXRob2RSYXRlcxIOCgZtZXRob2QYASABKAkSGAoQY2FsbHNfcGVyX3NlY29uZBgCIAEoARIbChNmYWlsdXJlc19wZXJfc2Vjb25kGAMgASgBEhgKC3A1MF9zZWNvbmRzGAQgASgBSACIAQESGAoLcDkwX3NlY29uZHMYBSABKAFIAYgBARIYCgtwOTlfc2Vjb25kcxgGIAEoAUgCiAEBEhkKDHA5OTlfc2Vjb25kcxgHIAEoAUgDiAEBQg4KDF9wNTBfc2Vjb25kc0IOCgxfcDkwX3NlY29uZHNCDgoMX3A5OV9zZWNvbmRzQg8KDV9wOTk5X3NlY29uZHMi7AEKBVJhdGVzEhwKD2NhY2hlX2hpdF9yYXRpbxgBIAEoAUgAiAEBEiMKG2NvbW1pdF9sb2dfYnl0ZXNfcGVyX3NlY29uZBgCIAEoARIYChBzeW5jc19wZXJfc2Vjb25kGAMgASgBEiAKGGZsdXNoZWRfYnl0ZXNfcGVyX3NlY29uZBgEIAEoARIiChpjb21wYWN0ZWRfYnl0ZXNfcGVyX3NlY29uZBgFIAEoARIVCg1zdGFsbGVkX3NoYXJlGAYgASgBEhUKDWRlbGF5ZWRfc2hhcmUYByABKAFCEgoQX2NhY2hlX2hpdF9yYXRpbyIOCgxGbHVzaFJlcXVlc3QiKQoNRmx1c2hSZXNwb25zZRIYChBkdXJhdGlvbl9zZWNvbmRzGAEgASgBIkcKDkNvbXBhY3RSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIRCglzdGFydF9rZXkYAiABKAkSDwoHZW5kX2tleRgDIAEoCSKfAQoPQ29tcGFjdFJlc3BvbnNlEg8KB2lzX2RvbmUYASABKAgSFwoPZWxhcHNlZF9zZWNvbmRzGAIgASgBEh8KF2FwcHJveGltYXRlX3JhbmdlX2J5dGVzGAMgASgEEhcKD2NvbXBhY3RlZF9ieXRlcxgEIAEoBBIVCg1ydW5uaW5nX2NvdW50GAUgASgNEhEKCWlzX3BhdXNlZBgGIAEoCCIhChFDaGVja3BvaW50UmVxdWVzdBIMCgRuYW1lGAEgASgJIngKEkNoZWNrcG9pbnRSZXNwb25zZRIRCglkaXJlY3RvcnkYASABKAkSEAoIc2VxdWVuY2UYAiABKAQSEwoLdGFibGVfY291bnQYAyABKA0SEgoKc2l6ZV9ieXRlcxgEIAEoBBIUCgxjb3BpZWRfYnl0ZXMYBSABKAQiGAoWUGF1c2VDb21wYWN0aW9uUmVxdWVzdCIwChdQYXVzZUNvbXBhY3Rpb25SZXNwb25zZRIVCg1ydW5uaW5nX2NvdW50GAEgASgNIhkKF1Jlc3VtZUNvbXBhY3Rpb25SZXF1ZXN0IhoKGFJlc3VtZUNvbXBhY3Rpb25SZXNwb25zZSJDChNEZWxldGVUZW5hbnRSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIZChFjb25maXJtX3RlbmFudF9pZBgCIAEoCSJIChREZWxldGVUZW5hbnRSZXNwb25zZRIZChFhcHByb3hpbWF0ZV9ieXRlcxgBIAEoBBIVCg1pc19sb2NhbF9vbmx5GAIgASgIIiMKElNldExvZ0xldmVsUmVxdWVzdBINCgVsZXZlbBgBIAEoCSItChNTZXRMb2dMZXZlbFJlc3BvbnNlEhYKDnByZXZpb3VzX2xldmVsGAEgASgJMuwJCgxBZG1pblNlcnZpY2USSQoGV2hvQW1JEh4ucGFpcmRiLmFkbWluLnYxLldob0FtSVJlcXVlc3QaHy5wYWlyZGIuYWRtaW4udjEuV2hvQW1JUmVzcG9uc2USUgoJR2V0U3RhdHVzEiEucGFpcmRiLmFkbWluLnYxLkdldFN0YXR1c1JlcXVlc3QaIi5wYWlyZGIuYWRtaW4udjEuR2V0U3RhdHVzUmVzcG9uc2USVQoKTGlzdExldmVscxIiLnBhaXJkYi5hZG1pbi52MS5MaXN0TGV2ZWxzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5MaXN0TGV2ZWxzUmVzcG9uc2USVQoKTGlzdFRhYmxlcxIiLnBhaXJkYi5hZG1pbi52MS5MaXN0VGFibGVzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5MaXN0VGFibGVzUmVzcG9uc2USWAoLTGlzdFRlbmFudHMSIy5wYWlyZGIuYWRtaW4udjEuTGlzdFRlbmFudHNSZXF1ZXN0GiQucGFpcmRiLmFkbWluLnYxLkxpc3RUZW5hbnRzUmVzcG9uc2USZwoQR2V0Q29uZmlndXJhdGlvbhIoLnBhaXJkYi5hZG1pbi52MS5HZXRDb25maWd1cmF0aW9uUmVxdWVzdBopLnBhaXJkYi5hZG1pbi52MS5HZXRDb25maWd1cmF0aW9uUmVzcG9uc2USVwoKV2F0Y2hTdGF0cxIiLnBhaXJkYi5hZG1pbi52MS5XYXRjaFN0YXRzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5XYXRjaFN0YXRzUmVzcG9uc2UwARJGCgVGbHVzaBIdLnBhaXJkYi5hZG1pbi52MS5GbHVzaFJlcXVlc3QaHi5wYWlyZGIuYWRtaW4udjEuRmx1c2hSZXNwb25zZRJOCgdDb21wYWN0Eh8ucGFpcmRiLmFkbWluLnYxLkNvbXBhY3RSZXF1ZXN0GiAucGFpcmRiLmFkbWluLnYxLkNvbXBhY3RSZXNwb25zZTABElUKCkNoZWNrcG9pbnQSIi5wYWlyZGIuYWRtaW4udjEuQ2hlY2twb2ludFJlcXVlc3QaIy5wYWlyZGIuYWRtaW4udjEuQ2hlY2twb2ludFJlc3BvbnNlEmQKD1BhdXNlQ29tcGFjdGlvbhInLnBhaXJkYi5hZG1pbi52MS5QYXVzZUNvbXBhY3Rpb25SZXF1ZXN0GigucGFpcmRiLmFkbWluLnYxLlBhdXNlQ29tcGFjdGlvblJlc3BvbnNlEmcKEFJlc3VtZUNvbXBhY3Rpb24SKC5wYWlyZGIuYWRtaW4udjEuUmVzdW1lQ29tcGFjdGlvblJlcXVlc3QaKS5wYWlyZGIuYWRtaW4udjEuUmVzdW1lQ29tcGFjdGlvblJlc3BvbnNlElsKDERlbGV0ZVRlbmFudBIkLnBhaXJkYi5hZG1pbi52MS5EZWxldGVUZW5hbnRSZXF1ZXN0GiUucGFpcmRiLmFkbWluLnYxLkRlbGV0ZVRlbmFudFJlc3BvbnNlElgKC1NldExvZ0xldmVsEiMucGFpcmRiLmFkbWluLnYxLlNldExvZ0xldmVsUmVxdWVzdBokLnBhaXJkYi5hZG1pbi52MS5TZXRMb2dMZXZlbFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message pairdb.admin.v1.WhoAmIRequest
@@ -168,6 +168,11 @@ export type GetStatusResponse = Message<"pairdb.admin.v1.GetStatusResponse"> & {
    * @generated from field: string log_level = 14;
    */
   logLevel: string;
+
+  /**
+   * @generated from field: pairdb.admin.v1.AccessFigures access = 15;
+   */
+  access?: AccessFigures | undefined;
 };
 
 /**
@@ -176,6 +181,46 @@ export type GetStatusResponse = Message<"pairdb.admin.v1.GetStatusResponse"> & {
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
   messageDesc(file_pairdb_admin_v1_admin, 3);
+
+/**
+ * Who may reach the node.
+ *
+ * @generated from message pairdb.admin.v1.AccessFigures
+ */
+export type AccessFigures = Message<"pairdb.admin.v1.AccessFigures"> & {
+  /**
+   * "none" or "tokens".
+   *
+   * @generated from field: string auth_mode = 1;
+   */
+  authMode: string;
+
+  /**
+   * @generated from field: bool has_tls = 2;
+   */
+  hasTls: boolean;
+
+  /**
+   * Whether one of the ports listens off loopback.
+   *
+   * @generated from field: bool is_on_network = 3;
+   */
+  isOnNetwork: boolean;
+
+  /**
+   * What a call without credentials may do.
+   *
+   * @generated from field: repeated string anonymous_scopes = 4;
+   */
+  anonymousScopes: string[];
+};
+
+/**
+ * Describes the message pairdb.admin.v1.AccessFigures.
+ * Use `create(AccessFiguresSchema)` to create a new message.
+ */
+export const AccessFiguresSchema: GenMessage<AccessFigures> = /*@__PURE__*/
+  messageDesc(file_pairdb_admin_v1_admin, 4);
 
 /**
  * @generated from message pairdb.admin.v1.Health
@@ -222,7 +267,7 @@ export type Health = Message<"pairdb.admin.v1.Health"> & {
  * Use `create(HealthSchema)` to create a new message.
  */
 export const HealthSchema: GenMessage<Health> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 4);
+  messageDesc(file_pairdb_admin_v1_admin, 5);
 
 /**
  * @generated from message pairdb.admin.v1.ProcessFigures
@@ -267,7 +312,7 @@ export type ProcessFigures = Message<"pairdb.admin.v1.ProcessFigures"> & {
  * Use `create(ProcessFiguresSchema)` to create a new message.
  */
 export const ProcessFiguresSchema: GenMessage<ProcessFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 5);
+  messageDesc(file_pairdb_admin_v1_admin, 6);
 
 /**
  * The file system that holds the data.
@@ -298,7 +343,7 @@ export type DiskFigures = Message<"pairdb.admin.v1.DiskFigures"> & {
  * Use `create(DiskFiguresSchema)` to create a new message.
  */
 export const DiskFiguresSchema: GenMessage<DiskFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 6);
+  messageDesc(file_pairdb_admin_v1_admin, 7);
 
 /**
  * @generated from message pairdb.admin.v1.MemtableFigures
@@ -343,7 +388,7 @@ export type MemtableFigures = Message<"pairdb.admin.v1.MemtableFigures"> & {
  * Use `create(MemtableFiguresSchema)` to create a new message.
  */
 export const MemtableFiguresSchema: GenMessage<MemtableFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 7);
+  messageDesc(file_pairdb_admin_v1_admin, 8);
 
 /**
  * @generated from message pairdb.admin.v1.CommitLogFigures
@@ -380,7 +425,7 @@ export type CommitLogFigures = Message<"pairdb.admin.v1.CommitLogFigures"> & {
  * Use `create(CommitLogFiguresSchema)` to create a new message.
  */
 export const CommitLogFiguresSchema: GenMessage<CommitLogFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 8);
+  messageDesc(file_pairdb_admin_v1_admin, 9);
 
 /**
  * @generated from message pairdb.admin.v1.CacheFigures
@@ -422,7 +467,7 @@ export type CacheFigures = Message<"pairdb.admin.v1.CacheFigures"> & {
  * Use `create(CacheFiguresSchema)` to create a new message.
  */
 export const CacheFiguresSchema: GenMessage<CacheFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 9);
+  messageDesc(file_pairdb_admin_v1_admin, 10);
 
 /**
  * Writers that waited for room, and those that were slowed before it came to that.
@@ -456,7 +501,7 @@ export type StallFigures = Message<"pairdb.admin.v1.StallFigures"> & {
  * Use `create(StallFiguresSchema)` to create a new message.
  */
 export const StallFiguresSchema: GenMessage<StallFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 10);
+  messageDesc(file_pairdb_admin_v1_admin, 11);
 
 /**
  * @generated from message pairdb.admin.v1.CompactionFigures
@@ -504,7 +549,7 @@ export type CompactionFigures = Message<"pairdb.admin.v1.CompactionFigures"> & {
  * Use `create(CompactionFiguresSchema)` to create a new message.
  */
 export const CompactionFiguresSchema: GenMessage<CompactionFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 11);
+  messageDesc(file_pairdb_admin_v1_admin, 12);
 
 /**
  * @generated from message pairdb.admin.v1.StoreFigures
@@ -593,7 +638,7 @@ export type StoreFigures = Message<"pairdb.admin.v1.StoreFigures"> & {
  * Use `create(StoreFiguresSchema)` to create a new message.
  */
 export const StoreFiguresSchema: GenMessage<StoreFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 12);
+  messageDesc(file_pairdb_admin_v1_admin, 13);
 
 /**
  * @generated from message pairdb.admin.v1.ListLevelsRequest
@@ -606,7 +651,7 @@ export type ListLevelsRequest = Message<"pairdb.admin.v1.ListLevelsRequest"> & {
  * Use `create(ListLevelsRequestSchema)` to create a new message.
  */
 export const ListLevelsRequestSchema: GenMessage<ListLevelsRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 13);
+  messageDesc(file_pairdb_admin_v1_admin, 14);
 
 /**
  * @generated from message pairdb.admin.v1.ListLevelsResponse
@@ -623,7 +668,7 @@ export type ListLevelsResponse = Message<"pairdb.admin.v1.ListLevelsResponse"> &
  * Use `create(ListLevelsResponseSchema)` to create a new message.
  */
 export const ListLevelsResponseSchema: GenMessage<ListLevelsResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 14);
+  messageDesc(file_pairdb_admin_v1_admin, 15);
 
 /**
  * @generated from message pairdb.admin.v1.Level
@@ -713,7 +758,7 @@ export type Level = Message<"pairdb.admin.v1.Level"> & {
  * Use `create(LevelSchema)` to create a new message.
  */
 export const LevelSchema: GenMessage<Level> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 15);
+  messageDesc(file_pairdb_admin_v1_admin, 16);
 
 /**
  * @generated from message pairdb.admin.v1.ListTablesRequest
@@ -742,7 +787,7 @@ export type ListTablesRequest = Message<"pairdb.admin.v1.ListTablesRequest"> & {
  * Use `create(ListTablesRequestSchema)` to create a new message.
  */
 export const ListTablesRequestSchema: GenMessage<ListTablesRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 16);
+  messageDesc(file_pairdb_admin_v1_admin, 17);
 
 /**
  * @generated from message pairdb.admin.v1.ListTablesResponse
@@ -764,7 +809,7 @@ export type ListTablesResponse = Message<"pairdb.admin.v1.ListTablesResponse"> &
  * Use `create(ListTablesResponseSchema)` to create a new message.
  */
 export const ListTablesResponseSchema: GenMessage<ListTablesResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 17);
+  messageDesc(file_pairdb_admin_v1_admin, 18);
 
 /**
  * @generated from message pairdb.admin.v1.Table
@@ -835,7 +880,7 @@ export type Table = Message<"pairdb.admin.v1.Table"> & {
  * Use `create(TableSchema)` to create a new message.
  */
 export const TableSchema: GenMessage<Table> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 18);
+  messageDesc(file_pairdb_admin_v1_admin, 19);
 
 /**
  * @generated from message pairdb.admin.v1.ListTenantsRequest
@@ -857,7 +902,7 @@ export type ListTenantsRequest = Message<"pairdb.admin.v1.ListTenantsRequest"> &
  * Use `create(ListTenantsRequestSchema)` to create a new message.
  */
 export const ListTenantsRequestSchema: GenMessage<ListTenantsRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 19);
+  messageDesc(file_pairdb_admin_v1_admin, 20);
 
 /**
  * @generated from message pairdb.admin.v1.ListTenantsResponse
@@ -879,7 +924,7 @@ export type ListTenantsResponse = Message<"pairdb.admin.v1.ListTenantsResponse">
  * Use `create(ListTenantsResponseSchema)` to create a new message.
  */
 export const ListTenantsResponseSchema: GenMessage<ListTenantsResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 20);
+  messageDesc(file_pairdb_admin_v1_admin, 21);
 
 /**
  * @generated from message pairdb.admin.v1.Tenant
@@ -910,7 +955,7 @@ export type Tenant = Message<"pairdb.admin.v1.Tenant"> & {
  * Use `create(TenantSchema)` to create a new message.
  */
 export const TenantSchema: GenMessage<Tenant> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 21);
+  messageDesc(file_pairdb_admin_v1_admin, 22);
 
 /**
  * @generated from message pairdb.admin.v1.GetConfigurationRequest
@@ -923,7 +968,7 @@ export type GetConfigurationRequest = Message<"pairdb.admin.v1.GetConfigurationR
  * Use `create(GetConfigurationRequestSchema)` to create a new message.
  */
 export const GetConfigurationRequestSchema: GenMessage<GetConfigurationRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 22);
+  messageDesc(file_pairdb_admin_v1_admin, 23);
 
 /**
  * @generated from message pairdb.admin.v1.GetConfigurationResponse
@@ -940,7 +985,7 @@ export type GetConfigurationResponse = Message<"pairdb.admin.v1.GetConfiguration
  * Use `create(GetConfigurationResponseSchema)` to create a new message.
  */
 export const GetConfigurationResponseSchema: GenMessage<GetConfigurationResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 23);
+  messageDesc(file_pairdb_admin_v1_admin, 24);
 
 /**
  * @generated from message pairdb.admin.v1.Setting
@@ -966,7 +1011,7 @@ export type Setting = Message<"pairdb.admin.v1.Setting"> & {
  * Use `create(SettingSchema)` to create a new message.
  */
 export const SettingSchema: GenMessage<Setting> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 24);
+  messageDesc(file_pairdb_admin_v1_admin, 25);
 
 /**
  * @generated from message pairdb.admin.v1.WatchStatsRequest
@@ -985,7 +1030,7 @@ export type WatchStatsRequest = Message<"pairdb.admin.v1.WatchStatsRequest"> & {
  * Use `create(WatchStatsRequestSchema)` to create a new message.
  */
 export const WatchStatsRequestSchema: GenMessage<WatchStatsRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 25);
+  messageDesc(file_pairdb_admin_v1_admin, 26);
 
 /**
  * Rates and latencies are of the time since the last message; the first one has none.
@@ -1068,7 +1113,7 @@ export type WatchStatsResponse = Message<"pairdb.admin.v1.WatchStatsResponse"> &
  * Use `create(WatchStatsResponseSchema)` to create a new message.
  */
 export const WatchStatsResponseSchema: GenMessage<WatchStatsResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 26);
+  messageDesc(file_pairdb_admin_v1_admin, 27);
 
 /**
  * @generated from message pairdb.admin.v1.MethodRates
@@ -1119,7 +1164,7 @@ export type MethodRates = Message<"pairdb.admin.v1.MethodRates"> & {
  * Use `create(MethodRatesSchema)` to create a new message.
  */
 export const MethodRatesSchema: GenMessage<MethodRates> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 27);
+  messageDesc(file_pairdb_admin_v1_admin, 28);
 
 /**
  * @generated from message pairdb.admin.v1.Rates
@@ -1170,7 +1215,7 @@ export type Rates = Message<"pairdb.admin.v1.Rates"> & {
  * Use `create(RatesSchema)` to create a new message.
  */
 export const RatesSchema: GenMessage<Rates> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 28);
+  messageDesc(file_pairdb_admin_v1_admin, 29);
 
 /**
  * @generated from message pairdb.admin.v1.FlushRequest
@@ -1183,7 +1228,7 @@ export type FlushRequest = Message<"pairdb.admin.v1.FlushRequest"> & {
  * Use `create(FlushRequestSchema)` to create a new message.
  */
 export const FlushRequestSchema: GenMessage<FlushRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 29);
+  messageDesc(file_pairdb_admin_v1_admin, 30);
 
 /**
  * @generated from message pairdb.admin.v1.FlushResponse
@@ -1200,7 +1245,7 @@ export type FlushResponse = Message<"pairdb.admin.v1.FlushResponse"> & {
  * Use `create(FlushResponseSchema)` to create a new message.
  */
 export const FlushResponseSchema: GenMessage<FlushResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 30);
+  messageDesc(file_pairdb_admin_v1_admin, 31);
 
 /**
  * @generated from message pairdb.admin.v1.CompactRequest
@@ -1233,7 +1278,7 @@ export type CompactRequest = Message<"pairdb.admin.v1.CompactRequest"> & {
  * Use `create(CompactRequestSchema)` to create a new message.
  */
 export const CompactRequestSchema: GenMessage<CompactRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 31);
+  messageDesc(file_pairdb_admin_v1_admin, 32);
 
 /**
  * @generated from message pairdb.admin.v1.CompactResponse
@@ -1283,7 +1328,7 @@ export type CompactResponse = Message<"pairdb.admin.v1.CompactResponse"> & {
  * Use `create(CompactResponseSchema)` to create a new message.
  */
 export const CompactResponseSchema: GenMessage<CompactResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 32);
+  messageDesc(file_pairdb_admin_v1_admin, 33);
 
 /**
  * @generated from message pairdb.admin.v1.CheckpointRequest
@@ -1302,7 +1347,7 @@ export type CheckpointRequest = Message<"pairdb.admin.v1.CheckpointRequest"> & {
  * Use `create(CheckpointRequestSchema)` to create a new message.
  */
 export const CheckpointRequestSchema: GenMessage<CheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 33);
+  messageDesc(file_pairdb_admin_v1_admin, 34);
 
 /**
  * @generated from message pairdb.admin.v1.CheckpointResponse
@@ -1345,7 +1390,7 @@ export type CheckpointResponse = Message<"pairdb.admin.v1.CheckpointResponse"> &
  * Use `create(CheckpointResponseSchema)` to create a new message.
  */
 export const CheckpointResponseSchema: GenMessage<CheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 34);
+  messageDesc(file_pairdb_admin_v1_admin, 35);
 
 /**
  * @generated from message pairdb.admin.v1.PauseCompactionRequest
@@ -1358,7 +1403,7 @@ export type PauseCompactionRequest = Message<"pairdb.admin.v1.PauseCompactionReq
  * Use `create(PauseCompactionRequestSchema)` to create a new message.
  */
 export const PauseCompactionRequestSchema: GenMessage<PauseCompactionRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 35);
+  messageDesc(file_pairdb_admin_v1_admin, 36);
 
 /**
  * @generated from message pairdb.admin.v1.PauseCompactionResponse
@@ -1377,7 +1422,7 @@ export type PauseCompactionResponse = Message<"pairdb.admin.v1.PauseCompactionRe
  * Use `create(PauseCompactionResponseSchema)` to create a new message.
  */
 export const PauseCompactionResponseSchema: GenMessage<PauseCompactionResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 36);
+  messageDesc(file_pairdb_admin_v1_admin, 37);
 
 /**
  * @generated from message pairdb.admin.v1.ResumeCompactionRequest
@@ -1390,7 +1435,7 @@ export type ResumeCompactionRequest = Message<"pairdb.admin.v1.ResumeCompactionR
  * Use `create(ResumeCompactionRequestSchema)` to create a new message.
  */
 export const ResumeCompactionRequestSchema: GenMessage<ResumeCompactionRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 37);
+  messageDesc(file_pairdb_admin_v1_admin, 38);
 
 /**
  * @generated from message pairdb.admin.v1.ResumeCompactionResponse
@@ -1403,7 +1448,7 @@ export type ResumeCompactionResponse = Message<"pairdb.admin.v1.ResumeCompaction
  * Use `create(ResumeCompactionResponseSchema)` to create a new message.
  */
 export const ResumeCompactionResponseSchema: GenMessage<ResumeCompactionResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 38);
+  messageDesc(file_pairdb_admin_v1_admin, 39);
 
 /**
  * @generated from message pairdb.admin.v1.DeleteTenantRequest
@@ -1427,7 +1472,7 @@ export type DeleteTenantRequest = Message<"pairdb.admin.v1.DeleteTenantRequest">
  * Use `create(DeleteTenantRequestSchema)` to create a new message.
  */
 export const DeleteTenantRequestSchema: GenMessage<DeleteTenantRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 39);
+  messageDesc(file_pairdb_admin_v1_admin, 40);
 
 /**
  * @generated from message pairdb.admin.v1.DeleteTenantResponse
@@ -1453,7 +1498,7 @@ export type DeleteTenantResponse = Message<"pairdb.admin.v1.DeleteTenantResponse
  * Use `create(DeleteTenantResponseSchema)` to create a new message.
  */
 export const DeleteTenantResponseSchema: GenMessage<DeleteTenantResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 40);
+  messageDesc(file_pairdb_admin_v1_admin, 41);
 
 /**
  * @generated from message pairdb.admin.v1.SetLogLevelRequest
@@ -1472,7 +1517,7 @@ export type SetLogLevelRequest = Message<"pairdb.admin.v1.SetLogLevelRequest"> &
  * Use `create(SetLogLevelRequestSchema)` to create a new message.
  */
 export const SetLogLevelRequestSchema: GenMessage<SetLogLevelRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 41);
+  messageDesc(file_pairdb_admin_v1_admin, 42);
 
 /**
  * @generated from message pairdb.admin.v1.SetLogLevelResponse
@@ -1489,7 +1534,7 @@ export type SetLogLevelResponse = Message<"pairdb.admin.v1.SetLogLevelResponse">
  * Use `create(SetLogLevelResponseSchema)` to create a new message.
  */
 export const SetLogLevelResponseSchema: GenMessage<SetLogLevelResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 42);
+  messageDesc(file_pairdb_admin_v1_admin, 43);
 
 /**
  * @generated from service pairdb.admin.v1.AdminService
