@@ -4,23 +4,25 @@
  * once on one that answers syncs too early, which the test has to find out.
  */
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { type NodeProcess, startNode } from "../support/node-process.ts";
 import { requirePeer } from "../support/peers.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 
-const recordsPath = "/var/lib/dpkg/status";
+const packageRecords = "/var/lib/dpkg/status";
 const python = "/usr/bin/python3";
 const client = join(import.meta.dir, "foreign-client/client.py");
 const writeBackEntry = join(import.meta.dir, "../support/entries/write-back-node.ts");
 const roundCount = Number(process.env["KILL_ROUNDS"] ?? 10);
 const folder = temporaryFolder();
 const descriptors = join(folder, "descriptors.binpb");
+/** A copy, since whoever installs a package meanwhile changes the original. */
+const recordsPath = join(folder, "records");
 
 const available = requirePeer("python3-grpcio and dpkg's records", () => {
   const imports = Bun.spawnSync([python, "-c", "import grpc, google.protobuf"]);
-  return imports.success && existsSync(recordsPath);
+  return imports.success && existsSync(packageRecords);
 });
 
 interface ClientResult {
@@ -98,6 +100,7 @@ async function runCampaign(name: string, options: Parameters<typeof startNode>[0
 
 describe.if(available)("a foreign client's acknowledged writes survive SIGKILL", () => {
   buildDescriptors();
+  copyFileSync(packageRecords, recordsPath);
   const results: Record<string, Campaign> = {};
   afterAll(() => {
     for (const [name, { acknowledged, verified }] of Object.entries(results)) {
