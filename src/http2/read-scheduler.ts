@@ -4,11 +4,12 @@
  * A connection may use a small share of the thread's time, and is then served as its bytes arrive. All others stand in
  * line until everything that arrived in this turn of the event loop was looked at, as does a new connection that sends
  * more than a few requests at once. Then they are served in turns of one piece, for a few milliseconds; who is left
- * waits for the next turn of the loop.
+ * waits for the next turn of the loop, and brings nothing more meanwhile.
  *
  * Invariants:
  * 1. The bytes of one reader are read in the order in which they came.
- * 2. A reader stands in line, and is paused, exactly while bytes of it wait.
+ * 2. A reader stands in line exactly while bytes of it wait. It is paused once they have waited for a whole turn: most
+ *    wait for less, and a socket is not paused and resumed for nothing.
  * 3. Nobody uses the bytes of a chunk after all of it was read: its memory is gone then.
  * 4. The bytes of all in line are at most `maxWaitingBytes`: beyond, nobody waits.
  */
@@ -47,6 +48,8 @@ export class Backlog {
   readonly chunks: Uint8Array[] = [];
   /** Of the first chunk, what is read already. */
   readBytes = 0;
+  /** Its reader is paused. */
+  isPaused = false;
   readonly #startedMs: number;
   #usedMs = 0;
   #countedAtMs: number;
@@ -112,7 +115,6 @@ export class ReadScheduler {
 
   #join(reader: Reader): void {
     this.#line.add(reader);
-    reader.pause();
     this.#plan();
   }
 
@@ -130,7 +132,16 @@ export class ReadScheduler {
       this.#readPiece(reader);
       if (this.#nowMs() >= endMs) break;
     }
-    if (this.#line.size > 0) this.#plan();
+    if (this.#line.size === 0) return;
+    for (const reader of this.#line) this.#pause(reader);
+    this.#plan();
+  }
+
+  #pause(reader: Reader): void {
+    const { backlog } = reader;
+    if (backlog.isPaused) return;
+    backlog.isPaused = true;
+    reader.pause();
   }
 
   /** Of a reader in line, which goes to its end, or leaves it. */
@@ -151,7 +162,10 @@ export class ReadScheduler {
     const isForgotten = !this.#line.delete(reader);
     if (isForgotten) return;
     if (backlog.chunks.length > 0) this.#line.add(reader);
-    else reader.resume();
+    else if (backlog.isPaused) {
+      backlog.isPaused = false;
+      reader.resume();
+    }
   }
 
   #read(reader: Reader, bytes: Uint8Array, start: number, length: number, nowMs: number): void {

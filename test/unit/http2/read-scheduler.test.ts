@@ -4,6 +4,12 @@ import { Backlog, type Reader, ReadScheduler } from "../../../src/http2/read-sch
 
 const kib = 1024;
 
+/** What a reader was told. */
+interface Pauses {
+  isPaused: boolean;
+  pauseCount: number;
+}
+
 function setUp() {
   const world = { nowMs: 0, turns: [] as (() => void)[], log: [] as string[] };
   const scheduler = new ReadScheduler(
@@ -16,9 +22,10 @@ function setUp() {
     log: world.log,
     wait: (ms: number) => void (world.nowMs += ms),
     /** A connection whose reads take so long. */
-    reader: (name: string, costMs: number): Reader & { isPaused: boolean; costMs: number } => ({
+    reader: (name: string, costMs: number): Reader & Pauses & { costMs: number } => ({
       backlog: new Backlog(world.nowMs),
       isPaused: false,
+      pauseCount: 0,
       costMs,
       read(bytes, start, length) {
         world.nowMs += this.costMs;
@@ -26,6 +33,7 @@ function setUp() {
       },
       pause() {
         this.isPaused = true;
+        this.pauseCount++;
       },
       resume() {
         this.isPaused = false;
@@ -46,17 +54,17 @@ function bytes(number: number, length: number): Uint8Array {
 }
 
 describe("the scheduler of reads", () => {
-  test("lets a new connection that brings much stand in line, paused, and serves it in the next turn", () => {
+  test("lets a new connection that brings much stand in line until the next turn, without a pause", () => {
     const world = setUp();
     const reader = world.reader("a", 0);
     world.scheduler.arrived(reader, bytes(1, 512));
     expect(world.log).toEqual(["a 1:0+512"]);
     world.scheduler.arrived(reader, bytes(2, 513));
     expect(world.log).toHaveLength(1);
-    expect(reader.isPaused).toBe(true);
+    expect(reader.pauseCount).toBe(0);
     world.turn();
     expect(world.log.at(-1)).toBe("a 2:0+513");
-    expect(reader.isPaused).toBe(false);
+    expect(reader.pauseCount).toBe(0);
     expect(world.plannedCount).toBe(0);
   });
 
@@ -113,7 +121,22 @@ describe("the scheduler of reads", () => {
     expect(a.isPaused).toBe(false);
   });
 
-  test("keeps the order of what arrives although its reader is paused", () => {
+  test("pauses those that are left after a turn, once, until all of their bytes were read", () => {
+    const world = setUp();
+    const reader = world.reader("a", 2);
+    world.scheduler.arrived(reader, bytes(1, 150 * kib));
+    expect(reader.isPaused).toBe(false);
+    world.turn();
+    expect(reader.isPaused).toBe(true);
+    world.scheduler.arrived(reader, bytes(2, 1));
+    for (let turn = 0; turn < 2; turn++) world.turn();
+    expect([reader.isPaused, reader.pauseCount]).toEqual([true, 1]);
+    world.turn();
+    expect(world.log.at(-1)).toBe("a 2:0+1");
+    expect([reader.isPaused, reader.pauseCount]).toEqual([false, 1]);
+  });
+
+  test("keeps the order of what arrives while bytes wait", () => {
     const world = setUp();
     const reader = world.reader("a", 0);
     world.wait(1000);
@@ -154,16 +177,15 @@ describe("the scheduler of reads", () => {
 
   test("leaves one alone that went while it was read", () => {
     const world = setUp();
-    const reader = world.reader("a", 0);
+    const reader = world.reader("a", 2);
     const { read } = reader;
     reader.read = function (...args) {
       read.apply(this, args);
-      world.scheduler.forget(reader);
+      if (world.log.length === 2) world.scheduler.forget(reader);
     };
     world.scheduler.arrived(reader, bytes(1, 200 * kib));
-    world.turn();
-    world.turn();
-    expect(world.log).toEqual(["a 1:0+65536"]);
+    for (let turn = 0; turn < 3; turn++) world.turn();
+    expect(world.log).toEqual(["a 1:0+65536", "a 1:65536+65536"]);
     expect(reader.isPaused).toBe(true);
   });
 
