@@ -1,17 +1,20 @@
 /**
- * The body of a request as an iterable of pieces, for whoever takes it at its own pace. What a piece took of the window
- * is granted again when the next one is asked for, so a slow reader holds no more than the window.
+ * The body of a request as an iterable of pieces, for whoever takes it at its own pace: what has come since the last one,
+ * its receiver's own. What a piece took of the window is granted again when the next one is asked for, so a slow reader
+ * holds no more than the window.
  *
- * To be made while the handler runs. One iteration; it throws ABORTED when the request ends before its body does.
+ * To be made while the handler runs. One iteration; it throws ABORTED when the request ends before its body was taken.
  */
 import { StorageError } from "../base/errors.ts";
 import type { RequestListener, ServerRequest } from "./api.ts";
+import { ByteQueue } from "./byte-queue.ts";
 import { errorName } from "./error-codes.ts";
 
 export class BodyReader implements AsyncIterableIterator<Uint8Array>, RequestListener {
   readonly #request: ServerRequest;
   readonly #onAborted: (code: number) => void;
-  #pieces: Uint8Array[] = [];
+  /** Copies: what a piece lies in may be gone soon, and is much larger than a small piece. */
+  readonly #waiting = new ByteQueue();
   /** Taken by the reader and not granted yet. */
   #takenBytes = 0;
   #isComplete = false;
@@ -26,7 +29,7 @@ export class BodyReader implements AsyncIterableIterator<Uint8Array>, RequestLis
   }
 
   data(bytes: Uint8Array, start: number, length: number): void {
-    this.#pieces.push(bytes.slice(start, start + length));
+    this.#waiting.append(bytes, start, length);
     this.#wake();
   }
 
@@ -36,9 +39,10 @@ export class BodyReader implements AsyncIterableIterator<Uint8Array>, RequestLis
   }
 
   aborted(code: number): void {
-    if (!this.#isComplete)
+    // A body of which only a part was taken must not seem to end there.
+    if (!this.#isComplete || this.#waiting.length > 0)
       this.#failure = new StorageError("ABORTED", `the request ended: ${errorName(code)}`);
-    this.#pieces = [];
+    this.#waiting.clear();
     this.#wake();
     this.#onAborted(code);
   }
@@ -46,15 +50,17 @@ export class BodyReader implements AsyncIterableIterator<Uint8Array>, RequestLis
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (this.#takenBytes > 0) this.#request.grant(this.#takenBytes);
     this.#takenBytes = 0;
-    while (this.#pieces.length === 0 && !this.#isComplete && this.#failure === undefined) {
+    while (this.#waiting.length === 0 && !this.#isComplete && this.#failure === undefined) {
       this.#waiter = Promise.withResolvers();
       await this.#waiter.promise;
     }
     if (this.#failure !== undefined) throw this.#failure;
-    const piece = this.#pieces.shift();
-    if (piece === undefined) return { done: true, value: undefined };
-    this.#takenBytes = piece.length;
-    return { done: false, value: piece };
+    const { bytes, start, end, length } = this.#waiting;
+    if (length === 0) return { done: true, value: undefined };
+    // The queue goes on with an array of its own.
+    this.#waiting.clear();
+    this.#takenBytes = length;
+    return { done: false, value: bytes.subarray(start, end) };
   }
 
   [Symbol.asyncIterator](): this {
