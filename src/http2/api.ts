@@ -75,6 +75,7 @@ export interface ServerRequest {
 
 /** Nothing is called after the end of the response. */
 export interface RequestListener {
+  /** The range is valid until this returns: its memory is used for something else, or given back, soon after. */
   data(bytes: Uint8Array, start: number, length: number): void;
   /** The body is complete, and so are the trailers. */
   end(): void;

@@ -87,8 +87,7 @@ export class ReadScheduler {
   }
 
   /** Bytes have come, and are the scheduler's from now on. */
-  arrived(reader: Reader, chunk: Uint8Array): void {
-    const bytes = freeable(chunk);
+  arrived(reader: Reader, bytes: Uint8Array): void {
     const { backlog } = reader;
     const nowMs = this.#nowMs();
     if (backlog.isLight(bytes.length, nowMs)) {
@@ -175,21 +174,9 @@ export class ReadScheduler {
 }
 
 /**
- * The chunk as one whose memory may be given back. Sockets bring Buffers, of which `slice` makes views, where those who
- * keep what they were shown mean to copy it.
- */
-function freeable(chunk: Uint8Array): Uint8Array {
-  return canFree(chunk) ? new Uint8Array(chunk.buffer) : chunk;
-}
-
-function canFree({ length, buffer }: Uint8Array): boolean {
-  return length >= minFreedBytes && length === buffer.byteLength;
-}
-
-/**
  * Gives back the memory of a chunk that was read. The collector would let hundreds of megabytes of them gather, and
  * fresh memory costs more time than to use this again.
  */
-function free(chunk: Uint8Array): void {
-  if (canFree(chunk)) (chunk.buffer as ArrayBuffer).transfer(0);
+function free({ length, buffer }: Uint8Array): void {
+  if (length >= minFreedBytes && length === buffer.byteLength) (buffer as ArrayBuffer).transfer(0);
 }

@@ -37,6 +37,9 @@ export interface Http2ServerOptions {
   readonly http1Explanation?: string;
 }
 
+/** What sockets bring: of a Buffer, the default, `slice` makes a view, where whoever keeps a range means to copy it. */
+const binaryType = "uint8array";
+
 /** How often time is looked at. */
 const tickMs = 1000;
 
@@ -130,6 +133,7 @@ export class Http2Server implements LinkOwner {
   /** Sockets as they are accepted: the whole connection in cleartext, or what TLS travels in. */
   #acceptedSockets(): SocketHandler<SocketLink> {
     return {
+      binaryType,
       open: (socket) => this.#accept(socket),
       data: (socket, bytes) => {
         if (this.#options.tls === undefined) socket.data.receive(bytes);
@@ -147,6 +151,7 @@ export class Http2Server implements LinkOwner {
   /** What was sent inside TLS. */
   #secureSockets(clients: ClientCertificates | undefined): SocketHandler<SocketLink> {
     return {
+      binaryType,
       handshake: (socket, succeeded) => {
         const refusal = judgeHandshake(socket, succeeded, clients);
         if (refusal !== undefined) socket.data.refuse(refusal, socket);

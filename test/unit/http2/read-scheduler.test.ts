@@ -205,13 +205,4 @@ describe("the scheduler of reads", () => {
     world.turn();
     expect(heavy.length).toBe(0);
   });
-
-  test("shows chunks whose slices are copies, although a socket brings others", () => {
-    const world = setUp();
-    const kept: Uint8Array[] = [];
-    const reader = { ...world.reader("a", 0), read: (shown: Uint8Array) => void kept.push(shown.slice()) };
-    world.scheduler.arrived(reader, Buffer.from(bytes(1, 20 * kib)));
-    world.turn();
-    expect(kept.map(({ length }) => length)).toEqual([20 * kib]);
-  });
 });
