@@ -23,6 +23,9 @@ import { decompressContent, uncompressedLength } from "./compression.ts";
 import { compressions, maxKeySizeBytes, trailerSizeBytes } from "./format.ts";
 
 const sharesTooMuch = "an entry shares more than the key before it has";
+const malformedEntry = "a malformed entry";
+/** Sequence numbers of so many bits are put together in 32-bit arithmetic. */
+const smallSequenceBits = 28;
 
 export class BlockReader {
   readonly file: string;
@@ -186,18 +189,49 @@ export class BlockReader {
     return this.restart(low);
   }
 
+  /** Nearly every entry has a small header, which is read without a call. */
   #decode(position: number): void {
+    const bytes = this.bytes;
+    let at = position;
+    const shared = bytes[at++]!;
+    const rest = bytes[at++]!;
+    const value = bytes[at++]!;
+    let sequence = 0;
+    let byte = 0;
+    for (let shift = 0; shift < smallSequenceBits; shift += 7) {
+      byte = bytes[at++]!;
+      sequence |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    if ((shared | rest | value | byte) >= 0x80 || at >= this.#entriesEnd) {
+      this.#decodeAny(position);
+      return;
+    }
+    this.sharedLength = shared;
+    this.#restLength = rest;
+    this.valueLength = value;
+    this.sequence = sequence;
+    this.#standAt(position, at);
+  }
+
+  #decodeAny(position: number): void {
     const header = this.#header.reset(this.bytes, position, this.#entriesEnd);
     this.sharedLength = header.read();
     this.#restLength = header.read();
     this.valueLength = header.read();
     this.sequence = header.read();
-    const kind = this.bytes[header.position]!;
-    this.#restStart = header.position + 1;
+    if (!header.ok || header.position >= this.#entriesEnd) throw this.#corruption(position, malformedEntry);
+    this.#standAt(position, header.position);
+  }
+
+  /** At the entry at `position`, whose numbers are read, and whose kind stands at `kindPosition`. */
+  #standAt(position: number, kindPosition: number): void {
+    const kind = this.bytes[kindPosition]!;
+    this.#restStart = kindPosition + 1;
     this.valueStart = this.#restStart + this.#restLength;
     this.#nextEntry = this.valueStart + this.valueLength;
-    if (!header.ok || this.#nextEntry > this.#entriesEnd || !isEntryKind(kind)) {
-      throw this.#corruption(position, "a malformed entry");
+    if (this.#nextEntry > this.#entriesEnd || !isEntryKind(kind)) {
+      throw this.#corruption(position, malformedEntry);
     }
     this.kind = kind;
   }
