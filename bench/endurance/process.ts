@@ -1,5 +1,5 @@
-/** Load by h2load, and the memory of who bears it. */
-import { readFileSync, unlinkSync, writeFileSync } from "node:fs";
+/** Load by h2load. */
+import { unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { envelope } from "../../test/support/raw-grpc.ts";
@@ -35,19 +35,4 @@ export async function generate({ address, isTls, method, key, callCount }: Stead
   const report = await child.stdout.text();
   unlinkSync(body);
   if (!report.includes(` ${callCount} succeeded, 0 failed, 0 errored, 0 timeout`)) throw new Error(report);
-}
-
-function residentMegabytes(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024);
-}
-
-/** The least within some seconds without load, in which the collector may run. */
-export async function settledMegabytes(pid: number): Promise<number> {
-  let least = residentMegabytes(pid);
-  for (let i = 0; i < 10; i++) {
-    await Bun.sleep(200);
-    least = Math.min(least, residentMegabytes(pid));
-  }
-  return least;
 }
