@@ -48,6 +48,8 @@ export class Gate {
   #refusal: StorageError | undefined = new StorageError("UNAVAILABLE", "the node is starting");
   #endlessInterruption: ConnectError | undefined;
   readonly #waiters: (() => void)[] = [];
+  /** The admission's refusals as callers get them: few, since it has one for each reason. */
+  readonly #loadRefusals = new Map<unknown, ConnectError>();
 
   constructor(options: GateOptions) {
     this.observer = options.observer;
@@ -89,7 +91,7 @@ export class Gate {
     try {
       this.#admission.enter(workClass);
     } catch (refusal) {
-      throw toConnectError(refusal, "");
+      throw this.#loadRefusal(refusal);
     }
     let identity: Identity;
     try {
@@ -130,6 +132,12 @@ export class Gate {
   whenIdle(): Promise<void> {
     if (this.isIdle) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  #loadRefusal(refusal: unknown): ConnectError {
+    let known = this.#loadRefusals.get(refusal);
+    if (known === undefined) this.#loadRefusals.set(refusal, (known = toConnectError(refusal, "")));
+    return known;
   }
 
   #leave(call: Call): void {

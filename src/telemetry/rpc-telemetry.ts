@@ -84,6 +84,24 @@ class CallsByStatus {
   }
 }
 
+/** Refused calls by class and reason; a series begins with its first call. */
+class ShedCalls {
+  readonly #counter: TallyCounter;
+  readonly #classes: Partial<
+    Record<RefusedLoad["workClass"], Partial<Record<RefusedLoad["reason"], TallyCell>>>
+  > = {};
+
+  constructor(counter: TallyCounter) {
+    this.#counter = counter;
+  }
+
+  count({ workClass, reason }: RefusedLoad): void {
+    const cells = (this.#classes[workClass] ??= {});
+    cells[reason] ??= this.#counter.cell({ class: workClass, reason });
+    cells[reason].count++;
+  }
+}
+
 export class RpcTelemetry implements RpcObserver {
   readonly #logger: Logger;
   readonly #operations: Readonly<Record<string, Operation>>;
@@ -112,10 +130,9 @@ export class RpcTelemetry implements RpcObserver {
     this.#refused = instruments.counter("rpc_refused_calls_total", "Calls that their callers may not make", [
       "reason",
     ]);
-    this.#shed = instruments.counter("rpc_shed_calls_total", "Calls refused because there are too many", [
-      "class",
-      "reason",
-    ]);
+    this.#shed = new ShedCalls(
+      instruments.tally("rpc_shed_calls_total", "Calls refused because there are too many"),
+    );
   }
 
   callFinished(call: FinishedCall): void {
@@ -142,8 +159,8 @@ export class RpcTelemetry implements RpcObserver {
     this.#audit.adminCall(call);
   }
 
-  loadRefused({ workClass, reason }: RefusedLoad): void {
-    this.#shed.inc({ class: workClass, reason });
+  loadRefused(refusal: RefusedLoad): void {
+    this.#shed.count(refusal);
   }
 
   callFailed(method: string, requestId: string, error: unknown, code: StorageErrorCode): void {

@@ -8,6 +8,8 @@
  * Invariants:
  * 1. Who has entered leaves once.
  * 2. Of each class, no more than its limit is in flight.
+ * 3. Refusals for the same reason are one object: a node that is asked too much has no time to word each anew, and the
+ *    roads keep what they made of it.
  */
 import { StorageError } from "../../base/errors.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
@@ -35,14 +37,22 @@ export interface AdmissionOptions {
   readonly refused: (workClass: WorkClass, reason: OverloadReason) => void;
 }
 
+/** The reasons that need no look at the request. */
+type EarlyReason = Exclude<OverloadReason, "tenant_rate">;
+
 const sampleIntervalMs = 100;
-const retryAfterMs = { in_flight_limit: 100, event_loop_lag: 500 };
+const retryAfterMs: Readonly<Record<EarlyReason, number>> = { in_flight_limit: 100, event_loop_lag: 500 };
 
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #inFlight: Record<WorkClass, number> = { read: 0, write: 0, scan: 0, control: 0 };
   readonly #shedder: LoadShedder;
   readonly #rates: TenantRates;
+  /** Made when first needed. */
+  readonly #refusals: Record<EarlyReason, Partial<Record<WorkClass, StorageError>>> = {
+    in_flight_limit: {},
+    event_loop_lag: {},
+  };
   #timer: Timer | undefined;
 
   constructor(options: AdmissionOptions) {
@@ -111,13 +121,18 @@ export class Admission {
     }
   }
 
-  #refusal(workClass: WorkClass, reason: "in_flight_limit" | "event_loop_lag"): StorageError {
+  #refusal(workClass: WorkClass, reason: EarlyReason): StorageError {
     this.#options.refused(workClass, reason);
+    return (this.#refusals[reason][workClass] ??= this.#word(workClass, reason));
+  }
+
+  #word(workClass: WorkClass, reason: EarlyReason): StorageError {
     const waitMs = retryAfterMs[reason];
+    const limit = this.#options.limits.maxInFlight[workClass];
     const why =
       reason === "event_loop_lag"
         ? "the node cannot keep up"
-        : `${this.#inFlight[workClass]} calls of the class ${workClass} are in flight, which is the limit`;
+        : `${limit} calls of the class ${workClass} are in flight, which is the limit`;
     const message = `${why}; try again in ${waitMs} ms, or ask another replica`;
     return new StorageError("UNAVAILABLE", message, { retryAfterMs: waitMs });
   }

@@ -44,7 +44,7 @@ export function answerThinly<R extends FailureReply>(
   try {
     call = method.begin(new GrpcCallRequest(request, timeoutMs));
   } catch (refusal) {
-    sendFailure(response, refusal as ConnectError, undefined);
+    sendRefusal(response, refusal as ConnectError);
     return;
   }
   const reply = replyTo(call, response);
@@ -166,13 +166,27 @@ function trailersFor(call: Call, error: ConnectError | undefined): Uint8Array {
   return trailerBlock(plainGrpcMessage(setTrailerStatus(trailers, error)));
 }
 
-function sendFailure(response: ServerResponse, error: ConnectError, call: Call | undefined): void {
-  const headers = new Headers(call?.hasResponseMetadata === true ? call.responseHeaders : undefined);
-  if (call?.hasResponseMetadata === true) {
+/** Of calls that did not pass the gate: what refuses them for load is the same each time, and has to cost little. */
+const refusalBlocks = new WeakMap<ConnectError, Uint8Array>();
+
+function sendRefusal(response: ServerResponse, refusal: ConnectError): void {
+  let block = refusalBlocks.get(refusal);
+  if (block === undefined) refusalBlocks.set(refusal, (block = failureBlock(new Headers(), refusal)));
+  response.sendHeaders(block, true);
+}
+
+function sendFailure(response: ServerResponse, error: ConnectError, call: Call): void {
+  const headers = new Headers(call.hasResponseMetadata ? call.responseHeaders : undefined);
+  if (call.hasResponseMetadata) {
     for (const [name, value] of call.responseTrailers) headers.set(name, value);
   }
+  response.sendHeaders(failureBlock(headers, error), true);
+}
+
+/** Trailers alone, with these headers among them. */
+function failureBlock(headers: Headers, error: ConnectError): Uint8Array {
   plainGrpcMessage(setTrailerStatus(withContentType(headers), error));
-  response.sendHeaders(responseBlock(200, headers), true);
+  return responseBlock(200, headers);
 }
 
 function withContentType(headers: Headers): Headers {

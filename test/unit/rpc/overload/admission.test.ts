@@ -44,6 +44,17 @@ describe("Admission", () => {
     expect(refused).toEqual(["read in_flight_limit"]);
   });
 
+  test("words a refusal once for each class and reason, and counts each", () => {
+    const maxInFlight = { read: 0, write: 0, scan: 0, control: 0 };
+    const { admission, refused } = admissionWith({ maxInFlight });
+    const failures = (["read", "write", "read"] as const).map((workClass) =>
+      failureOf(() => admission.enter(workClass)),
+    );
+    expect(failures[2]).toBe(failures[0]!);
+    expect(failures[1]).not.toBe(failures[0]!);
+    expect(refused).toEqual(["read in_flight_limit", "write in_flight_limit", "read in_flight_limit"]);
+  });
+
   test("sheds once the event loop has been late three times, and takes everything when it is in time again", () => {
     const { admission, clock, refused } = admissionWith({ maxLagMs: 200, shedOrder: ["write"] });
     admission.start();
