@@ -72,6 +72,10 @@ attack *ARGUMENTS:
 endurance *ARGUMENTS:
     bun bench/endurance.ts {{ARGUMENTS}}
 
+# A node that is asked for three times what it can do, and by too many (--seconds N, --case TEXT: scan, write, reads).
+overload *ARGUMENTS:
+    bun bench/overload.ts {{ARGUMENTS}}
+
 # Operations a second of the engine, without network, and of a node over gRPC.
 bench:
     bun run bench:engine

@@ -5,20 +5,25 @@ import { envelope } from "../test/support/raw-grpc.ts";
 
 const frameBytes = 16_384;
 
-function fieldsOf(method: string): Field[] {
+function fieldsOf(path: string): Field[] {
   return [
     [":method", "POST"],
     [":scheme", "http"],
-    [":path", `/storage.StorageNodeService/${method}`],
+    [":path", path],
     [":authority", "localhost"],
     ["content-type", "application/grpc"],
     ["te", "trailers"],
   ];
 }
 
-/** Sends the request, and resolves with its stream. */
-export async function beginCall(client: FrameClient, method: string, message: Uint8Array): Promise<number> {
-  const id = client.open(fieldsOf(method), false);
+/** Sends the request to a method of the storage service, and resolves with its stream. */
+export function beginCall(client: FrameClient, method: string, message: Uint8Array): Promise<number> {
+  return beginCallAt(client, `/storage.StorageNodeService/${method}`, message);
+}
+
+/** The same for the method of any service, at a path like `/storage.StorageNodeService/Read`. */
+export async function beginCallAt(client: FrameClient, path: string, message: Uint8Array): Promise<number> {
+  const id = client.open(fieldsOf(path), false);
   const body = envelope(message);
   for (let start = 0; start < body.length; start += frameBytes) {
     const end = start + frameBytes;
