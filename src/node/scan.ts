@@ -1,5 +1,5 @@
 /**
- * Scans: the live records of a range, in key order, in chunks.
+ * Scans: the live records of a range, in key order, in chunks; with the deleted ones, where that is asked for.
  *
  * A scan reads one pinned view, so it shows the store as of its start, whatever is written meanwhile. Whoever asked
  * for it takes the records one after the other, as they lie in the store; the scan cuts them into chunks of bounded
@@ -34,6 +34,14 @@ export interface ScanRequest {
   readonly limit: number;
   /** Values do not count for the size of a chunk. */
   readonly keysOnly?: boolean;
+  /** Shows deleted records as well, as long as they have not expired. */
+  readonly withDeleted?: boolean;
+}
+
+/** When tombstones expire, as of a scan's start. */
+export interface Expiry {
+  readonly nowMs: number;
+  readonly gcGraceMs: number;
 }
 
 /** Takes a record of a chunk; its key, in UTF-8, and the record are valid until it returns. */
@@ -55,6 +63,7 @@ const maxEntriesPerTurn = 2048;
 export function scanRecords(
   store: RecordStore,
   request: ScanRequest,
+  expiry: Expiry,
   visit: ScanVisitor,
   signal?: AbortSignal,
 ): AsyncGenerator<ScanChunk, void, void> {
@@ -66,7 +75,7 @@ export function scanRecords(
   checkLimit(request.limit);
   checkOrder(startKey, endKey);
   const range = engineKeyRange(tenantId, startKey, endKey, prefix);
-  return scanRange(store, range, new ScanRun(request, visit), signal);
+  return scanRange(store, range, new ScanRun(request, expiry, visit), signal);
 }
 
 /** Equal bounds are a range without keys; those that are upside down are a mistake. */
@@ -132,6 +141,7 @@ type Stop = "end" | "limit" | "chunk" | "pause";
 
 class ScanRun {
   readonly #request: ScanRequest;
+  readonly #expiry: Expiry;
   readonly #visit: ScanVisitor;
   /** Bytes of an engine key before the key itself. */
   readonly #keyOffset: number;
@@ -141,18 +151,19 @@ class ScanRun {
   #chunkRecords = 0;
   #chunkBytes = 0;
 
-  constructor(request: ScanRequest, visit: ScanVisitor) {
+  constructor(request: ScanRequest, expiry: Expiry, visit: ScanVisitor) {
     this.#request = request;
+    this.#expiry = expiry;
     this.#visit = visit;
     this.#keyOffset = utf8Length(request.tenantId) + 1;
   }
 
   /** Shows records from where the cursor stands; it then stands at the first that was not shown. */
   advance(cursor: EntryCursor): Stop {
-    const { limit, keysOnly = false } = this.#request;
+    const { limit, keysOnly = false, withDeleted = false } = this.#request;
     for (let passed = 0; cursor.valid; cursor.next()) {
       if (++passed > maxEntriesPerTurn) return "pause";
-      if (cursor.kind !== entryKinds.value) continue;
+      if (cursor.kind !== entryKinds.value && !withDeleted) continue;
       if (limit > 0 && this.#takenCount === limit) return "limit";
       const { key, value } = cursor;
       const sizeBytes = key.length + (keysOnly ? 0 : value.length);
@@ -160,7 +171,7 @@ class ScanRun {
         this.#chunkRecords = this.#chunkBytes = 0;
         return "chunk";
       }
-      this.#show(key, value);
+      if (!this.#show(key, value)) continue;
       this.#chunkRecords++;
       this.#chunkBytes += sizeBytes;
       this.#takenCount++;
@@ -178,14 +189,17 @@ class ScanRun {
     return this.#chunkRecords === maxChunkRecords || this.#chunkBytes + sizeBytes > maxChunkBytes;
   }
 
-  /** An entry of kind `value` holds at least one live version, and that comes first: such a record never expires. */
-  #show(key: Slice, value: Slice): void {
+  /** False for a record that has expired. */
+  #show(key: Slice, value: Slice): boolean {
+    const { nowMs, gcGraceMs } = this.#expiry;
     try {
-      this.#shown.show(value, 0, 0);
+      this.#shown.show(value, nowMs, gcGraceMs);
     } catch (error) {
       throw locateCorruption(error, this.#request.tenantId, splitEngineKey(key).key);
     }
+    if (this.#shown.siblingCount === 0) return false;
     this.#key.set(key.bytes, key.start + this.#keyOffset, key.length - this.#keyOffset);
     this.#visit(this.#key, this.#shown);
+    return true;
   }
 }

@@ -176,7 +176,7 @@ export class StorageNode {
   }
 
   /**
-   * Shows `visit` the live records of a range in key order, in chunks of bounded size, as of the moment of the first
+   * Shows `visit` the records of a range in key order, in chunks of bounded size, as of the moment of the first
    * one. The view that it reads is closed when the generator ends, is returned from or throws: ABORTED where the view
    * grew too old (go on with a new scan from the last `resumeKey`), or the reason of `signal`.
    */
@@ -185,7 +185,8 @@ export class StorageNode {
     visit: ScanVisitor,
     signal?: AbortSignal,
   ): AsyncGenerator<ScanChunk, void, void> {
-    return scanRecords(this.#store, request, visit, signal);
+    const expiry = { nowMs: this.#clock.nowMs(), gcGraceMs: this.#options.gcGraceMs };
+    return scanRecords(this.#store, request, expiry, visit, signal);
   }
 
   /** Applies the conflict rule to the key and waits until what it came to is durable. */

@@ -79,7 +79,7 @@ export function readResponse(
   };
 }
 
-function siblingEntry(version: Version, tenantId: string, key: string): EntryInit {
+export function siblingEntry(version: Version, tenantId: string, key: string): EntryInit {
   const vectorClock = clockMessage(version.clock);
   return {
     tenantId,

@@ -12,6 +12,7 @@ import { responseTooLarge } from "./bulk-answers.ts";
 import { bulkEndpoints } from "./bulk-endpoints.ts";
 import { type Endpoint, unary } from "./endpoint.ts";
 import { clockEntries, readResponse, writeResponse } from "./messages.ts";
+import { rangeEndpoints } from "./range-endpoints.ts";
 import { readCodec, writeCodec } from "./storage-codecs.ts";
 
 /** How the node is: the part of a health report that HealthCheck tells. */
@@ -73,6 +74,7 @@ export function storageEndpoints(options: StorageServiceOptions): Endpoint[] {
     }),
 
     ...bulkEndpoints(options),
+    ...rangeEndpoints(options),
   ];
 }
 
