@@ -4,12 +4,12 @@
  * A connection may use a small share of the thread's time, and is then served as its bytes arrive. All others stand in
  * line until everything that arrived in this turn of the event loop was looked at, as does a new connection that sends
  * more than a few requests at once. Then they are served in turns of one piece, for a few milliseconds; who is left
- * waits for the next turn of the loop, and brings nothing more meanwhile.
+ * waits for the next turn of the loop, and brings nothing more meanwhile if that is much already.
  *
  * Invariants:
  * 1. The bytes of one reader are read in the order in which they came.
- * 2. A reader stands in line exactly while bytes of it wait. It is paused once they have waited for a whole turn: most
- *    wait for less, and a socket is not paused and resumed for nothing.
+ * 2. A reader stands in line exactly while bytes of it wait. It is paused when many are left at the end of a turn: most
+ *    have less, and a socket is not paused and resumed for nothing.
  * 3. Nobody uses the bytes of a chunk after all of it was read: its memory is gone then.
  * 4. The bytes of all in line are at most `maxWaitingBytes`: beyond, nobody waits.
  */
@@ -42,12 +42,16 @@ const turnMs = 2;
 /** A few large frames, and at most some hundred requests. */
 const pieceBytes = 64 * 1024;
 const maxWaitingBytes = 32 * 1024 * 1024;
+/** Of one reader, at the end of a turn: with more it is paused. */
+const maxUnpausedBytes = 16 * 1024;
 
 /** Of one reader: bytes that wait, and the time that it has used beyond its share. */
 export class Backlog {
   readonly chunks: Uint8Array[] = [];
   /** Of the first chunk, what is read already. */
   readBytes = 0;
+  /** Of all chunks, what is not. */
+  waitingBytes = 0;
   /** Its reader is paused. */
   isPaused = false;
   readonly #startedMs: number;
@@ -97,7 +101,7 @@ export class ReadScheduler {
     }
     const isFirst = backlog.chunks.length === 0;
     backlog.chunks.push(bytes);
-    this.#waitingBytes += bytes.length;
+    this.#count(backlog, bytes.length);
     if (isFirst) this.#join(reader);
     if (this.#waitingBytes > maxWaitingBytes) while (this.#line.has(reader)) this.#readPiece(reader);
   }
@@ -105,11 +109,16 @@ export class ReadScheduler {
   /** Nothing of it is to be read any more. */
   forget(reader: Reader): void {
     const { backlog } = reader;
-    for (const chunk of backlog.chunks) this.#waitingBytes -= chunk.length;
-    this.#waitingBytes += backlog.readBytes;
+    this.#count(backlog, -backlog.waitingBytes);
     backlog.chunks.length = 0;
     backlog.readBytes = 0;
     this.#line.delete(reader);
+  }
+
+  /** So many bytes more wait. */
+  #count(backlog: Backlog, byteCount: number): void {
+    backlog.waitingBytes += byteCount;
+    this.#waitingBytes += byteCount;
   }
 
   #join(reader: Reader): void {
@@ -132,7 +141,7 @@ export class ReadScheduler {
       if (this.#nowMs() >= endMs) break;
     }
     if (this.#line.size === 0) return;
-    for (const reader of this.#line) this.#pause(reader);
+    for (const reader of this.#line) if (reader.backlog.waitingBytes > maxUnpausedBytes) this.#pause(reader);
     this.#plan();
   }
 
@@ -149,7 +158,7 @@ export class ReadScheduler {
     const chunk = backlog.chunks[0]!;
     const start = backlog.readBytes;
     const length = Math.min(pieceBytes, chunk.length - start);
-    this.#waitingBytes -= length;
+    this.#count(backlog, -length);
     backlog.readBytes += length;
     const isLast = backlog.readBytes === chunk.length;
     if (isLast) {

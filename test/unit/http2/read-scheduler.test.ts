@@ -121,7 +121,24 @@ describe("the scheduler of reads", () => {
     expect(a.isPaused).toBe(false);
   });
 
-  test("pauses those that are left after a turn, once, until all of their bytes were read", () => {
+  test("lets those that are left with little go on", () => {
+    const world = setUp();
+    const [a, b] = [world.reader("a", 2), world.reader("b", 2)];
+    for (const reader of [a, b]) world.scheduler.arrived(reader, bytes(1, 1000));
+    world.turn();
+    expect(world.log).toEqual(["a 1:0+1000"]);
+    world.scheduler.arrived(b, bytes(2, 1000));
+    expect(b.pauseCount).toBe(0);
+    world.turn();
+    world.scheduler.arrived(b, bytes(3, 16 * kib + 1));
+    world.turn();
+    expect(world.log.slice(1)).toEqual(["b 1:0+1000", "b 2:0+1000"]);
+    expect(b.isPaused).toBe(true);
+    world.turn();
+    expect([b.isPaused, b.pauseCount]).toEqual([false, 1]);
+  });
+
+  test("pauses those that are left with much after a turn, once, until all of their bytes were read", () => {
     const world = setUp();
     const reader = world.reader("a", 2);
     world.scheduler.arrived(reader, bytes(1, 150 * kib));
@@ -130,6 +147,7 @@ describe("the scheduler of reads", () => {
     expect(reader.isPaused).toBe(true);
     world.scheduler.arrived(reader, bytes(2, 1));
     for (let turn = 0; turn < 2; turn++) world.turn();
+    // Although what is left is little now.
     expect([reader.isPaused, reader.pauseCount]).toEqual([true, 1]);
     world.turn();
     expect(world.log.at(-1)).toBe("a 2:0+1");
