@@ -19,6 +19,7 @@ const allowedImports: Record<string, readonly string[]> = {
   node: ["base", "platform", "versions", "engine"],
   config: ["base", "platform", "auth", "engine", "node"],
   http2: ["base", "platform"],
+  gossip: ["base", "platform"],
   load: ["base", "platform", "http2", "gen"],
   rpc: ["base", "platform", "auth", "versions", "node", "gen"],
   telemetry: ["base", "platform", "auth", "engine", "node", "http2", "rpc"],
@@ -60,6 +61,7 @@ const entries = new Set([
   "src/engine/workers/inline.ts",
   "src/platform/memory.ts",
   "src/platform/fault.ts",
+  "src/gossip/gossip-node.ts",
 ]);
 
 interface Ban {
