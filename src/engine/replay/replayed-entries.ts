@@ -3,11 +3,12 @@
  * writes one table while this thread, turn by turn, writes another and reads the log on.
  *
  * The log is cut into an even number of lists of the same size, so that both threads have as much to do; a small one
- * is not cut, and not worth the start of a worker.
+ * is not cut, and not worth the start of a worker. Where these would be more tables of level 0 than writes go on beside
+ * undelayed, all lists but the first few hold as much as there is room for.
  *
  * Invariants:
- * 1. At most `mostUnderWay` lists and the one that is filled are in memory. A list holds, of the log, half of what a
- *    memtable does, or one frame; with its rows it is no larger than a memtable, or than one frame needs.
+ * 1. At most `mostUnderWay` lists and the one that is filled are in memory. With its rows a list is no larger
+ *    than a memtable, or than one frame needs.
  * 2. The edits that name the tables are applied in the order of the log. So what the manifest calls flushed is
  *    without gaps, whichever table is written first.
  * 3. `settle` and `finish` return only when no job runs any more.
@@ -30,8 +31,11 @@ export class ReplayedEntries {
   /** Of all entries and range deletions so far; 0 where there were none. */
   largestSequence: SequenceNumber = 0;
   readonly #context: FlushContext;
-  /** Of frames: a list that has so much takes no more. */
-  readonly #fullBytes: number;
+  /** Of frames: an even list that has so much takes no more. */
+  readonly #evenBytes: number;
+  /** So many lists are even; those after them are filled. */
+  readonly #evenListCount: number;
+  #listCount = 0;
   readonly #threads: readonly WritingThread[];
   #list: EntryList | undefined;
   /** Of the same stretch of the log as the list. */
@@ -47,7 +51,10 @@ export class ReplayedEntries {
     this.#context = context;
     const mostBytes = Math.ceil(options.memtable.flushThresholdBytes / 2);
     const isSmall = logBytes <= Math.min(smallLogBytes, mostBytes);
-    this.#fullBytes = isSmall ? mostBytes : logBytes / (2 * Math.ceil(logBytes / (2 * mostBytes)));
+    const listCount = isSmall ? 1 : 2 * Math.ceil(logBytes / (2 * mostBytes));
+    this.#evenBytes = isSmall ? mostBytes : logBytes / listCount;
+    const { l0SlowdownCount } = options.writeStall;
+    this.#evenListCount = listCount <= l0SlowdownCount ? listCount : options.compaction.l0TriggerCount;
     const worker = new WritingThread(jobs);
     const thisThread = new WritingThread(new InlineRunner(environment.files, environment.clock));
     this.#threads = isSmall ? [thisThread, worker] : [worker, thisThread];
@@ -62,9 +69,9 @@ export class ReplayedEntries {
   /** As `begin`, within one turn: false, changing nothing, where a list has to be given away first. */
   tryBegin(frame: Frame): boolean {
     if (this.#rangeDeletions.length >= mostRangeDeletions) return false;
-    if (this.#list !== undefined && this.#list.frameBytes >= this.#fullBytes) return false;
-    const { flushThresholdBytes } = this.#context.options.memtable;
-    this.#list ??= new EntryList(Math.max(flushThresholdBytes, listedSizeBytes(frame)));
+    const isEven = this.#listCount <= this.#evenListCount;
+    if (this.#list !== undefined && isEven && this.#list.frameBytes >= this.#evenBytes) return false;
+    this.#list ??= this.#newList(frame);
     return this.#list.tryBegin(frame);
   }
 
@@ -89,6 +96,12 @@ export class ReplayedEntries {
   /** Waits for the jobs that run, however they end. */
   async settle(): Promise<void> {
     await Promise.allSettled(this.#underWay);
+  }
+
+  #newList(frame: Frame): EntryList {
+    this.#listCount++;
+    const { flushThresholdBytes } = this.#context.options.memtable;
+    return new EntryList(Math.max(flushThresholdBytes, listedSizeBytes(frame)));
   }
 
   async #flush(nextSegment: FileNumber): Promise<void> {

@@ -110,6 +110,26 @@ describe("recovery", () => {
     await again.close();
   });
 
+  test("a log of many memtables becomes tables of nearly a memtable each", async () => {
+    const roomy = tinyOptions({ memtable: { maxSizeBytes: 2 ** 25, flushThresholdBytes: 2 ** 24 } });
+    const files = new MemoryFileSystem();
+    const engine = await openEngine(files, roomy, 1);
+    const value = "v".repeat(10_000);
+    for (let index = 1; index <= 800; index++) await putWhenWritable(engine, `k${index}`, value);
+    await engine.whenDurable(800);
+    const disk = files.killClone();
+    await engine.close();
+    const small = tinyOptions({ memtable: { maxSizeBytes: 2 ** 20, flushThresholdBytes: 500_000 } });
+    let tableCount = 0;
+    const again = await openEngine(disk, small, 2, { flushFinished: () => tableCount++ });
+    // 8 MB: halves of memtables would be 32 or more.
+    expect(tableCount).toBeGreaterThan(15);
+    expect(tableCount).toBeLessThan(24);
+    expect(get(again, "k1")).toBe(value);
+    expect(get(again, "k800")).toBe(value);
+    await again.close();
+  });
+
   test("reports its phases in order", async () => {
     const disk = await killedAfter(5, manySegments);
     const phases: string[] = [];
