@@ -538,6 +538,8 @@ export type StreamKeysRequest = Message<"storage.StreamKeysRequest"> & {
   keyRangeEnd: string;
 
   /**
+   * Entries come as fast as they are read, whatever is said here.
+   *
    * @generated from field: int32 batch_size = 4;
    */
   batchSize: number;
@@ -570,6 +572,8 @@ export type KeyRangeRequest = Message<"storage.KeyRangeRequest"> & {
   keyRangeEnd: string;
 
   /**
+   * 0 leaves it to the node: 1,000. A page never has more than 10,000.
+   *
    * @generated from field: int32 max_keys = 4;
    */
   maxKeys: number;
@@ -1323,7 +1327,8 @@ export const StorageNodeService: GenService<{
     output: typeof ReplicateResponseSchema;
   },
   /**
-   * Every record of a range, tombstones and siblings included.
+   * Every record of a range as of one moment, in the order of the keys: tombstones, and the siblings of a key as
+   * further entries of it. Goes on from any key with a new call.
    *
    * @generated from rpc storage.StorageNodeService.StreamKeys
    */
