@@ -7,7 +7,9 @@ import {
   ReadRequestSchema,
   WriteRequestSchema,
 } from "../../src/gen/storage/storage_node_pb.ts";
+import type { Field } from "../../src/http2/hpack/encoder.ts";
 import { isOpensslThere, makeAuthority } from "../support/certificates.ts";
+import { everyone } from "../support/everyone.ts";
 import { FrameClient } from "../support/frame-client.ts";
 import { data, headers, preface, requestFields, settings } from "../support/http2-harness.ts";
 import { envelope, type RawAnswer, RawGrpcConnection } from "../support/raw-grpc.ts";
@@ -288,8 +290,29 @@ describe("connections", () => {
   });
 });
 
-// The runtime's server answers them in HTTP/2.
 const isNative = process.env["PAIRDB_TEST_HTTP2"] !== "node";
+// The runtime's server keeps the first.
+if (isNative)
+  test("credentials that are sent twice are one text on every road, so nobody goes by the first alone", async () => {
+    const seen: (string | null)[] = [];
+    const { anonymous } = everyone;
+    const identify = (authorization: string | null) => {
+      seen.push(authorization);
+      return anonymous;
+    };
+    const asking = await startTestServer({ authenticator: { anonymous, identify } });
+    const client = await FrameClient.connect(asking.server.grpcPort);
+    for (const contentType of ["application/grpc", "application/grpc+json", "application/proto"]) {
+      const path: Field = [":path", "/storage.StorageNodeService/Read"];
+      const fields = requestFields.map((field) => (field[0] === ":path" ? path : field));
+      const twice: Field[] = ["a", "b"].map((text) => ["authorization", text]);
+      await client.answer(client.open([...fields, ["content-type", contentType], ...twice], true));
+    }
+    expect(seen).toEqual(["a, b", "a, b", "a, b"]);
+    client.close();
+  });
+
+// The runtime's server answers them in HTTP/2.
 if (isNative)
   describe("foreign protocols", () => {
     test("HTTP/1.1 is told the port that speaks it", async () => {

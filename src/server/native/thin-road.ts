@@ -67,8 +67,15 @@ class GrpcCallRequest implements CallRequest {
     this.peer = request.peer;
   }
 
+  /** Of a repeated field, all values: no other road would go by the first one alone. */
   header(name: string): string | null {
-    return this.#request.fields.get(name) ?? null;
+    const { fields } = this.#request;
+    let joined: string | null = null;
+    for (let index = 0; index < fields.count; index++) {
+      if (fields.name(index) !== name) continue;
+      joined = joined === null ? fields.value(index) : `${joined}, ${fields.value(index)}`;
+    }
+    return joined;
   }
 
   headers(): Headers {
