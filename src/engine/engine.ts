@@ -180,8 +180,9 @@ export class Engine {
   whenResident(key: Uint8Array, keyLength: number): Promise<void> | undefined {
     if (!this.#residency.isAlert || this.#closing !== undefined) return undefined;
     const { newestFirst } = this.#memtables;
-    if (isInMemtables(newestFirst, key, keyLength, this.#readableSequence())) return undefined;
-    if (this.#cache.has(key, keyLength)) return undefined;
+    const isAtHand =
+      isInMemtables(newestFirst, key, keyLength, this.#readableSequence()) || this.#cache.has(key, keyLength);
+    if (isAtHand) return this.#residency.needsNoTable();
     return this.#residency.whenKeyResident(this.#versions.current, key, keyLength);
   }
 

@@ -21,7 +21,7 @@ import type { ClockEntry, VectorClock } from "../versions/vector-clock.ts";
 import { atPlace } from "./batch-place.ts";
 import { heldRecord, tellObserver, type WriteResult, writeResult } from "./change.ts";
 import type { StorageNodeEnvironment, StorageNodeOptions } from "./environment.ts";
-import { EngineKeyBuffer, encodeEngineKey } from "./keys.ts";
+import { encodeEngineKey } from "./keys.ts";
 import type { StoreEntry } from "./record-store.ts";
 import {
   checkBatchBytes,
@@ -49,6 +49,10 @@ interface CheckedBatch {
   readonly items: readonly BatchItem[];
   /** One for each item. */
   readonly versions: readonly IncomingVersion[];
+  /** As the store has them, each once, in the order in which they come first. */
+  readonly keys: readonly Uint8Array[];
+  /** For each item the place of its key. */
+  readonly keyIndexes: readonly number[];
   /** Of tenant ids, keys and values, at least. */
   readonly sizeBytes: number;
   /** Of the values that are not those of tombstones; undefined where all are tombstones. */
@@ -65,7 +69,6 @@ interface AppliedBatch {
 export class BatchWriter {
   readonly #environment: StorageNodeEnvironment;
   readonly #options: StorageNodeOptions;
-  readonly #key = new EngineKeyBuffer();
   readonly #found: FoundEntry = { value: new Slice(), sequence: 0, kind: entryKinds.value };
 
   constructor(environment: StorageNodeEnvironment, options: StorageNodeOptions) {
@@ -78,7 +81,8 @@ export class BatchWriter {
     checkBatchCount(items.length, this.#options.batchLimits);
     if (items.length === 0) return [];
     const batch = this.#check(items, isReplicated);
-    await this.#whenResident(items);
+    const resident = this.#environment.store.whenAllResident(batch.keys);
+    if (resident !== undefined) await resident;
     let applied = this.#apply(batch);
     while (applied instanceof Promise) {
       await applied;
@@ -98,6 +102,8 @@ export class BatchWriter {
 
   #check(items: readonly BatchItem[], isReplicated: boolean): CheckedBatch {
     const versions: IncomingVersion[] = [];
+    const keys = new BatchKeys();
+    const keyIndexes: number[] = [];
     let sizeBytes = 0;
     let liveValueBytes: number | undefined;
     forEach(items, (item) => {
@@ -107,42 +113,31 @@ export class BatchWriter {
       if (!isTombstone) liveValueBytes = (liveValueBytes ?? 0) + value.length;
       const timestamp = isReplicated ? timestampSeconds : undefined;
       versions.push({ clock, isTombstone, value: new Slice(value), timestampSeconds: timestamp });
+      keyIndexes.push(keys.indexOf(tenantId, key));
     });
     checkBatchBytes(sizeBytes, this.#options.batchLimits);
-    return { items, versions, sizeBytes, liveValueBytes };
-  }
-
-  /** Waits until look-ups of all keys will hardly have to wait for the disk. */
-  async #whenResident(items: readonly BatchItem[]): Promise<void> {
-    const waits: Promise<void>[] = [];
-    for (const { tenantId, key } of items) {
-      this.#key.set(tenantId, key);
-      const resident = this.#environment.store.whenResident(this.#key.bytes, this.#key.length);
-      if (resident !== undefined) waits.push(resident);
-    }
-    if (waits.length > 0) await Promise.all(waits);
+    return { items, versions, keys: keys.encoded, keyIndexes, sizeBytes, liveValueBytes };
   }
 
   /** In one turn; where the store has no room it has stored nothing, and is to be called again after the promise. */
   #apply(batch: CheckedBatch): AppliedBatch | Promise<void> {
     const { store, diskGuard, clock } = this.#environment;
-    const { items, versions, sizeBytes, liveValueBytes } = batch;
+    const { items, versions, keys, keyIndexes, sizeBytes, liveValueBytes } = batch;
     if (liveValueBytes !== undefined) diskGuard.check(liveValueBytes);
     // At least this much; how large the records become only the look-ups tell.
     const room = store.whenWritable(sizeBytes, items.length);
     if (room !== undefined) return room;
-    const changes = new BatchChanges();
+    const changes = new BatchChanges(keys);
     const resolutions: Resolution[] = [];
-    const nowMs = clock.nowMs();
+    const { nodeId, limits } = this.#options;
+    const context = { nodeId, nowMs: clock.nowMs(), limits };
     forEach(items, (item, index) => {
-      // No tenant id holds ":".
-      const id = `${item.tenantId}:${item.key}`;
-      const held = this.#held(id, item, changes, nowMs);
+      const keyIndex = keyIndexes[index]!;
+      const held = this.#held(item, keyIndex, changes, context.nowMs);
       checkClockGrowth(item.clock, held);
-      const { nodeId, limits } = this.#options;
-      const resolution = resolve(held, versions[index]!, { nodeId, nowMs, limits });
+      const resolution = resolve(held, versions[index]!, context);
       // Encodes at once: the record may point into the held one, which the store lends only until it is asked again.
-      if (resolution.record !== undefined) changes.set(id, item, resolution.record, resolution.recordBytes);
+      if (resolution.record !== undefined) changes.set(keyIndex, resolution.record, resolution.recordBytes);
       resolutions.push(resolution);
     });
     const entries = changes.entries();
@@ -154,50 +149,71 @@ export class BatchWriter {
 
   /** What the key holds by now: what this batch made of it, or what the store has. */
   #held(
-    id: string,
     { tenantId, key }: BatchItem,
+    keyIndex: number,
     changes: BatchChanges,
     nowMs: number,
   ): VersionedRecord | undefined {
     const { gcGraceMs } = this.#options;
-    const changed = changes.recordOf(id);
-    if (changed !== undefined) return heldRecord(changed, tenantId, key, nowMs, gcGraceMs);
-    this.#key.set(tenantId, key);
+    const changed = changes.recordOf(keyIndex);
+    if (changed !== undefined) return heldRecord(new Slice(changed), tenantId, key, nowMs, gcGraceMs);
     const found = this.#found;
-    const isFound = this.#environment.store.get(this.#key.bytes, this.#key.length, found);
-    changes.heldSequence = Math.max(changes.heldSequence, found.sequence);
+    const engineKey = changes.keys[keyIndex]!;
+    const isFound = this.#environment.store.get(engineKey, engineKey.length, found);
+    if (found.sequence > changes.heldSequence) changes.heldSequence = found.sequence;
     return isFound ? heldRecord(found.value, tenantId, key, nowMs, gcGraceMs) : undefined;
+  }
+}
+
+/** The keys of a batch, each once. */
+class BatchKeys {
+  readonly encoded: Uint8Array[] = [];
+  readonly #indexes = new Map<string, number>();
+
+  indexOf(tenantId: string, key: string): number {
+    // No tenant id holds ":".
+    const id = `${tenantId}:${key}`;
+    const known = this.#indexes.get(id);
+    if (known !== undefined) return known;
+    const index = this.encoded.length;
+    this.#indexes.set(id, index);
+    this.encoded.push(encodeEngineKey(tenantId, key));
+    return index;
   }
 }
 
 /** What a batch comes to while it is put together: one entry of the store for each key that changes. */
 class BatchChanges {
+  readonly keys: readonly Uint8Array[];
   /** The newest entry of the store that results rest on. */
   heldSequence: SequenceNumber = 0;
   /** Of the keys and values of all entries. */
   entryBytes = 0;
-  /** By tenant and key, in the order in which they first changed. */
-  readonly #entries = new Map<string, StoreEntry>();
+  /** One for each key. */
+  readonly #entries: (StoreEntry | undefined)[];
+
+  constructor(keys: readonly Uint8Array[]) {
+    this.keys = keys;
+    this.#entries = new Array<StoreEntry | undefined>(keys.length).fill(undefined);
+  }
 
   entries(): StoreEntry[] {
-    return [...this.#entries.values()];
+    return this.#entries.filter((entry) => entry !== undefined);
   }
 
   /** The record that the batch has made of the key so far. */
-  recordOf(id: string): Slice | undefined {
-    const entry = this.#entries.get(id);
-    return entry === undefined ? undefined : new Slice(entry.value);
+  recordOf(keyIndex: number): Uint8Array | undefined {
+    return this.#entries[keyIndex]?.value;
   }
 
-  set(id: string, { tenantId, key }: BatchItem, record: VersionedRecord, recordBytes: number): void {
+  set(keyIndex: number, record: VersionedRecord, recordBytes: number): void {
     const value = new Uint8Array(recordBytes);
     encodeRecord(record, value);
+    const key = this.keys[keyIndex]!;
+    const former = this.#entries[keyIndex];
+    this.entryBytes += recordBytes + (former === undefined ? key.length : -former.value.length);
     const kind = record[0]!.isTombstone ? entryKinds.tombstone : entryKinds.value;
-    const former = this.#entries.get(id);
-    const engineKey = former?.key ?? encodeEngineKey(tenantId, key);
-    this.#entries.set(id, { kind, key: engineKey, value });
-    this.entryBytes += former === undefined ? engineKey.length : -former.value.length;
-    this.entryBytes += recordBytes;
+    this.#entries[keyIndex] = { kind, key, value };
   }
 }
 

@@ -32,6 +32,8 @@ export interface RecordStore {
    * without asking again.
    */
   whenResident(key: Uint8Array, keyLength: number): Promise<void> | undefined;
+  /** The same before `get` is called for each of these keys. */
+  whenAllResident(keys: readonly Uint8Array[]): Promise<void> | undefined;
   /**
    * Newest entry of the key; false when absent: then `found.sequence` is what the absence rests on, 0 for nothing.
    * `found.value` stays valid until the next await or the next call into the store other than `whenDurable`.

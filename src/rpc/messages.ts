@@ -16,9 +16,11 @@ import type { ClockEntry, VectorClock } from "../versions/vector-clock.ts";
 
 type EntryInit = MessageInitShape<typeof KeyValueEntrySchema>;
 
+const noEntries: readonly ClockEntry[] = [];
+
 /** The entries as they came; the node checks them. */
-export function clockEntries(message: VectorClockMessage | undefined): ClockEntry[] {
-  if (message === undefined) return [];
+export function clockEntries(message: VectorClockMessage | undefined): readonly ClockEntry[] {
+  if (message === undefined) return noEntries;
   return message.entries.map((entry) => ({
     nodeId: entry.coordinatorNodeId,
     timestamp: entry.logicalTimestamp,

@@ -82,16 +82,17 @@ export class VersionLayout {
   valueLength = 0;
 }
 
-/** One reader for all: nothing here waits or calls out between its steps. */
+/** One of each for all: nothing here waits or calls out between its steps. */
 const reader = new VarintReader();
+const layout = new VersionLayout();
 
 /**
  * Finds the parts of the highest-ranked version and returns how many versions the record holds. Checks all
  * but the contents of the clock and the versions after the first.
  */
-export function readFirstVersion(record: Slice, layout: VersionLayout): number {
+export function readFirstVersion(record: Slice, target: VersionLayout): number {
   const count = readHeader(record);
-  readLayout(layout);
+  readLayout(target);
   if (count === 1 && reader.position !== reader.end) throw malformed("bytes follow its last version");
   return count;
 }
@@ -100,7 +101,6 @@ export function readFirstVersion(record: Slice, layout: VersionLayout): number {
 export function decodeRecord(record: Slice): Version[] {
   const count = readHeader(record);
   const versions: Version[] = [];
-  const layout = new VersionLayout();
   for (let i = 0; i < count; i++) {
     readLayout(layout);
     versions.push({
@@ -133,19 +133,19 @@ function readHeader(record: Slice): number {
 }
 
 /** Reads the head of the version at `reader` and steps over its contents. */
-function readLayout(layout: VersionLayout): void {
+function readLayout(target: VersionLayout): void {
   if (reader.position >= reader.end) throw malformed("it ends before its last version");
   const flags = reader.bytes[reader.position++]!;
   if ((flags & ~tombstoneFlag) !== 0) throw malformed(`unknown flags ${flags}`);
-  layout.isTombstone = flags === tombstoneFlag;
-  layout.timestampSeconds = readShortest();
-  layout.clockLength = readShortest();
-  layout.valueLength = readShortest();
-  layout.clockStart = reader.position;
-  layout.valueStart = layout.clockStart + layout.clockLength;
-  reader.position = layout.valueStart + layout.valueLength;
+  target.isTombstone = flags === tombstoneFlag;
+  target.timestampSeconds = readShortest();
+  target.clockLength = readShortest();
+  target.valueLength = readShortest();
+  target.clockStart = reader.position;
+  target.valueStart = target.clockStart + target.clockLength;
+  reader.position = target.valueStart + target.valueLength;
   if (reader.position > reader.end) throw malformed("a length points past its end");
-  if (layout.isTombstone && layout.valueLength > 0) throw malformed("a tombstone has a value");
+  if (target.isTombstone && target.valueLength > 0) throw malformed("a tombstone has a value");
 }
 
 function readShortest(): number {

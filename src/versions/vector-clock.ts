@@ -89,9 +89,24 @@ export function mergeClocks(a: VectorClock, b: VectorClock): VectorClock {
   return merged as readonly ClockEntry[] as VectorClock;
 }
 
+/** The clock with this entry in the place of the node's former one, if it had any. */
+function withEntry(clock: VectorClock, entry: ClockEntry): VectorClock {
+  const entries: ClockEntry[] = [];
+  let i = 0;
+  while (i < clock.length && compareUtf8(clock[i]!.nodeId, entry.nodeId) < 0) entries.push(clock[i++]!);
+  entries.push(entry);
+  if (clock[i]?.nodeId === entry.nodeId) i++;
+  while (i < clock.length) entries.push(clock[i++]!);
+  return entries as readonly ClockEntry[] as VectorClock;
+}
+
 /** The timestamp of a node; 0 where the clock does not know it. */
 export function clockTimestamp(clock: VectorClock, nodeId: string): bigint {
-  return clock.find((entry) => entry.nodeId === nodeId)?.timestamp ?? 0n;
+  for (let i = 0; i < clock.length; i++) {
+    const entry = clock[i]!;
+    if (entry.nodeId === nodeId) return entry.timestamp;
+  }
+  return 0n;
 }
 
 /** The clock with the node's timestamp raised by one, or to `least` where that is more. */
@@ -105,7 +120,7 @@ export function incrementClock(clock: VectorClock, nodeId: string, least = 1n): 
         "write with a clock that raises another node's entry",
     );
   }
-  return mergeClocks(clock, clockFrom([{ nodeId, timestamp }]));
+  return withEntry(clock, { nodeId, timestamp });
 }
 
 /** The exact sum of all timestamps. */

@@ -86,6 +86,10 @@ export class FakeRecordStore implements RecordStore {
     return this.cold?.promise;
   }
 
+  whenAllResident(): Promise<void> | undefined {
+    return this.whenResident();
+  }
+
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
     this.loan.end();
     const copy = key.slice(0, keyLength);

@@ -59,6 +59,14 @@ export class Residency {
     };
   }
 
+  /**
+   * A look-up that looked will be answered without the tables: it counts as one that found all in memory. Else a store
+   * whose look-ups all end in its memtables would look for ever.
+   */
+  needsNoTable(): undefined {
+    this.#watch.foundResident();
+  }
+
   /** Undefined where a look-up of the key in the tables need not wait; else resolves when it need not any more. */
   whenKeyResident(version: Version, key: Uint8Array, keyLength: number): Promise<void> | undefined {
     return this.#when(this.#lookUp, version, key, keyLength);
