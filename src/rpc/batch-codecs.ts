@@ -1,6 +1,6 @@
 /**
  * Shortcuts for the messages of BatchWrite and BatchRead (see message-codec.ts). They take requests as clients make
- * them: known fields, each at most once where it is not repeated. A BatchRead's answer is encoded by bulk-answers.ts.
+ * them: known fields, each at most once where it is not repeated. Answers are encoded by bulk-answers.ts.
  */
 import type {
   BatchReadRequest,
@@ -15,7 +15,6 @@ import type {
 import type { CodecShortcut, RequestMessage } from "./message-codec.ts";
 import {
   beginNested,
-  bytesFieldLength,
   bytesTag,
   endNested,
   readBytes,
@@ -24,7 +23,6 @@ import {
   readText,
   varintTag,
 } from "./protobuf-fields.ts";
-import { writeNestedWriteResponse, writeResponseLength } from "./storage-codecs.ts";
 
 const writeRequestTags = {
   entries: bytesTag(1),
@@ -46,8 +44,6 @@ const readRequestTags = {
   keys: bytesTag(2),
   includeSiblings: varintTag(3),
 } as const;
-
-const resultTag = bytesTag(1);
 
 export const batchWriteCodec: CodecShortcut<typeof BatchWriteRequestSchema, typeof BatchWriteResponseSchema> =
   {
@@ -75,20 +71,6 @@ export const batchWriteCodec: CodecShortcut<typeof BatchWriteRequestSchema, type
         replicated: replicated ?? false,
         idempotencyKey: idempotencyKey ?? "",
       };
-    },
-
-    encode({ results = [] }, target) {
-      let length = 0;
-      for (const result of results) {
-        const resultLength = writeResponseLength(result);
-        if (resultLength < 0) return false;
-        length += bytesFieldLength(resultLength);
-      }
-      target.reserve(length);
-      let position = target.start;
-      for (const result of results)
-        position = writeNestedWriteResponse(target.bytes, position, resultTag, result);
-      return true;
     },
   };
 

@@ -1,10 +1,12 @@
 /**
- * The answers of BatchRead and Scan, written as their records are shown. What they hold is what `readResponse` of
- * messages.ts makes of the same records, byte for byte as the library would encode it.
+ * The answers of BatchRead and Scan, written as their records are shown, and that of BatchWrite. What they hold is what
+ * `readResponse` and `writeResponse` of messages.ts make of the same, byte for byte as the library would encode it.
  */
 import { Slice } from "../base/bytes.ts";
 import { StorageError } from "../base/errors.ts";
+import { utf8Length } from "../base/utf8.ts";
 import { ErrorCode } from "../gen/storage/storage_node_pb.ts";
+import type { WriteResult } from "../node/change.ts";
 import type { ShownRecord } from "../node/shown-record.ts";
 import { encodeClock, encodedClockLength } from "../versions/clock-encoding.ts";
 import type { Version } from "../versions/record.ts";
@@ -33,9 +35,36 @@ const entryTags = {
   siblingCount: varintTag(17),
 } as const;
 
-/** `BatchReadResponse.results`, `ScanResponse.entries`. */
+/** `BatchReadResponse.results`, `BatchWriteResponse.results`, `ScanResponse.entries`. */
 const itemTag = bytesTag(1);
 const resumeTokenTag = bytesTag(2);
+
+const writeResultTags = {
+  success: varintTag(1),
+  updatedVectorClock: bytesTag(2),
+  errorMessage: bytesTag(3),
+} as const;
+
+/** What the result of a write takes, with a clock of two entries. */
+const usualWriteResultBytes = 64;
+
+export function batchWriteAnswer(results: readonly WriteResult[]): MessageWriter {
+  const message = new MessageWriter(results.length * usualWriteResultBytes);
+  for (const { clock, staleMessage = "" } of results) {
+    const clockBytes = encodedClockLength(clock);
+    const success = staleMessage === "" ? 1 : 0;
+    message.nested(
+      itemTag,
+      numberFieldBytes(writeResultTags.success, success) +
+        lengthFieldBytes(writeResultTags.updatedVectorClock, clockBytes) +
+        lengthFieldBytes(writeResultTags.errorMessage, utf8Length(staleMessage)),
+    );
+    message.number(writeResultTags.success, success);
+    message.clock(writeResultTags.updatedVectorClock, clock, clockBytes);
+    message.text(writeResultTags.errorMessage, staleMessage);
+  }
+  return message;
+}
 
 /** What a small result takes; larger ones make the message grow. */
 const usualResultBytes = 192;

@@ -7,11 +7,11 @@ import {
 } from "../gen/storage/storage_node_pb.ts";
 import type { StorageNode } from "../node/storage-node.ts";
 import { batchReadCodec, batchWriteCodec } from "./batch-codecs.ts";
-import { BatchReadAnswer, ScanAnswer } from "./bulk-answers.ts";
+import { BatchReadAnswer, batchWriteAnswer, ScanAnswer } from "./bulk-answers.ts";
 import type { Call } from "./call.ts";
 import { type Endpoint, serverStream, unary } from "./endpoint.ts";
 import type { MessageWriter } from "./message-writer.ts";
-import { batchItem, writeResponse } from "./messages.ts";
+import { batchItem } from "./messages.ts";
 
 export interface BulkOptions {
   readonly node: () => StorageNode;
@@ -25,8 +25,7 @@ export function bulkEndpoints({ node, maxResponseBytes }: BulkOptions): Endpoint
       method.batchWrite,
       async ({ entries, replicated }, call) => {
         for (const { value } of entries) call.valueBytes += value.length;
-        const results = await node().writeBatch(entries.map(batchItem), replicated);
-        return { results: results.map(writeResponse) };
+        return batchWriteAnswer(await node().writeBatch(entries.map(batchItem), replicated));
       },
       batchWriteCodec,
     ),

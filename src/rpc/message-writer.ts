@@ -5,6 +5,8 @@
 import { copyRange, emptyBytes, type Slice } from "../base/bytes.ts";
 import { utf8Length, writeUtf8 } from "../base/utf8.ts";
 import { maxVarintBytes, varintLength, writeVarint } from "../base/varint.ts";
+import { encodeClock } from "../versions/clock-encoding.ts";
+import type { VectorClock } from "../versions/vector-clock.ts";
 import { envelopePrefixBytes } from "./envelope.ts";
 import { EncodedMessage, messageArrays } from "./message-codec.ts";
 
@@ -61,6 +63,14 @@ export class MessageWriter extends EncodedMessage {
     this.#reserve(maxHeadBytes + length);
     this.nested(tag, length);
     this.#position = writeUtf8(this.bytes, this.#position, text);
+  }
+
+  /** Of a clock whose encoded length is known. */
+  clock(tag: number, clock: VectorClock, length: number): void {
+    if (length === 0) return;
+    this.#reserve(maxHeadBytes + length);
+    this.nested(tag, length);
+    this.#position = encodeClock(clock, this.bytes, this.#position);
   }
 
   get #position(): number {

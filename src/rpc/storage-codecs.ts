@@ -134,7 +134,7 @@ export const writeCodec: CodecShortcut<typeof WriteRequestSchema, typeof WriteRe
 type WriteAnswer = MessageInitShape<typeof WriteResponseSchema>;
 
 /** Bytes of the message, or -1 where it is not a usual one. */
-export function writeResponseLength(answer: WriteAnswer): number {
+function writeResponseLength(answer: WriteAnswer): number {
   const { success, updatedVectorClock, errorMessage, errorCode } = answer;
   if (success !== true || errorMessage !== undefined || errorCode !== undefined) return -1;
   const clockBytes = updatedVectorClock === undefined ? 0 : clockLength(updatedVectorClock);
@@ -142,20 +142,9 @@ export function writeResponseLength(answer: WriteAnswer): number {
   return successBytes + (updatedVectorClock === undefined ? 0 : bytesFieldLength(clockBytes));
 }
 
-/** Writes a usual message as a field, where room is known to be; returns the position after it. */
-export function writeNestedWriteResponse(
-  target: Uint8Array,
-  position: number,
-  tag: number,
-  answer: WriteAnswer,
-): number {
-  const start = writeVarintField(target, position, tag, writeResponseLength(answer));
-  return writeWriteResponse(target, start, answer);
-}
-
-function writeWriteResponse(target: Uint8Array, start: number, { updatedVectorClock }: WriteAnswer): number {
+function writeWriteResponse(target: Uint8Array, start: number, { updatedVectorClock }: WriteAnswer): void {
   const position = writeVarintField(target, start, successTag, 1);
-  if (updatedVectorClock === undefined) return position;
+  if (updatedVectorClock === undefined) return;
   const clockBytes = clockLength(updatedVectorClock);
-  return writeClock(target, position, writeResponseTags.updatedVectorClock, updatedVectorClock, clockBytes);
+  writeClock(target, position, writeResponseTags.updatedVectorClock, updatedVectorClock, clockBytes);
 }

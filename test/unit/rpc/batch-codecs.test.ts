@@ -2,14 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import {
-  BatchReadRequestSchema,
-  BatchWriteRequestSchema,
-  BatchWriteResponseSchema,
-} from "../../../src/gen/storage/storage_node_pb.ts";
+import { BatchReadRequestSchema, BatchWriteRequestSchema } from "../../../src/gen/storage/storage_node_pb.ts";
 import { batchReadCodec, batchWriteCodec } from "../../../src/rpc/batch-codecs.ts";
 import {
-  encoded,
   expectSame,
   expectSameOrRefused,
   inside,
@@ -103,31 +98,5 @@ describe("requests", () => {
     const source = inside(writeBytes({ entries: [usualEntry] }));
     source.isOwn = true;
     expect(batchWriteCodec.decode(source)?.entries[0]?.value.buffer).toBe(source.bytes.buffer);
-  });
-});
-
-describe("answers to writes", () => {
-  const someResult = fc.record(
-    { success: fc.boolean(), updatedVectorClock: someClock, errorMessage: someText },
-    { requiredKeys: ["success"] },
-  );
-
-  test("of all kinds are encoded as the library does, or left to it", () => {
-    fc.assert(
-      fc.property(fc.array(someResult, { maxLength: 4 }), (results) => {
-        const init = { results } as MessageInitShape<typeof BatchWriteResponseSchema>;
-        const bytes = encoded(batchWriteCodec, init);
-        if (bytes === undefined) return;
-        expect(bytes).toEqual(toBinary(BatchWriteResponseSchema, create(BatchWriteResponseSchema, init)));
-      }),
-    );
-  });
-
-  test.each([0, 1, 1000, 5000])("of success, %i of them, take the shortcut", (count) => {
-    const result = { success: true, updatedVectorClock: plainClock };
-    const init = { results: new Array(count).fill(result) };
-    expect(encoded(batchWriteCodec, init)).toEqual(
-      toBinary(BatchWriteResponseSchema, create(BatchWriteResponseSchema, init)),
-    );
   });
 });

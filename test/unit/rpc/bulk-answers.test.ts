@@ -4,13 +4,14 @@ import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufb
 import fc from "fast-check";
 import {
   BatchReadResponseSchema,
+  BatchWriteResponseSchema,
   type KeyValueEntrySchema,
   ScanResponseSchema,
 } from "../../../src/gen/storage/storage_node_pb.ts";
 import type { StorageNode } from "../../../src/node/storage-node.ts";
-import { BatchReadAnswer, ScanAnswer } from "../../../src/rpc/bulk-answers.ts";
-import { readResponse } from "../../../src/rpc/messages.ts";
-import type { ClockEntry } from "../../../src/versions/vector-clock.ts";
+import { BatchReadAnswer, batchWriteAnswer, ScanAnswer } from "../../../src/rpc/bulk-answers.ts";
+import { readResponse, writeResponse } from "../../../src/rpc/messages.ts";
+import { type ClockEntry, clockFrom } from "../../../src/versions/vector-clock.ts";
 import { smallClock } from "../../support/arbitrary-versions.ts";
 import { scanNode } from "../../support/scan-node.ts";
 import { testNode } from "../../support/test-node.ts";
@@ -59,6 +60,24 @@ async function singleReads(node: StorageNode, includeSiblings: boolean) {
   }
   return library(BatchReadResponseSchema, { results });
 }
+
+describe("a BatchWrite", () => {
+  const someResult = fc.record({
+    clock: smallClock(["a", "b", "ü".repeat(64)], 2 ** 40).map(clockFrom),
+    staleMessage: fc.constantFrom(undefined, undefined, "stale write: ä"),
+  });
+
+  test("is answered as single writes are, byte for byte", () => {
+    fc.assert(
+      fc.property(fc.array(someResult, { maxLength: 100 }), (some) => {
+        const results = some.map((each) => ({ ...each, outcome: "stored" as const, siblingCount: 1 }));
+        const bytes = Buffer.from(batchWriteAnswer(results).take());
+        const wanted = library(BatchWriteResponseSchema, { results: results.map(writeResponse) });
+        expect(bytes.equals(wanted)).toBe(true);
+      }),
+    );
+  });
+});
 
 describe("a BatchRead", () => {
   test("is answered as single reads are, byte for byte", async () => {
