@@ -108,6 +108,23 @@ describe("a look-up", () => {
     expect(get(engine, keyOf(3))).toBe(contentOf(3));
   });
 
+  test("does not look for ever where memtables answer all of them", async () => {
+    await engine.close();
+    engine = await openEngine(
+      files,
+      { ...options, reads: { ...options.reads, residencyChecks: "adaptive" } },
+      2,
+    );
+    put(engine, "t:fresh", "in the memtable");
+    memory.evict();
+    const waiting = whenResident(keyOf(7));
+    expect(waiting).toBeInstanceOf(Promise);
+    await waiting;
+    memory.evict();
+    for (let times = 0; times < 5000; times++) await whenResident("t:fresh");
+    expect(whenResident(keyOf(7))).toBeUndefined();
+  });
+
   test("opens tables that were never open, from bytes that were brought in", async () => {
     await engine.close();
     engine = await openEngine(files, options, 2);
