@@ -17,6 +17,7 @@ import { flushCommand } from "./commands/flush.ts";
 import { getCommand } from "./commands/get.ts";
 import { importCommand } from "./commands/import.ts";
 import { inspectCommand } from "./commands/inspect.ts";
+import { membersCommand } from "./commands/members.ts";
 import { prestopCommand } from "./commands/prestop.ts";
 import { putCommand } from "./commands/put.ts";
 import { repairCommand } from "./commands/repair.ts";
@@ -70,6 +71,7 @@ function createProgram(context: CommandContext): Command {
     deleteTenantCommand,
     verifyCommand,
     inspectCommand,
+    membersCommand,
     repairCommand,
     tokenCommand,
     prestopCommand,

@@ -37,6 +37,15 @@ export function refuseUnaskedExposure(configuration: Configuration): void {
 
 /** What an operator should hear at each start: one sentence each. */
 export function exposureWarnings(configuration: Configuration): string[] {
+  return [...callerWarnings(configuration), ...gossipWarnings(configuration)];
+}
+
+function gossipWarnings({ gossip, server }: Configuration): string[] {
+  if (!gossip.enabled || gossip.key_file !== undefined || isLoopback(server.host)) return [];
+  return ["gossip is not sealed: everybody who reaches its port can join the ring; gossip.key_file is unset"];
+}
+
+function callerWarnings(configuration: Configuration): string[] {
   const { auth, tls } = configuration;
   const isOpen = isExposed(hostsOf(configuration));
   if (auth.mode === "none") {

@@ -2,6 +2,7 @@
 import { allScopes, type Scope } from "../auth/identity.ts";
 import { hostsOf, isExposed } from "./exposure.ts";
 import type { ParsedFile } from "./schema.ts";
+import { formatDuration } from "./values.ts";
 
 /** A configuration with nothing left open but what may stay unsaid. */
 export interface Configuration extends ParsedFile {
@@ -120,6 +121,13 @@ export function conflictsBetweenKeys(configuration: Configuration): string[] {
   const { mode, token_file, certificates } = configuration.auth;
   if (mode === "tokens" && token_file === undefined && certificates.length === 0) {
     problems.push("auth.mode is tokens; allowed is that with auth.token_file or auth.certificates beside it");
+  }
+  const { probe_timeout, probe_interval } = configuration.gossip;
+  if (probe_timeout >= probe_interval) {
+    problems.push(
+      `gossip.probe_timeout is ${formatDuration(probe_timeout)}; ` +
+        `allowed is less than gossip.probe_interval (${formatDuration(probe_interval)})`,
+    );
   }
   const { cert_file, key_file, client_ca_file, client_auth } = configuration.tls;
   if (client_auth !== "none" && client_ca_file === undefined) {

@@ -16,6 +16,7 @@ import {
   text,
   textList,
   urlPath,
+  versionRange,
   wholeNumber,
 } from "./values.ts";
 
@@ -192,6 +193,13 @@ const gossip = z.strictObject({
   gossip_interval: duration(10, hour).default(5 * second),
   probe_timeout: duration(10, hour).default(500),
   probe_interval: duration(10, hour).default(second),
+  /** Default: `server.host`, or the machine's first address where that is every one. */
+  advertise_host: text("an address or host name", 255).optional(),
+  /** Keeps rings apart that share a network. */
+  label: text("a name", 255).optional(),
+  /** Keys in base64, one a line, the first seals; read anew at SIGHUP. */
+  key_file: text("a path").optional(),
+  delegate_versions: versionRange().default([0, 0, 0]),
 });
 
 const coordinator = z.strictObject({

@@ -114,3 +114,17 @@ export function oneOf<T extends string>(words: Readonly<Record<string, T>>) {
     typeof value === "string" && Object.hasOwn(words, value) ? words[value] : undefined,
   );
 }
+
+/** Lowest, highest and current version of something, each from 0 to 255. */
+export function versionRange() {
+  const allowed = "a list of lowest, highest and current version, from 0 to 255 each";
+  return kind(allowed, (value): readonly [number, number, number] | undefined => {
+    const list: unknown[] =
+      typeof value === "string" ? value.split(",").map(Number) : Array.isArray(value) ? value : [];
+    const isVersion = (item: unknown) =>
+      typeof item === "number" && Number.isInteger(item) && item >= 0 && item < 256;
+    if (list.length !== 3 || !list.every(isVersion)) return undefined;
+    const [lowest, highest, current] = list as [number, number, number];
+    return lowest <= current && current <= highest ? [lowest, highest, current] : undefined;
+  });
+}

@@ -14,14 +14,17 @@ export interface GossipTransport {
   converse(conversation: Conversation): void;
 }
 
+/** How a conversation ended: with the answer, or with why there is none. */
+export type Ending = StreamMessage | { readonly kind: "failure"; readonly reason: string };
+
 export interface Conversation {
   readonly to: Endpoint;
   readonly request: Uint8Array;
   readonly reader: StreamReader;
   /** For all of it. */
   readonly timeoutMs: number;
-  /** Called once: with the answer, or with why there is none. */
-  readonly ended: (answer: StreamMessage | { kind: "failure"; reason: string }) => void;
+  /** Called once. */
+  readonly ended: (ending: Ending) => void;
 }
 
 /** What the application of a member exchanges with those of others. Nothing that it does may throw. */
@@ -40,6 +43,9 @@ export interface GossipEnvironment {
   readonly observer: GossipObserver;
   readonly delegate: GossipDelegate;
 }
+
+/** How transports tell of a peer that closed without a word, as all do after a message of the application. */
+export const noAnswer = "the connection ended without an answer";
 
 /** In words, for logs and answers. */
 export const refusalTexts: Record<Refusal, string> = {

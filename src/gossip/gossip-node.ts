@@ -15,7 +15,7 @@ import { StorageError } from "../base/errors.ts";
 import { Awareness } from "./awareness.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
 import { type Endpoint, isAddress } from "./endpoint.ts";
-import { type GossipEnvironment, refusalTexts } from "./environment.ts";
+import { type GossipEnvironment, noAnswer, refusalTexts } from "./environment.ts";
 import type { Member } from "./member.ts";
 import { Membership } from "./membership.ts";
 import { PacketSender, packetRoomBytes } from "./packet-sender.ts";
@@ -287,9 +287,6 @@ export class GossipNode {
     for (const target of targets) if (!this.#sender.gossip(target)) return;
   }
 }
-
-/** How transports report a peer that closed without a word; a user message has no answer. */
-export const noAnswer = "the connection ended without an answer";
 
 /** Where to answer: to where the sender says it listens, or to where the packet came from. */
 function sourceOf(ping: Pick<Ping, "sourceAddress" | "sourcePort">, from: Endpoint): Endpoint {

@@ -16,6 +16,12 @@ export function memoryLimitBytes(): number {
   return limitBytes > 0 ? Math.min(limitBytes, totalmem()) : totalmem();
 }
 
+/** Time that processors spent on this process, in milliseconds. */
+export function cpuTimeMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** From Linux's /proc; elsewhere the resident set counts as the process's own. */
 export function readProcessStatus(): ProcessStatus {
   let status: string;

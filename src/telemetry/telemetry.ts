@@ -4,6 +4,7 @@ import type { DiskState } from "../node/disk-guard.ts";
 import type { LoadStatus } from "../rpc/observer.ts";
 import { registerEngineGauges } from "./engine-gauges.ts";
 import { EngineTelemetry } from "./engine-telemetry.ts";
+import { GossipTelemetry } from "./gossip-telemetry.ts";
 import { NodeHealth } from "./health.ts";
 import type { MetricsText } from "./health-types.ts";
 import { Http2Telemetry } from "./http2-telemetry.ts";
@@ -20,6 +21,12 @@ export interface TelemetryOptions extends SystemSources {
   readonly logger: Logger;
 }
 
+/** Look-ups since the start that the cache answered, and those that it did not. */
+export interface CacheCounts {
+  readonly hits: number;
+  readonly misses: number;
+}
+
 /** The node once its store is open. */
 export interface ObservedNode {
   readonly engineStatus: () => EngineStatus;
@@ -33,6 +40,7 @@ export class Telemetry {
   readonly nodeObserver: NodeTelemetry;
   readonly rpcObserver: RpcTelemetry;
   readonly http2Observer: Http2Telemetry;
+  readonly gossipObserver: GossipTelemetry;
   readonly #instruments: Instruments;
   readonly #system: SystemTelemetry;
   #certificateEndMs: number | undefined;
@@ -49,6 +57,7 @@ export class Telemetry {
     this.nodeObserver = new NodeTelemetry(this.#instruments, logger);
     this.rpcObserver = new RpcTelemetry(this.#instruments, logger, options.clock);
     this.http2Observer = new Http2Telemetry(this.#instruments, logger);
+    this.gossipObserver = new GossipTelemetry(this.#instruments, logger, options.clock);
     this.#system = new SystemTelemetry(this.#instruments, options);
     registerEngineGauges(this.#instruments, () => this.#scraped);
     this.#instruments.gauge(
@@ -89,6 +98,11 @@ export class Telemetry {
   /** Undefined before the store is open. */
   diskState(): DiskState | undefined {
     return this.#node?.diskState();
+  }
+
+  /** Both 0 before the store is open. */
+  cacheCounts(): CacheCounts {
+    return this.#node?.engineStatus().cache ?? { hits: 0, misses: 0 };
   }
 
   /** The longest delay of the main thread in about this time up to now, a minute at most. */

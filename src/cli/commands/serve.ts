@@ -10,7 +10,7 @@ import { Administration } from "../../node/administration/administration.ts";
 import { DiskGuard } from "../../node/disk-guard.ts";
 import { StorageNode } from "../../node/storage-node.ts";
 import { readMemoryStatus } from "../../platform/memory-status.ts";
-import { readProcessStatus } from "../../platform/process-status.ts";
+import { cpuTimeMs, readProcessStatus } from "../../platform/process-status.ts";
 import type { LoadStatus } from "../../rpc/observer.ts";
 import type { OverloadLimits } from "../../rpc/overload/admission.ts";
 import { adminSources } from "../../server/admin-sources.ts";
@@ -25,6 +25,7 @@ import { describeCommand } from "../command.ts";
 import { type ConfigurationOptions, configurationOf } from "../configuration.ts";
 import type { CommandContext } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { type Gossip, startGossip } from "../gossip.ts";
 import { createTls } from "../tls-files.ts";
 
 /** `--insecure` says what `auth.mode: none` says. */
@@ -82,9 +83,11 @@ async function runNode(
   });
   const authentication = createAuthentication(configuration, clock, logger);
   const tls = createTls(configuration, clock, logger, telemetry);
+  let gossip: Gossip | undefined;
   const ignoreHangUps = onHangUp(() => {
     authentication.reload();
     tls?.reload();
+    gossip?.reload();
   });
   const server: NodeServer = new NodeServer({
     settings: edgeSettings(configuration, tls),
@@ -111,8 +114,24 @@ async function runNode(
     },
     onStopping: () => telemetry.health.stopping(),
   });
+  const joinRing = async (): Promise<Gossip | undefined> => {
+    const { grpcPort } = server;
+    const cacheCounts = () => telemetry.cacheCounts();
+    const parts = {
+      ...surroundings,
+      configuration,
+      random,
+      logger,
+      telemetry,
+      grpcPort,
+      cpuTimeMs,
+      cacheCounts,
+    };
+    gossip = await startGossip(parts);
+    return gossip;
+  };
   try {
-    return await untilStopped(context, server, logger);
+    return await untilStopped(context, server, logger, joinRing);
   } finally {
     ignoreHangUps();
     authentication.stop();
@@ -122,11 +141,19 @@ async function runNode(
 }
 
 /** Serves until the first signal and stops gracefully; a second signal ends the process where it is. */
-async function untilStopped(context: CommandContext, server: NodeServer, logger: Logger): Promise<boolean> {
+async function untilStopped(
+  context: CommandContext,
+  server: NodeServer,
+  logger: Logger,
+  joinRing: () => Promise<Gossip | undefined>,
+): Promise<boolean> {
   const stopped = Promise.withResolvers<boolean>();
+  let gossip: Gossip | undefined;
   const stop = (reason: string): void => {
     logger.info("stopping", { reason });
-    server.shutdown().then(stopped.resolve, stopped.reject);
+    // Others hear of it while the last calls are answered.
+    const ending = Promise.all([server.shutdown(), gossip?.leave()]);
+    ending.then(([isClean]) => stopped.resolve(isClean), stopped.reject);
   };
   const ignoreSignals = onStopSignals({
     announce: () => {
@@ -141,6 +168,10 @@ async function untilStopped(context: CommandContext, server: NodeServer, logger:
   });
   try {
     if (await server.start()) {
+      gossip = await joinRing().catch(async (error: unknown) => {
+        await server.shutdown();
+        throw error;
+      });
       const { grpcPort, httpPort } = server;
       context.environment.onServing?.({ grpcPort, httpPort, stop: () => stop("asked to") });
     }

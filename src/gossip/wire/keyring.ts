@@ -4,8 +4,8 @@
  *   version u8 | nonce, 12 bytes | ciphertext | tag, 16 bytes
  *
  * Version 1 is written; version 0, of old peers, has its plaintext padded to blocks of 16 (PKCS #7). The first key
- * seals and all keys open, so that keys change while a ring runs: add the new one everywhere, use it everywhere, remove
- * the old one everywhere.
+ * seals and all keys open, so that keys change while a ring runs: add the new one at the end everywhere, put it first
+ * everywhere, remove the old one everywhere.
  */
 import { StorageError } from "../../base/errors.ts";
 import { nonceBytes, openAesGcm, sealAesGcm, tagBytes } from "../../platform/aes-gcm.ts";
@@ -30,46 +30,12 @@ export class Keyring {
   /** Keys of 16, 24 or 32 bytes, the one that seals first. INVALID_ARGUMENT for others, for none and for too many. */
   constructor(keys: readonly Uint8Array[], secrets: Pick<Secrets, "randomBytes">) {
     this.#secrets = secrets;
-    this.#keys = [];
-    for (const key of keys) this.add(key);
-    if (this.#keys.length === 0) throw new StorageError("INVALID_ARGUMENT", "a keyring needs a key");
+    this.#keys = checked(keys);
   }
 
-  get keyCount(): number {
-    return this.#keys.length;
-  }
-
-  /** Opens with this key too, from now on. */
-  add(key: Uint8Array): void {
-    if (![16, 24, 32].includes(key.length)) {
-      const message = `a gossip key has ${key.length} bytes; allowed are 16, 24 and 32`;
-      throw new StorageError("INVALID_ARGUMENT", message);
-    }
-    if (this.#indexOf(key) >= 0) return;
-    if (this.#keys.length === maxKeys) {
-      throw new StorageError("INVALID_ARGUMENT", `a keyring holds ${maxKeys} keys at most; remove one first`);
-    }
-    this.#keys.push(key.slice());
-  }
-
-  /** Seals with this key, which must be there, from now on. */
-  use(key: Uint8Array): void {
-    const index = this.#indexOf(key);
-    if (index < 0)
-      throw new StorageError("INVALID_ARGUMENT", "the key to use is not in the keyring; add it first");
-    this.#keys.unshift(...this.#keys.splice(index, 1));
-  }
-
-  /** Opens nothing with this key any more. The key that seals stays. */
-  remove(key: Uint8Array): void {
-    const index = this.#indexOf(key);
-    if (index === 0) {
-      throw new StorageError(
-        "INVALID_ARGUMENT",
-        "the key that seals cannot be removed; use another one first",
-      );
-    }
-    if (index > 0) this.#keys.splice(index, 1);
+  /** Takes these keys in place of those that are there. Throws as the constructor does, and keeps what it has then. */
+  replace(keys: readonly Uint8Array[]): void {
+    this.#keys = checked(keys);
   }
 
   seal(plaintext: Uint8Array, additionalData: Uint8Array): Uint8Array {
@@ -95,10 +61,19 @@ export class Keyring {
     }
     return undefined;
   }
+}
 
-  #indexOf(key: Uint8Array): number {
-    return this.#keys.findIndex((other) => Buffer.compare(other, key) === 0);
+function checked(keys: readonly Uint8Array[]): Uint8Array[] {
+  if (keys.length === 0 || keys.length > maxKeys) {
+    const message = `a keyring has ${keys.length} keys; allowed are 1 to ${maxKeys}`;
+    throw new StorageError("INVALID_ARGUMENT", message);
   }
+  const wrong = keys.find(({ length }) => ![16, 24, 32].includes(length));
+  if (wrong === undefined) return keys.map((key) => key.slice());
+  throw new StorageError(
+    "INVALID_ARGUMENT",
+    `a gossip key has ${wrong.length} bytes; allowed are 16, 24 and 32`,
+  );
 }
 
 function withoutPadding(padded: Uint8Array): Uint8Array | undefined {

@@ -7,6 +7,7 @@ import {
   type Conversation,
   type GossipDelegate,
   type GossipTransport,
+  noAnswer,
   refusalTexts,
 } from "../../../src/gossip/environment.ts";
 import { GossipNode, type GossipNodeSettings } from "../../../src/gossip/gossip-node.ts";
@@ -173,7 +174,7 @@ export class VirtualRing {
       const message = target.node.streamReader().push(request) ?? "malformed";
       const answer = target.node.answerStream(endpoint, message);
       if (answer === undefined) {
-        end({ kind: "failure", reason: "the connection ended without an answer" });
+        end({ kind: "failure", reason: noAnswer });
         return;
       }
       this.#deliver(this.#byEndpoint.get(keyOf(to)) ?? "", endpoint, () => {

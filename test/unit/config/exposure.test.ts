@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { engineOverrides } from "../../../src/config/engine-overrides.ts";
-import { isLoopback, refuseUnaskedExposure } from "../../../src/config/exposure.ts";
+import { exposureWarnings, isLoopback, refuseUnaskedExposure } from "../../../src/config/exposure.ts";
 import { loadConfiguration } from "../../../src/config/load.ts";
 import { checkOptions, engineOptions } from "../../../src/engine/options.ts";
 
@@ -68,4 +68,17 @@ test("engine options carry the operator's values", () => {
     views: { maxAgeMs: 60_000 },
     recoveryMode: "strict",
   });
+});
+
+test.each([
+  ["gossip: {enabled: true}\nauth: {mode: tokens, token_file: t}\ntls: {cert_file: c, key_file: k}", 1],
+  [
+    "gossip: {enabled: true, key_file: k}\nauth: {mode: tokens, token_file: t}\ntls: {cert_file: c, key_file: k}",
+    0,
+  ],
+  ["gossip: {enabled: true}\nserver: {host: 127.0.0.1}", 0],
+  ["gossip: {enabled: false}\nauth: {mode: tokens, token_file: t}\ntls: {cert_file: c, key_file: k}", 0],
+])("%j: gossip off loopback without keys is warned of", (file, count) => {
+  const warnings = exposureWarnings(configuration(file));
+  expect(warnings.filter((warning) => warning.startsWith("gossip is not sealed"))).toHaveLength(count);
 });

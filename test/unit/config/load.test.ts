@@ -256,9 +256,6 @@ describe("operators' files", () => {
       "compaction.level_multiplier is ignored: the key is sstable.level_multiplier",
       "gossip.advertise_port is ignored: members learn the port from gossip.bind_port",
     ]);
-    expect(warnings).toContainEqual(
-      expect.stringContaining("gossip.enabled is true, but this version has no gossip"),
-    );
   });
 
   test("the coordinator's ConfigMap loads and says that nobody registers the node", () => {

@@ -86,21 +86,21 @@ describe("packets", () => {
       expect(b?.unwrapPacket(a!.wrapPacket([ping], false))).toEqual([ping]);
       expect(a?.unwrapPacket(b!.wrapPacket([ping], false))).toEqual([ping]);
     };
-    const steps: ((keyring: Keyring) => void)[] = [
-      (keyring) => keyring.add(otherKey),
-      (keyring) => keyring.use(otherKey),
-      (keyring) => keyring.remove(key),
-    ];
-    for (const step of steps) {
+    for (const keys of [[key, otherKey], [otherKey, key], [otherKey]]) {
       for (const keyring of [left, right]) {
-        step(keyring);
+        keyring.replace(keys);
         talk();
       }
     }
     expect(b?.unwrapPacket(envelope({ keys: [key] }).wrapPacket([ping], false))).toBe("key");
-    expect(() => left.remove(otherKey)).toThrow("use another one first");
-    expect(() => left.use(key)).toThrow("add it first");
-    expect(() => left.add(new Uint8Array(5))).toThrow("allowed are 16, 24 and 32");
+  });
+
+  test("what are no keys is refused, and what was there stays", () => {
+    const keyring = new Keyring([key], systemSecrets);
+    expect(() => keyring.replace([new Uint8Array(5)])).toThrow("allowed are 16, 24 and 32");
+    expect(() => keyring.replace([])).toThrow("allowed are 1 to 8");
+    expect(() => keyring.replace(Array(9).fill(key))).toThrow("allowed are 1 to 8");
+    expect(keyring.open(keyring.seal(ping, key), key)).toEqual(Buffer.from(ping));
   });
 
   test("labels keep rings apart", () => {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { hostOf, parseAddress } from "../../../src/gossip/endpoint.ts";
 import type { MutableMember } from "../../../src/gossip/member.ts";
 import { MemberList } from "../../../src/gossip/member-list.ts";
 import { seededRandom } from "../../../src/platform/random.ts";
@@ -77,21 +76,3 @@ describe("members", () => {
     expect([list.size, list.get("m1"), list.get("m7")?.name]).toEqual([5, undefined, "m7"]);
   });
 });
-
-test.each([
-  ["127.0.0.1", "7f000001", "127.0.0.1"],
-  ["::1", "00000000000000000000000000000001", "0:0:0:0:0:0:0:1"],
-  ["fd00::12:34", "fd000000000000000000000000120034", "fd00:0:0:0:0:0:12:34"],
-  ["::ffff:10.1.2.3", "00000000000000000000ffff0a010203", "10.1.2.3"],
-])("the address %p is %p", (text, hex, shown) => {
-  const address = parseAddress(text);
-  expect(address?.toHex()).toBe(hex);
-  expect(hostOf(address!)).toBe(shown);
-});
-
-test.each(["localhost", "256.1.1.1", "1.2.3", "1::2::3", "1:2:3:4:5:6:7:8:9", "g::1", ":1", "1:2:3"])(
-  "%p is no address",
-  (text) => {
-    expect(parseAddress(text)).toBeUndefined();
-  },
-);

@@ -1,0 +1,87 @@
+/** A member with its place on the network and its seeds: what an application starts, and stops. */
+import type { Clock } from "../platform/clock.ts";
+import type { Random } from "../platform/random.ts";
+import type { Resolver } from "../platform/resolver.ts";
+import type { GossipDelegate } from "./environment.ts";
+import { GossipNode, type GossipNodeSettings } from "./gossip-node.ts";
+import type { Member } from "./member.ts";
+import { NetworkTransport } from "./network/network-transport.ts";
+import type { GossipObserver } from "./observer.ts";
+import { SeedJoiner, type SeedObserver } from "./seed-joiner.ts";
+
+export interface RingMemberOptions {
+  /** `port` 0 takes any that is free. */
+  readonly settings: GossipNodeSettings;
+  /** The address to listen on, in text; others are told `settings.address`. */
+  readonly host: string;
+  readonly seeds: readonly string[];
+  /** Of seeds that name none. */
+  readonly seedPort: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly resolve: Resolver;
+  readonly observer: GossipObserver & SeedObserver;
+  readonly delegate: GossipDelegate;
+  /** How long a packet took to handle. */
+  readonly packetHandled: (durationMs: number) => void;
+}
+
+export class RingMember {
+  readonly node: GossipNode;
+  readonly #transport: NetworkTransport;
+  readonly #joiner: SeedJoiner;
+  /** The first try to join has ended. */
+  readonly whenTried: Promise<void>;
+
+  private constructor(options: RingMemberOptions, transport: NetworkTransport) {
+    const { settings, clock, seeds, seedPort } = options;
+    this.#transport = transport;
+    this.node = new GossipNode({ ...settings, port: transport.port }, { ...options, transport });
+    transport.attach(timed(this.node, clock, options.packetHandled));
+    this.node.start();
+    this.#joiner = new SeedJoiner({ ...options, seeds, defaultPort: seedPort, node: this.node });
+    this.whenTried = this.#joiner.start();
+  }
+
+  /** Listens, and joins in the background. UNAVAILABLE where the port cannot be had. */
+  static async start(options: RingMemberOptions): Promise<RingMember> {
+    const { host, clock, settings } = options;
+    const { streamTimeoutMs } = settings.timing;
+    const transport = await NetworkTransport.open({ host, port: settings.port, clock, streamTimeoutMs });
+    return new RingMember(options, transport);
+  }
+
+  get members(): readonly Member[] {
+    return this.node.members;
+  }
+
+  /** Says goodbye, so that others see no failure, and closes. */
+  async leave(timeoutMs: number): Promise<void> {
+    this.#joiner.stop();
+    await new Promise<void>((resolve) => this.node.leave(timeoutMs, resolve));
+    this.close();
+  }
+
+  /** Ends without a word. */
+  close(): void {
+    this.#joiner.stop();
+    this.node.stop();
+    this.#transport.close();
+  }
+}
+
+function timed(
+  node: GossipNode,
+  clock: Clock,
+  handled: (durationMs: number) => void,
+): Pick<GossipNode, "receivePacket" | "streamReader" | "answerStream"> {
+  return {
+    receivePacket: (from, packet) => {
+      const startMs = clock.monotonicMs();
+      node.receivePacket(from, packet);
+      handled(clock.monotonicMs() - startMs);
+    },
+    streamReader: () => node.streamReader(),
+    answerStream: (from, message) => node.answerStream(from, message),
+  };
+}

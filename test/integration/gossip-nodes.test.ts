@@ -1,0 +1,101 @@
+/** Nodes in a ring of their own: joining, sealing, failing, leaving, and what `members` shows of it. */
+import { describe, expect, test } from "bun:test";
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { freePort } from "../support/gossip/foreign-members.ts";
+import { waitUntil } from "../support/gossip/loopback-member.ts";
+import { type NodeProcess, runCommand, startNode } from "../support/node-process.ts";
+import { temporaryFolder } from "../support/temp-folder.ts";
+
+interface MemberRow {
+  readonly name: string;
+  readonly state: string;
+  readonly tells?: { readonly Status: string; readonly GRPCPort: number };
+}
+
+const keyFile = join(temporaryFolder(), "keys");
+writeFileSync(keyFile, `${new Uint8Array(32).fill(7).toBase64()}\n`);
+chmodSync(keyFile, 0o600);
+
+function start(name: string, port: number, seedPorts: number[], sealed = true): Promise<NodeProcess> {
+  return startNode({
+    args: ["--node-id", name],
+    environment: {
+      PAIRDB_GOSSIP_ENABLED: "true",
+      PAIRDB_GOSSIP_BIND_PORT: String(port),
+      PAIRDB_GOSSIP_SEED_NODES: seedPorts.map((seed) => `127.0.0.1:${seed}`).join(","),
+      ...(sealed ? { PAIRDB_GOSSIP_KEY_FILE: keyFile } : {}),
+    },
+  });
+}
+
+function members(port: number, args: readonly string[] = ["--gossip-key-file", keyFile]) {
+  return runCommand(["members", "--gossip-addr", `127.0.0.1:${port}`, ...args]);
+}
+
+async function rows(port: number): Promise<MemberRow[]> {
+  const { stdout } = await members(port, ["--gossip-key-file", keyFile, "--json"]);
+  return stdout === "" ? [] : (JSON.parse(stdout) as MemberRow[]);
+}
+
+async function until(port: number, state: string, names: string[]): Promise<void> {
+  const holds = async () => {
+    const found = (await rows(port)).filter((row) => row.state === state).map(({ name }) => name);
+    return (
+      names.every((name) => found.includes(name)) && (state !== "alive" || found.length === names.length)
+    );
+  };
+  await waitUntil(holds, 15_000, () => rows(port));
+}
+
+describe("three nodes", () => {
+  test("know each other and what each tells; one that is killed fails, one that stops leaves", async () => {
+    const [first, second, third] = [await freePort(), await freePort(), await freePort()];
+    const nodes = await Promise.all([
+      start("n1", first, [second]),
+      start("n2", second, [first]),
+      start("n3", third, [first, second]),
+    ]);
+    for (const port of [first, second, third]) await until(port, "alive", ["n1", "n2", "n3"]);
+    const told = (await rows(third)).find(({ name }) => name === "n1")?.tells;
+    expect(told).toMatchObject({ NodeID: "n1", Status: "healthy", GRPCPort: nodes[0]!.grpcPort });
+    const { stdout } = await members(second);
+    expect(stdout).toMatch(
+      /^NAME +ADDRESS +STATE +INCARNATION +STATUS\nn1 +127.0.0.1:\d+ +alive +\d+ +healthy\n/,
+    );
+    const metrics = await (await fetch(`${nodes[0]!.httpUrl}/metrics`)).text();
+    expect(metrics).toContain('pairdb_gossip_members_healthy{node_id="n1"} 3');
+
+    await nodes[2]!.kill();
+    await until(first, "dead", ["n3"]);
+    expect(await nodes[1]!.stop()).toBe(0);
+    await until(first, "left", ["n2"]);
+    expect(nodes[0]!.output()).toContain("joined a ring");
+    expect(nodes[0]!.output()).toContain("a member has left");
+  }, 60_000);
+
+  test("a stranger without the key is told nothing, and joins nothing", async () => {
+    const [port, strangerPort] = [await freePort(), await freePort()];
+    await start("inside", port, []);
+    const stranger = await start("outside", strangerPort, [port], false);
+    const { exitCode, stderr } = await members(port, []);
+    expect([exitCode, stderr]).toEqual([
+      4,
+      expect.stringContaining("does not tell its members: it is not sealed with a key of this ring"),
+    ]);
+    await waitUntil(
+      () => stranger.output().includes("a seed cannot be joined"),
+      10_000,
+      () => stranger.output(),
+    );
+    expect((await rows(port)).map(({ name }) => name)).toEqual(["inside"]);
+  }, 30_000);
+
+  test("a port that is taken ends the start, and says so", async () => {
+    const port = await freePort();
+    await start("one", port, []);
+    const second = await start("two", port, []);
+    expect(await second.exited).not.toBe(0);
+    expect(second.output()).toContain("cannot listen for gossip on 127.0.0.1");
+  }, 30_000);
+});
