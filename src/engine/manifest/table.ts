@@ -28,8 +28,6 @@ export class Table implements BlockSource {
   wasUsed = false;
   /** The fault count (`residency/fault-watch.ts`) at which all but its data blocks was last seen in memory. */
   tailSeenAt = -1;
-  /** The same for each partition of its index. */
-  readonly partitionsSeenAt: number[] = [];
   /** Rises whenever the reader closes. */
   generation = 0;
   readonly #readers: TableReaders;

@@ -104,10 +104,7 @@ export class ColdParts {
     const { indexTopLevel } = table.reader;
     if (indexTopLevel === undefined) return true;
     const partition = indexTopLevel.find(key, keyLength);
-    if (table.partitionsSeenAt[partition] === this.#faultCount) return true;
-    if (!this.#isResident(table, indexTopLevel.start(partition), indexTopLevel.end(partition))) return false;
-    table.partitionsSeenAt[partition] = this.#faultCount;
-    return true;
+    return this.#isResident(table, indexTopLevel.start(partition), indexTopLevel.end(partition));
   }
 
   /** Asks for the parts of the index that a cursor comes to on its way from a block to an offset of the file. */
