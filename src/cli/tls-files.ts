@@ -2,7 +2,7 @@
 import { StorageError } from "../base/errors.ts";
 import type { Configuration } from "../config/resolve.ts";
 import type { TlsMaterial } from "../http2/tls.ts";
-import { certificateEndMs, isKeyOf } from "../platform/certificates.ts";
+import { certificateEndMs, checkCertificates, isKeyOf } from "../platform/certificates.ts";
 import type { Clock } from "../platform/clock.ts";
 import { readSecretFile } from "../platform/secret-files.ts";
 import { readText } from "../platform/streams.ts";
@@ -41,16 +41,27 @@ export function createTls(
 type FileNames = Configuration["tls"] & { readonly cert_file: string; readonly key_file: string };
 
 function readTlsFiles({ cert_file, key_file, client_ca_file, client_auth }: FileNames): TlsMaterial {
-  const certificate = readPem("cert_file", cert_file, certificatePem);
+  const certificate = readCertificates("cert_file", cert_file);
   const key = readPem("key_file", key_file, keyPem, readSecretFile);
   checkPair(key, certificate, { cert_file, key_file });
   if (client_ca_file === undefined || client_auth === "none") return { certificate, key };
-  const authority = readPem("client_ca_file", client_ca_file, certificatePem);
+  const authority = readCertificates("client_ca_file", client_ca_file);
   return { certificate, key, clients: { authority, areRequired: client_auth === "require" } };
 }
 
-const certificatePem = /-----BEGIN CERTIFICATE-----/;
 const keyPem = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/;
+
+/** All of a file's certificates, each whole: a file that is being written may end in the middle of one. */
+function readCertificates(name: string, path: string): string {
+  const text = readPem(name, path, /-----BEGIN CERTIFICATE-----/);
+  try {
+    checkCertificates(text);
+  } catch (cause) {
+    const message = `tls.${name}: ${path} holds a certificate that cannot be parsed`;
+    throw new StorageError("INVALID_ARGUMENT", message, { file: path, cause });
+  }
+  return text;
+}
 
 function readPem(name: string, path: string, kind: RegExp, readFile = readText): string {
   let text: string;

@@ -6,6 +6,13 @@ export function certificateEndMs(certificate: string): number {
   return Date.parse(new X509Certificate(certificate).validTo);
 }
 
+/** Throws where one of the certificates of a text (PEM) is malformed, or there is none. */
+export function checkCertificates(text: string): void {
+  const blocks = text.split(/(?=-----BEGIN CERTIFICATE-----)/).filter((part) => part.includes("-----BEGIN "));
+  if (blocks.length === 0) throw new Error("there is no certificate");
+  for (const block of blocks) new X509Certificate(block);
+}
+
 /** Whether the key (PEM) belongs to the certificate (PEM; of a chain, to its first). Throws where one is malformed. */
 export function isKeyOf(key: string, certificate: string): boolean {
   return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));

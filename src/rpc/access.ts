@@ -13,7 +13,7 @@ import type {
   RefusalReason,
 } from "../auth/authenticator.ts";
 import type { Identity, Scope } from "../auth/identity.ts";
-import { assert, StorageError } from "../base/errors.ts";
+import { InvariantViolation, StorageError } from "../base/errors.ts";
 import type { Call, CallRequest } from "./call.ts";
 import { type MethodAccess, methodAccess } from "./method-access.ts";
 import type { RpcObserver } from "./observer.ts";
@@ -35,10 +35,10 @@ export class AccessControl implements Access {
 
   admit(method: DescMethod, request: CallRequest): Identity {
     const needed = methodAccess.get(method);
-    assert(
-      needed !== undefined,
-      `${method.parent.typeName}/${method.name} is in no row of the methods' access`,
-    );
+    if (needed === undefined) {
+      const name = `${method.parent.typeName}/${method.name}`;
+      throw new InvariantViolation(`${name} is in no row of the methods' access`);
+    }
     if (needed.scope === "open") return this.#authenticator.anonymous;
     return this.#admit(method.name, needed, request.header("authorization"), request.peer);
   }

@@ -2,7 +2,6 @@
  * Shortcuts for the messages of Read and Write (see message-codec.ts). They take requests as clients make them (known
  * fields, each at most once) and answers of success without siblings.
  */
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { varintLength } from "../base/varint.ts";
 import type {
   ReadRequest,
@@ -122,29 +121,14 @@ export const writeCodec: CodecShortcut<typeof WriteRequestSchema, typeof WriteRe
     };
   },
 
-  encode(answer, target) {
-    const length = writeResponseLength(answer);
-    if (length < 0) return false;
-    target.reserve(length);
-    writeWriteResponse(target.bytes, target.start, answer);
+  encode({ success, updatedVectorClock: clock, errorMessage, errorCode }, target) {
+    if (success !== true || errorMessage !== undefined || errorCode !== undefined) return false;
+    const clockBytes = clock === undefined ? 0 : clockLength(clock);
+    if (clockBytes < 0) return false;
+    target.reserve(successBytes + (clock === undefined ? 0 : bytesFieldLength(clockBytes)));
+    const position = writeVarintField(target.bytes, target.start, successTag, 1);
+    if (clock !== undefined)
+      writeClock(target.bytes, position, writeResponseTags.updatedVectorClock, clock, clockBytes);
     return true;
   },
 };
-
-type WriteAnswer = MessageInitShape<typeof WriteResponseSchema>;
-
-/** Bytes of the message, or -1 where it is not a usual one. */
-function writeResponseLength(answer: WriteAnswer): number {
-  const { success, updatedVectorClock, errorMessage, errorCode } = answer;
-  if (success !== true || errorMessage !== undefined || errorCode !== undefined) return -1;
-  const clockBytes = updatedVectorClock === undefined ? 0 : clockLength(updatedVectorClock);
-  if (clockBytes < 0) return -1;
-  return successBytes + (updatedVectorClock === undefined ? 0 : bytesFieldLength(clockBytes));
-}
-
-function writeWriteResponse(target: Uint8Array, start: number, { updatedVectorClock }: WriteAnswer): void {
-  const position = writeVarintField(target, start, successTag, 1);
-  if (updatedVectorClock === undefined) return;
-  const clockBytes = clockLength(updatedVectorClock);
-  writeClock(target, position, writeResponseTags.updatedVectorClock, updatedVectorClock, clockBytes);
-}

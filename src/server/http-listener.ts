@@ -38,6 +38,8 @@ export function listenHttp(options: HttpListenerOptions): HttpListener {
   let current = tls === undefined ? new Generation(options) : firstOfMany(options, tls.current);
   const { port } = current;
   const generations = new Set([current]);
+  /** Answers are the last ones on their connections, and new connections still come. */
+  let isAnnounced = false;
   let isEnding = false;
   tls?.onChange((material) => {
     // Nobody new is to come.
@@ -50,13 +52,16 @@ export function listenHttp(options: HttpListenerOptions): HttpListener {
       return;
     }
     generations.add(current);
+    if (isAnnounced) current.announceEnd();
     earlier.announceEnd();
-    clock.after(overlapMs, () => void earlier.stopAccepting().finally(() => generations.delete(earlier)));
+    clock.after(overlapMs, () => {
+      earlier.stopAccepting().then(() => generations.delete(earlier), failed);
+    });
   });
   return {
     port,
     announceEnd: () => {
-      isEnding = true;
+      isAnnounced = true;
       current.announceEnd();
     },
     stopAccepting: async () => {

@@ -73,8 +73,9 @@ export class TlsFiles implements TlsSource {
 
   #pollLater(): Timer {
     return this.#options.clock.after(pollMs, () => {
-      this.reload();
+      // Before anything that could throw, so that the next look comes.
       this.#timer = this.#pollLater();
+      this.reload();
     });
   }
 }

@@ -41,7 +41,7 @@ export class NodeHealth implements HealthSource {
   /** Both ports are open and calls are answered. */
   serving(): void {
     this.#serving = true;
-    this.#phase = "serving";
+    if (!this.#stopping) this.#phase = "serving";
     this.#percent = 100;
   }
 

@@ -70,7 +70,8 @@ describe("three nodes", () => {
     await until(first, "dead", ["n3"]);
     expect(await nodes[1]!.stop()).toBe(0);
     await until(first, "left", ["n2"]);
-    expect(nodes[0]!.output()).toContain("joined a ring");
+    // Whoever came last has found a seed; the others may have been found by it.
+    expect(nodes.some((node) => node.output().includes("joined a ring"))).toBe(true);
     expect(nodes[0]!.output()).toContain("a member has left");
   }, 60_000);
 

@@ -41,6 +41,12 @@ if (requirePeer("prometheus-alertmanager", hasAlertmanager)) {
   });
 }
 
+/**
+ * A suspicion that nobody confirms ends after 24 s in a ring of five (six times the least, which is 4 s), and begins
+ * within a round of probes, which health scores can double. Mostly it takes 6 to 15 s; the test prints how long.
+ */
+const longestDetectionMs = 40_000;
+
 /** Three of ours and two foreign ones. */
 class MixedRing {
   readonly ours: LoopbackMember[] = [];
@@ -123,8 +129,8 @@ describe.each(kinds)("a ring with $name", (kind) => {
     await foreign.kill();
     const dead = ["dead", "failed", undefined];
     const gone = ["ours-3", foreign.name];
-    timesMs["failed"] = await ring.seen("ours-3", dead, 15_000, gone);
-    timesMs["failed"] += await ring.seen(foreign.name, dead, 15_000 - timesMs["failed"], gone);
+    timesMs["failed"] = await ring.seen("ours-3", dead, longestDetectionMs, gone);
+    timesMs["failed"] += await ring.seen(foreign.name, dead, longestDetectionMs - timesMs["failed"], gone);
     expect(second.events).toEqual(expect.arrayContaining(["failed ours-3", `failed ${foreign.name}`]));
 
     // Both return; the ring remembers our old incarnation, and the new life takes a higher one.
@@ -166,7 +172,9 @@ async function expectGoodbyes(ring: MixedRing, kind: Kind, timesMs: Record<strin
   timesMs["left"] = await ring.seen("ours-2", ["left", kind.showsLeftAs], 5000);
   const leaver = ring.foreign.pop()!;
   await leaver.leave();
-  timesMs["foreign left"] = await ring.seen(leaver.name, ["left", undefined], 10_000);
+  // Ours do not hand serf's own goodbyes on, so another serf may miss it and see memberlist's alone.
+  const gone = ["left", undefined, kind.showsLeftAs];
+  timesMs["foreign left"] = await ring.seen(leaver.name, gone, 10_000);
   for (const { events } of ring.ours) {
     expect(events).toContain("left ours-2");
     expect(events).toContain(`left ${leaver.name}`);

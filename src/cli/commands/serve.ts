@@ -148,11 +148,11 @@ async function untilStopped(
   joinRing: () => Promise<Gossip | undefined>,
 ): Promise<boolean> {
   const stopped = Promise.withResolvers<boolean>();
-  let gossip: Gossip | undefined;
+  let joining: Promise<Gossip | undefined> | undefined;
   const stop = (reason: string): void => {
     logger.info("stopping", { reason });
-    // Others hear of it while the last calls are answered.
-    const ending = Promise.all([server.shutdown(), gossip?.leave()]);
+    // Others hear of it while the last calls are answered; also of a node that has only begun to join them.
+    const ending = Promise.all([server.shutdown(), joining?.then((gossip) => gossip?.leave())]);
     ending.then(([isClean]) => stopped.resolve(isClean), stopped.reject);
   };
   const ignoreSignals = onStopSignals({
@@ -168,7 +168,8 @@ async function untilStopped(
   });
   try {
     if (await server.start()) {
-      gossip = await joinRing().catch(async (error: unknown) => {
+      joining = joinRing();
+      await joining.catch(async (error: unknown) => {
         await server.shutdown();
         throw error;
       });

@@ -5,8 +5,8 @@
  * memory makes the system count a fault of this thread; the count is looked at now and then. Where it has risen, and
  * at the start, reads look. Once many in a row have found all in memory, they stop looking.
  *
- * Filters and indexes are used so often that the system keeps them in memory before all else, so they are looked at
- * only anew after a fault: `faultCount` says which fault that was.
+ * Filters and top levels of indexes are used so often that the system keeps them in memory before all else, so they are
+ * looked at only anew after a fault: `faultCount` says which fault that was.
  */
 import type { FileSystem } from "../../platform/file-system.ts";
 

@@ -22,8 +22,8 @@ export function compact(
   places: Places,
 ): AsyncGenerator<Progress, void, void> {
   const giveBack = places.take();
-  const progress = progressOf(administration, clock);
   try {
+    const progress = progressOf(administration, clock);
     const compaction = administration.compact(range);
     const ended = compaction.done.then(giveBack, giveBack);
     return follow(compaction, ended, (isDone) => progress(compaction, isDone), clock);

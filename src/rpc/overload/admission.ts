@@ -106,19 +106,17 @@ export class Admission {
   charge(tenants: Iterable<string>, workClass: WorkClass): void {
     const counts = new Map<string, number>();
     for (const tenant of tenants) counts.set(tenant, (counts.get(tenant) ?? 0) + 1);
-    const nowMs = this.#options.clock.monotonicMs();
-    for (const [tenant, count] of counts) {
-      const waitMs = this.#rates.take(tenant, count, nowMs);
-      if (waitMs === 0) continue;
-      this.#options.refused(workClass, "tenant_rate");
-      const { requestsPerSecond } = this.#options.limits.tenantRate;
-      throw new StorageError(
-        "RESOURCE_EXHAUSTED",
-        `the tenant ${JSON.stringify(tenant)} sends more than ${requestsPerSecond} requests a second ` +
-          `(limits.tenant_requests_per_second); try again in ${waitMs} ms`,
-        { retryAfterMs: waitMs },
-      );
-    }
+    const shortage = this.#rates.take(counts, this.#options.clock.monotonicMs());
+    if (shortage === undefined) return;
+    this.#options.refused(workClass, "tenant_rate");
+    const { requestsPerSecond } = this.#options.limits.tenantRate;
+    const { tenantId, waitMs } = shortage;
+    throw new StorageError(
+      "RESOURCE_EXHAUSTED",
+      `the tenant ${JSON.stringify(tenantId)} sends more than ${requestsPerSecond} requests a second ` +
+        `(limits.tenant_requests_per_second); try again in ${waitMs} ms`,
+      { retryAfterMs: waitMs },
+    );
   }
 
   #refusal(workClass: WorkClass, reason: EarlyReason): StorageError {

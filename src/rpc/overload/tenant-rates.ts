@@ -11,6 +11,12 @@ export interface TenantRate {
   readonly burst: number;
 }
 
+/** A tenant that has sent too much. */
+export interface Shortage {
+  readonly tenantId: string;
+  readonly waitMs: number;
+}
+
 interface Bucket {
   tokens: number;
   filledAtMs: number;
@@ -31,19 +37,27 @@ export class TenantRates {
   }
 
   /**
-   * Takes so many requests out of the tenant's bucket. Where it has fewer, none is taken, and the milliseconds are given
-   * after which it has enough; else 0. More than a bucket can hold passes when it is full.
+   * Takes requests out of the buckets of all these tenants, so many each. Where one has fewer, nothing is taken of
+   * any, and that one is given with the milliseconds after which it has enough. More than a bucket can hold passes when
+   * it is full.
    */
-  take(tenantId: string, count: number, nowMs: number): number {
+  take(counts: ReadonlyMap<string, number>, nowMs: number): Shortage | undefined {
+    for (const [tenantId, count] of counts) {
+      const waitMs = this.#waitMs(this.#bucketOf(tenantId, nowMs), count, nowMs);
+      if (waitMs > 0) return { tenantId, waitMs };
+    }
+    for (const [tenantId, count] of counts) this.#bucketOf(tenantId, nowMs).tokens -= count;
+    return undefined;
+  }
+
+  /** Fills the bucket up to now. */
+  #waitMs(bucket: Bucket, count: number, nowMs: number): number {
     const { requestsPerSecond, burst } = this.#rate;
-    const bucket = this.#bucketOf(tenantId, nowMs);
     const earned = ((nowMs - bucket.filledAtMs) / 1000) * requestsPerSecond;
     bucket.tokens = Math.min(burst, bucket.tokens + earned);
     bucket.filledAtMs = nowMs;
     const missing = Math.min(count, burst) - bucket.tokens;
-    if (missing > 0) return Math.ceil((1000 * missing) / requestsPerSecond);
-    bucket.tokens -= count;
-    return 0;
+    return missing > 0 ? Math.ceil((1000 * missing) / requestsPerSecond) : 0;
   }
 
   #bucketOf(tenantId: string, nowMs: number): Bucket {

@@ -65,7 +65,9 @@ export async function startSerf({ name, port, joinPorts = [], key }: ForeignOpti
       `-node=${name}`,
       `-bind=127.0.0.1:${port}`,
       rpc,
-      ...joinPorts.map((other) => `-join=127.0.0.1:${other}`),
+      // With `-join` it ends where its first try fails.
+      ...joinPorts.map((other) => `-retry-join=127.0.0.1:${other}`),
+      "-retry-interval=1s",
       ...(key === undefined ? [] : [`-encrypt=${key.toBase64()}`]),
     ],
     { stdout: "ignore", stderr: "ignore" },

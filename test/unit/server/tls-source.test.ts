@@ -77,6 +77,20 @@ describe("TlsFiles", () => {
     expect(source.current).toEqual(material("2"));
   });
 
+  test("looks again where whoever hears of a change fails", () => {
+    const { clock, files, source } = watched();
+    let failures = 0;
+    source.onChange(() => {
+      failures++;
+      throw new Error("cannot take it");
+    });
+    files.content = material("2");
+    expect(() => clock.advance(1000)).toThrow("cannot take it");
+    files.content = material("3");
+    expect(() => clock.advance(1000)).toThrow("cannot take it");
+    expect([failures, source.current]).toEqual([2, material("3")]);
+  });
+
   test("does not begin with files that are no good", () => {
     const read = () => {
       throw new Error("no file");
