@@ -26,7 +26,8 @@ import type { BatchEntry, CommitLogWriter } from "./commit-log/writer.ts";
 import { Compactor } from "./compaction/compactor.ts";
 import type { EngineEnvironment } from "./environment.ts";
 import { Flusher } from "./flusher.ts";
-import type { EntryKind, FileNumber, FoundEntry, SequenceNumber } from "./internal-key.ts";
+import { FollowedLog } from "./followed-log.ts";
+import type { EntryKind, FoundEntry, SequenceNumber } from "./internal-key.ts";
 import { LogRetention } from "./log-retention.ts";
 import type { VersionSet } from "./manifest/version-set.ts";
 import type { MemtableSet } from "./memtable-set.ts";
@@ -56,6 +57,8 @@ export interface StoredEntry {
 
 export class Engine {
   readonly options: EngineOptions;
+  /** For those who follow what is written. */
+  readonly followedLog: FollowedLog;
   readonly #jobs: JobRunner;
   readonly #lock: DirectoryLock;
   readonly #work: WorkStatistics;
@@ -99,6 +102,10 @@ export class Engine {
     this.#deletions = new LiveDeletions(store, this.#cache, environment.observer);
     this.#memoryPressure = new MemoryPressure(environment, { entries: this.#cache, blocks: store.blocks });
     this.#retention = new LogRetention(environment, options, versions, log);
+    this.followedLog = new FollowedLog(environment, options, log, this.#retention, () => {
+      this.#assertOpen();
+      writeStop.assertWriting();
+    });
     const residency = (this.#residency = new Residency(environment.files, jobs, options.reads));
     this.#views = new ViewRegistry(environment, options, residency, memtables, versions);
     this.#flusher = new Flusher(
@@ -326,19 +333,6 @@ export class Engine {
   /** Resolves when no compaction runs and none that is due can start. */
   async whenCompacted(): Promise<void> {
     await this.#compactor.whenIdle();
-  }
-
-  /** Keeps commit-log segments from this one on until `releaseLog`, or until too much is kept; durable. */
-  async holdLog(name: string, segmentNumber: FileNumber): Promise<void> {
-    this.#assertOpen();
-    this.#writeStop.assertWriting();
-    await this.#retention.hold(name, segmentNumber);
-  }
-
-  async releaseLog(name: string): Promise<void> {
-    this.#assertOpen();
-    this.#writeStop.assertWriting();
-    await this.#retention.release(name);
   }
 
   /** Gauges and counters of the moment. */

@@ -47,6 +47,10 @@ export class LogRetention {
     await this.removeObsolete();
   }
 
+  holderNames(): string[] {
+    return this.#holders.positions().map(({ name }) => name);
+  }
+
   /** Removes what nobody needs; drops the holders furthest behind where they keep back too much. */
   async removeObsolete(): Promise<void> {
     const flushedSegment = this.#versions.state.oldestSegmentNumber;

@@ -43,7 +43,7 @@ export const goldenStores: Readonly<Record<string, () => Promise<MemoryFileSyste
         await engine.flush();
         await engine.whenCompacted();
         engine.pauseCompaction();
-        await engine.holdLog("backup", 0);
+        await engine.followedLog.hold("backup", 0);
         await write(20);
         await engine.flush();
         await deleteItems(engine, 10, 20);

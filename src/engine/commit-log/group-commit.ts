@@ -19,11 +19,12 @@
  *
  * It suspends in `#sync`: meanwhile groups are opened, segments join, and a step of space can fail.
  */
-import { messageOf, StorageError } from "../../base/errors.ts";
+import { assert, messageOf, StorageError } from "../../base/errors.ts";
 import type { Timer } from "../../platform/clock.ts";
 import type { EngineEnvironment } from "../environment.ts";
 import type { SequenceNumber } from "../internal-key.ts";
 import type { CommitLogOptions } from "../options.ts";
+import type { LogPosition } from "./follower.ts";
 import type { FrameStamp } from "./frame-builder.ts";
 import { Group } from "./group.ts";
 import type { Segment } from "./segment.ts";
@@ -56,6 +57,8 @@ export class GroupCommit {
   /** Settled by the next sync, for those who wait for the disk. */
   #nextSync: PromiseWithResolvers<void> | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
+  /** For those who follow the log. */
+  #growth: PromiseWithResolvers<void> | undefined;
   #syncUnderWay: Promise<void> = Promise.resolve();
   #retirement: Promise<void> = Promise.resolve();
   #failure: StorageError | undefined;
@@ -106,6 +109,21 @@ export class GroupCommit {
       this.#advance();
       await synced;
     }
+  }
+
+  /** Resolves when `syncedSequence` is larger than now; never after a failure. */
+  whenGrown(): Promise<void> {
+    this.#growth ??= Promise.withResolvers();
+    return this.#growth.promise;
+  }
+
+  /** Where the next frame goes. An end mark is written only when the segment that goes on is there. */
+  place(): LogPosition {
+    const [head, next] = this.#queue;
+    const segment = head?.endMarked && next !== undefined ? next : head;
+    assert(segment !== undefined, "the commit log is closed");
+    const { number, written } = segment;
+    return { segmentNumber: number, offset: written, nextSequence: this.#writtenSequence + 1 };
   }
 
   enqueue(segment: Segment): void {
@@ -241,7 +259,10 @@ export class GroupCommit {
       this.#groups.shift()!.acknowledge();
       hasGrown = true;
     }
-    if (hasGrown) this.#hooks.onSynced?.(sequence);
+    if (!hasGrown) return;
+    this.#hooks.onSynced?.(sequence);
+    this.#growth?.resolve();
+    this.#growth = undefined;
   }
 
   /** The first segment is complete and durable; its file is closed beside the writing of the next one. */

@@ -16,6 +16,7 @@ import { segmentPath } from "../data-directory.ts";
 import type { EngineEnvironment } from "../environment.ts";
 import type { EntryKind, FileNumber, SequenceNumber } from "../internal-key.ts";
 import { removeFiles } from "../remove-files.ts";
+import type { LogPosition } from "./follower.ts";
 import { entryLength, type LogEntryKind, listSegments } from "./format.ts";
 import type { Commit, Group } from "./group.ts";
 import { GroupCommit, type GroupCommitHooks, logFailure } from "./group-commit.ts";
@@ -116,6 +117,16 @@ export class CommitLogWriter {
   whenSynced(sequence: SequenceNumber): Promise<void> | undefined {
     assert(sequence <= this.#lastSequence, `sequence number ${sequence} was not handed out`);
     return this.#commit.whenSynced(sequence);
+  }
+
+  /** Resolves when `syncedSequence` is larger than now; never after a failure. */
+  whenGrown(): Promise<void> {
+    return this.#commit.whenGrown();
+  }
+
+  /** Where the next frame will be written, and the sequence number of its first entry. */
+  end(): LogPosition {
+    return this.#commit.place();
   }
 
   /** Segments of this writer that are not removed, in order; the last one is open. */

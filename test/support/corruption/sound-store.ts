@@ -70,7 +70,7 @@ export async function buildSoundStore(options: EngineOptions): Promise<SoundStor
   await deleteKeys("t:key-30", "t:key-35");
   await write(15);
   await engine.flush();
-  await engine.holdLog("stream", 0);
+  await engine.followedLog.hold("stream", 0);
   await write(15);
   await engine.flush();
   const flushedThrough = engine.status().lastSequence;

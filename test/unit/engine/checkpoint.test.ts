@@ -205,13 +205,13 @@ describe("a checkpoint", () => {
 
   test("leaves holders of the log behind", () =>
     withStore(async (source, files) => {
-      await source.engine.holdLog("stream", 1);
+      await source.engine.followedLog.hold("stream", 1);
       await source.write(50);
       await source.engine.checkpoint(target);
       expect(await check(files, source)).toBe(50);
       const copy = await openEngine(files, { ...tinyOptions(), ...defaultDirectories(target) }, 2);
       // It may name any position again, also one that goes back.
-      await copy.holdLog("stream", 0);
+      await copy.followedLog.hold("stream", 0);
       await copy.close();
     }));
 

@@ -455,8 +455,8 @@ describe("closing", () => {
     files.injector = ({ path }) => (path.endsWith(".sst") ? "ENOSPC" : undefined);
     await engine.close();
     expect((await rejection(engine.flush())).code).toBe("UNAVAILABLE");
-    expect((await rejection(engine.holdLog("h", 1))).code).toBe("UNAVAILABLE");
-    expect((await rejection(engine.releaseLog("h"))).code).toBe("UNAVAILABLE");
+    expect((await rejection(engine.followedLog.hold("h", 1))).code).toBe("UNAVAILABLE");
+    expect((await rejection(engine.followedLog.release("h"))).code).toBe("UNAVAILABLE");
     expect(thrown(() => get(engine, "k")).code).toBe("UNAVAILABLE");
   });
 });

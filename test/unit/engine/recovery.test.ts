@@ -341,14 +341,14 @@ describe("holders of the commit log", () => {
     const files = new MemoryFileSystem();
     let engine = await openEngine(files, tinyOptions(), 1);
     const [held] = segments(files);
-    await engine.holdLog("stream", Number.parseInt(held!.slice(-10), 10));
+    await engine.followedLog.hold("stream", Number.parseInt(held!.slice(-10), 10));
     await fillMemtables(engine, 2);
     await engine.flush();
     expect(segments(files)).toContain(held!);
     await engine.close();
     engine = await openEngine(files, tinyOptions(), 2);
     expect(segments(files)).toContain(held!);
-    await engine.releaseLog("stream");
+    await engine.followedLog.release("stream");
     expect(segments(files)).not.toContain(held!);
     await engine.close();
   });
@@ -359,16 +359,16 @@ describe("holders of the commit log", () => {
     const engine = await openEngine(files, tinyOptions(), 1);
     const [held] = segments(disk);
     const number = Number.parseInt(held!.slice(-10), 10);
-    await engine.holdLog("stream", number);
+    await engine.followedLog.hold("stream", number);
     files.injector = ({ kind, path }) =>
       kind === "write" && path.includes("MANIFEST") ? "ENOSPC" : undefined;
-    await expect(engine.holdLog("stream", number + 1)).rejects.toThrow("full");
-    await expect(engine.releaseLog("stream")).rejects.toThrow("full");
+    await expect(engine.followedLog.hold("stream", number + 1)).rejects.toThrow("full");
+    await expect(engine.followedLog.release("stream")).rejects.toThrow("full");
     files.injector = () => undefined;
     await fillMemtables(engine, 2);
     await engine.flush();
     expect(segments(disk)).toContain(held!);
-    await engine.releaseLog("stream");
+    await engine.followedLog.release("stream");
     expect(segments(disk)).not.toContain(held!);
     await engine.close();
   });
@@ -379,7 +379,7 @@ describe("holders of the commit log", () => {
     const options = tinyOptions({ commitLog: { maxRetainedBytes: 20_000 } });
     const engine = await openEngine(files, options, 1, { holderDropped: (name) => void dropped.push(name) });
     const [held] = segments(files);
-    await engine.holdLog("slow", Number.parseInt(held!.slice(-10), 10));
+    await engine.followedLog.hold("slow", Number.parseInt(held!.slice(-10), 10));
     await fillMemtables(engine, 6);
     await engine.flush();
     expect(dropped).toEqual(["slow"]);

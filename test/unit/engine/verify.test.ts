@@ -108,7 +108,7 @@ describe("damage is found", () => {
     // A holder keeps flushed segments, which are closed.
     const held = new MemoryFileSystem();
     const engine = await openEngine(held, tinyOptions(), 1);
-    await engine.holdLog("stream", 0);
+    await engine.followedLog.hold("stream", 0);
     const key = new TextEncoder().encode("t:a");
     for (let i = 0; i < 5; i++) await engine.put(key, key.length, 1, key, key.length).durable;
     await engine.flush();
