@@ -58,6 +58,8 @@ export interface RecordStore {
 }
 
 export interface RecordView {
+  /** Entries with this sequence number or a lower one are seen. */
+  readonly sequence: SequenceNumber;
   /**
    * Undefined when cursors will hardly have to wait for the disk while they go on from a key for a turn; else a promise
    * of that. Ask before a cursor is made, with where it starts, and at every turn.

@@ -7,8 +7,10 @@ import { encodeClock, encodedClockLength } from "../versions/clock-encoding.ts";
 import { isExpired } from "../versions/conflict.ts";
 import {
   decodeRecord,
+  readClock,
   readFirstVersion,
   recordClock,
+  type Version,
   type VersionedRecord,
   VersionLayout,
 } from "../versions/record.ts";
@@ -42,6 +44,14 @@ export class ShownRecord {
     this.value.set(record.bytes, layout.valueStart, layout.valueLength);
     this.clock.set(record.bytes, layout.clockStart, layout.clockLength);
     this.versions = undefined;
+  }
+
+  /** All versions, the highest rank first; none of an absent key. They are as short-lived as what else is shown. */
+  allVersions(): readonly Version[] {
+    if (this.versions !== undefined || this.siblingCount === 0) return this.versions ?? [];
+    const { bytes, start, length } = this.clock;
+    const { timestampSeconds, value } = this;
+    return [{ clock: readClock(bytes, start, length), timestampSeconds, isTombstone: false, value }];
   }
 
   showAbsent(): void {

@@ -28,6 +28,7 @@ import { EngineKeyBuffer, engineKeyRange } from "./keys.ts";
 import type { NodeObserver } from "./node-observer.ts";
 import { absentResult, type ReadResult, readResultOf } from "./read-result.ts";
 import type { RecordStore } from "./record-store.ts";
+import { RecordWalk, type WalkRequest } from "./record-walk.ts";
 import { type ScanChunk, type ScanRequest, type ScanVisitor, scanRecords } from "./scan.ts";
 import {
   checkClock,
@@ -187,6 +188,19 @@ export class StorageNode {
   ): AsyncGenerator<ScanChunk, void, void> {
     const expiry = { nowMs: this.#clock.nowMs(), gcGraceMs: this.#options.gcGraceMs };
     return scanRecords(this.#store, request, expiry, visit, signal);
+  }
+
+  /**
+   * A walk over the records of a tenant or of all, as they are stored; see record-walk.ts. Whoever begins it closes it.
+   * Throws INVALID_TENANT_ID.
+   */
+  walk(request: WalkRequest): RecordWalk {
+    return new RecordWalk(this.#store, this.#clock, request);
+  }
+
+  /** Unix seconds: what was deleted before has expired by now. */
+  get deletedBeforeSeconds(): number {
+    return Math.max(0, Math.floor((this.#clock.nowMs() - this.#options.gcGraceMs) / 1000));
   }
 
   /** Applies the conflict rule to the key and waits until what it came to is durable. */

@@ -129,6 +129,7 @@ export const batchReadCodec: CodecShortcut<typeof BatchReadRequestSchema, typeof
       tenantId: tenantId ?? "",
       keys,
       includeSiblings: includeSiblings ?? false,
+      replicated: false,
     };
   },
 };

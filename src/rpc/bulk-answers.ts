@@ -69,6 +69,12 @@ export function batchWriteAnswer(results: readonly WriteResult[]): MessageWriter
 /** What a small result takes; larger ones make the message grow. */
 const usualResultBytes = 192;
 
+/**
+ * What a result tells of its key: the value and the clock, with siblings where there are several; or, for another replica,
+ * all versions among the siblings, a single one too, and nothing beside them.
+ */
+export type ShownVersions = "value" | "siblings" | "all versions";
+
 /** Gathers the results of a BatchRead. */
 export class BatchReadAnswer {
   readonly message: MessageWriter;
@@ -76,25 +82,26 @@ export class BatchReadAnswer {
   valueBytes = 0;
   readonly #tenantId: string;
   readonly #keys: readonly string[];
-  readonly #includeSiblings: boolean;
+  readonly #shown: ShownVersions;
   readonly #maxBytes: number;
   /** Of the whole message; once it is over the limit, nothing more is written. */
   #sizeBytes = 0;
 
-  constructor(tenantId: string, keys: readonly string[], includeSiblings: boolean, maxBytes: number) {
+  constructor(tenantId: string, keys: readonly string[], shown: ShownVersions, maxBytes: number) {
     this.#tenantId = tenantId;
     this.#keys = keys;
-    this.#includeSiblings = includeSiblings;
+    this.#shown = shown;
     this.#maxBytes = maxBytes;
     this.message = new MessageWriter(Math.min(maxBytes, keys.length * usualResultBytes));
   }
 
   add(index: number, record: ShownRecord): void {
-    const { isFound, value, clock, siblingCount, versions } = record;
-    const siblings =
-      this.#includeSiblings && versions !== undefined && siblingCount > 1
-        ? siblingEntries(versions, this.#tenantId, this.#keys[index]!)
-        : [];
+    const { isFound, siblingCount } = record;
+    const isReplicated = this.#shown === "all versions";
+    const value = isReplicated ? nothing : record.value;
+    const clock = isReplicated ? nothing : record.clock;
+    const versions = this.#siblingsOf(record);
+    const siblings = siblingEntries(versions, this.#tenantId, this.#keys[index]!);
     let contentBytes = isFound ? successBytes : absentBytes;
     contentBytes += lengthFieldBytes(resultTags.value, value.length);
     contentBytes += lengthFieldBytes(resultTags.vectorClock, clock.length);
@@ -115,7 +122,12 @@ export class BatchReadAnswer {
     for (const sibling of siblings) message.slice(resultTags.siblings, sibling);
     message.number(resultTags.siblingCount, siblingCount);
     this.valueBytes += value.length;
-    if (siblings.length > 0) for (const version of versions!) this.valueBytes += version.value.length;
+    for (const version of versions) this.valueBytes += version.value.length;
+  }
+
+  #siblingsOf(record: ShownRecord): readonly Version[] {
+    if (this.#shown === "all versions") return record.allVersions();
+    return this.#shown === "siblings" && record.siblingCount > 1 ? record.allVersions() : noVersions;
   }
 
   /** The message; throws RESOURCE_EXHAUSTED where it is larger than an answer may be. */
@@ -125,6 +137,8 @@ export class BatchReadAnswer {
   }
 }
 
+const nothing = new Slice();
+const noVersions: readonly Version[] = [];
 const successBytes = numberFieldBytes(resultTags.success, 1);
 const absentBytes =
   lengthFieldBytes(resultTags.errorMessage, absentMessage.length) +

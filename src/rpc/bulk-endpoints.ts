@@ -32,8 +32,9 @@ export function bulkEndpoints({ node, maxResponseBytes }: BulkOptions): Endpoint
 
     unary(
       method.batchRead,
-      ({ tenantId, keys, includeSiblings }, call) => {
-        const answer = new BatchReadAnswer(tenantId, keys, includeSiblings, maxResponseBytes);
+      ({ tenantId, keys, includeSiblings, replicated }, call) => {
+        const shown = replicated ? "all versions" : includeSiblings ? "siblings" : "value";
+        const answer = new BatchReadAnswer(tenantId, keys, shown, maxResponseBytes);
         const told = () => {
           call.valueBytes += answer.valueBytes;
           return answer.take();

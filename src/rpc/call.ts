@@ -75,6 +75,7 @@ export class Call {
   #resumeToken: Uint8Array | undefined;
   #responseHeaders: Headers | undefined;
   #responseTrailers: Headers | undefined;
+  #abort: AbortController | undefined;
 
   constructor(method: DescMethod, admitted: AdmittedRequest, environment: CallEnvironment) {
     this.request = admitted.request;
@@ -107,6 +108,13 @@ export class Call {
   /** Whether the implementation has asked for either; most have not, and roads then make neither. */
   get hasResponseMetadata(): boolean {
     return this.#responseHeaders !== undefined || this.#responseTrailers !== undefined;
+  }
+
+  /** Aborted when nobody waits for the call any more. Made when first asked for: only long work needs it. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#interruption !== undefined) this.#abort.abort(this.#interruption);
+    return this.#abort.signal;
   }
 
   /** Whether `end` was called: nobody waits for an answer any more. */
@@ -214,6 +222,7 @@ export class Call {
   interrupt(reason: ConnectError): void {
     this.#interruption ??= reason;
     this.#stopWaiting?.(this.#interruption);
+    this.#abort?.abort(this.#interruption);
   }
 
   /**

@@ -81,6 +81,7 @@ export const methodAccess: ReadonlyMap<DescMethod, MethodAccess> = new Map<DescM
   ofNode(storage.streamKeys, "cluster"),
   ofNode(storage.getKeyRange, "cluster"),
   ofNode(storage.getRangeChecksum, "cluster"),
+  ofNode(storage.listRangeDigests, "cluster"),
   ofNode(storage.startStreaming, "cluster"),
   ofNode(storage.stopStreaming, "cluster"),
   ofNode(storage.getStreamStatus, "cluster"),

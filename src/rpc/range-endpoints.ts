@@ -15,9 +15,6 @@ import {
 } from "../gen/storage/storage_node_pb.ts";
 import type { ShownRecord } from "../node/shown-record.ts";
 import type { StorageNode } from "../node/storage-node.ts";
-import { decodeClock } from "../versions/clock-encoding.ts";
-import type { VersionedRecord } from "../versions/record.ts";
-import { emptyClock } from "../versions/vector-clock.ts";
 import type { Call } from "./call.ts";
 import { type Endpoint, serverStream, unary } from "./endpoint.ts";
 import { siblingEntry } from "./messages.ts";
@@ -65,7 +62,7 @@ async function* streamKeys(
   let entries: Entry[] = [];
   const gather = (key: Slice, record: ShownRecord) => {
     const keyText = readUtf8(key.bytes, key.start, key.length) ?? "";
-    for (const version of versionsOf(record)) {
+    for (const version of record.allVersions()) {
       // Copied: the entries are sent after the scan's view has moved on.
       const entry = siblingEntry(version, tenantId, keyText);
       entries.push({ ...entry, value: version.value.copy() });
@@ -82,12 +79,6 @@ async function* streamKeys(
 }
 
 type Entry = MessageInitShape<typeof KeyValueEntrySchema>;
-
-function versionsOf({ versions, value, clock, timestampSeconds }: ShownRecord): VersionedRecord {
-  if (versions !== undefined) return versions;
-  const decoded = decodeClock(clock.bytes, clock.start, clock.length) ?? emptyClock;
-  return [{ value, clock: decoded, timestampSeconds, isTombstone: false }];
-}
 
 /** How many of something; 0 leaves it to the node. */
 function checkCount(name: string, count: number): void {

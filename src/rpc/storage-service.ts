@@ -10,6 +10,7 @@ import { ReadResponseSchema, StorageNodeService } from "../gen/storage/storage_n
 import type { ReadResult, StorageNode } from "../node/storage-node.ts";
 import { responseTooLarge } from "./bulk-answers.ts";
 import { bulkEndpoints } from "./bulk-endpoints.ts";
+import { checksumEndpoints } from "./checksum-endpoints.ts";
 import { type Endpoint, unary } from "./endpoint.ts";
 import { clockEntries, readResponse, writeResponse } from "./messages.ts";
 import { rangeEndpoints } from "./range-endpoints.ts";
@@ -75,6 +76,7 @@ export function storageEndpoints(options: StorageServiceOptions): Endpoint[] {
 
     ...bulkEndpoints(options),
     ...rangeEndpoints(options),
+    ...checksumEndpoints(options),
   ];
 }
 

@@ -97,6 +97,19 @@ export function readFirstVersion(record: Slice, target: VersionLayout): number {
   return count;
 }
 
+/** Where the parts of every version lie, the highest rank first; checks all but the contents of the clocks. */
+export function readLayouts(record: Slice): VersionLayout[] {
+  const count = readHeader(record);
+  const layouts: VersionLayout[] = [];
+  for (let i = 0; i < count; i++) {
+    const target = new VersionLayout();
+    readLayout(target);
+    layouts.push(target);
+  }
+  if (reader.position !== reader.end) throw malformed("bytes follow its last version");
+  return layouts;
+}
+
 /** All versions. Their values are ranges of the record's own bytes: nothing is copied. */
 export function decodeRecord(record: Slice): Version[] {
   const count = readHeader(record);

@@ -150,6 +150,7 @@ export class FakeRecordStore implements RecordStore {
     this.openViewCount++;
     const sequence = this.#durableSequence;
     return {
+      sequence,
       whenStretchResident: () => this.cold?.promise,
       cursor: (start, end) => {
         const keys = this.#keys().filter(

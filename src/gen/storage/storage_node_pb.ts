@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file storage/storage_node.proto.
  */
 export const file_storage_storage_node: GenFile = /*@__PURE__*/
-  fileDesc("ChpzdG9yYWdlL3N0b3JhZ2Vfbm9kZS5wcm90bxIHc3RvcmFnZSKSAQoMRXJyb3JEZXRhaWxzEgwKBGNvZGUYASABKAUSDwoHbWVzc2FnZRgCIAEoCRIzCgdkZXRhaWxzGAMgAygLMiIuc3RvcmFnZS5FcnJvckRldGFpbHMuRGV0YWlsc0VudHJ5Gi4KDERldGFpbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkoKEFZlY3RvckNsb2NrRW50cnkSGwoTY29vcmRpbmF0b3Jfbm9kZV9pZBgBIAEoCRIZChFsb2dpY2FsX3RpbWVzdGFtcBgCIAEoAyI5CgtWZWN0b3JDbG9jaxIqCgdlbnRyaWVzGAEgAygLMhkuc3RvcmFnZS5WZWN0b3JDbG9ja0VudHJ5Ir4BCg1LZXlWYWx1ZUVudHJ5EhEKCXRlbmFudF9pZBgBIAEoCRILCgNrZXkYAiABKAkSDQoFdmFsdWUYAyABKAwSKgoMdmVjdG9yX2Nsb2NrGAQgASgLMhQuc3RvcmFnZS5WZWN0b3JDbG9jaxIRCgl0aW1lc3RhbXAYBSABKAMSFAoMaXNfdG9tYnN0b25lGAYgASgIEhIKCnZhbHVlX3NpemUYECABKA0SFQoNc2libGluZ19jb3VudBgRIAEoBSKCAQoMV3JpdGVSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRILCgNrZXkYAiABKAkSDQoFdmFsdWUYAyABKAwSKgoMdmVjdG9yX2Nsb2NrGAQgASgLMhQuc3RvcmFnZS5WZWN0b3JDbG9jaxIXCg9pZGVtcG90ZW5jeV9rZXkYBSABKAkikwEKDVdyaXRlUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIyChR1cGRhdGVkX3ZlY3Rvcl9jbG9jaxgCIAEoCzIULnN0b3JhZ2UuVmVjdG9yQ2xvY2sSFQoNZXJyb3JfbWVzc2FnZRgDIAEoCRImCgplcnJvcl9jb2RlGAQgASgOMhIuc3RvcmFnZS5FcnJvckNvZGUiRwoLUmVhZFJlcXVlc3QSEQoJdGVuYW50X2lkGAEgASgJEgsKA2tleRgCIAEoCRIYChBpbmNsdWRlX3NpYmxpbmdzGBAgASgIItoBCgxSZWFkUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBINCgV2YWx1ZRgCIAEoDBIqCgx2ZWN0b3JfY2xvY2sYAyABKAsyFC5zdG9yYWdlLlZlY3RvckNsb2NrEhUKDWVycm9yX21lc3NhZ2UYBCABKAkSJgoKZXJyb3JfY29kZRgFIAEoDjISLnN0b3JhZ2UuRXJyb3JDb2RlEigKCHNpYmxpbmdzGBAgAygLMhYuc3RvcmFnZS5LZXlWYWx1ZUVudHJ5EhUKDXNpYmxpbmdfY291bnQYESABKAUiagoNUmVwYWlyUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSCwoDa2V5GAIgASgJEg0KBXZhbHVlGAMgASgMEioKDHZlY3Rvcl9jbG9jaxgEIAEoCzIULnN0b3JhZ2UuVmVjdG9yQ2xvY2siYAoOUmVwYWlyUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIVCg1lcnJvcl9tZXNzYWdlGAIgASgJEiYKCmVycm9yX2NvZGUYAyABKA4yEi5zdG9yYWdlLkVycm9yQ29kZSJ0Cg1EZWxldGVSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRILCgNrZXkYAiABKAkSKgoMdmVjdG9yX2Nsb2NrGAMgASgLMhQuc3RvcmFnZS5WZWN0b3JDbG9jaxIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkilAEKDkRlbGV0ZVJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSMgoUdXBkYXRlZF92ZWN0b3JfY2xvY2sYAiABKAsyFC5zdG9yYWdlLlZlY3RvckNsb2NrEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSJgoKZXJyb3JfY29kZRgEIAEoDjISLnN0b3JhZ2UuRXJyb3JDb2RlIpkBChBSZXBsaWNhdGVSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIXCg9rZXlfcmFuZ2Vfc3RhcnQYAiABKAkSFQoNa2V5X3JhbmdlX2VuZBgDIAEoCRIMCgRrZXlzGAQgAygJEhYKDnRhcmdldF9ub2RlX2lkGAUgASgJEhwKFGluY2x1ZGVfdmVjdG9yX2Nsb2NrGAYgASgIInwKEVJlcGxpY2F0ZVJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSFwoPa2V5c19yZXBsaWNhdGVkGAIgASgDEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSJgoKZXJyb3JfY29kZRgEIAEoDjISLnN0b3JhZ2UuRXJyb3JDb2RlImoKEVN0cmVhbUtleXNSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIXCg9rZXlfcmFuZ2Vfc3RhcnQYAiABKAkSFQoNa2V5X3JhbmdlX2VuZBgDIAEoCRISCgpiYXRjaF9zaXplGAQgASgFImYKD0tleVJhbmdlUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSFwoPa2V5X3JhbmdlX3N0YXJ0GAIgASgJEhUKDWtleV9yYW5nZV9lbmQYAyABKAkSEAoIbWF4X2tleXMYBCABKAUiRAoQS2V5UmFuZ2VSZXNwb25zZRIMCgRrZXlzGAEgAygJEhAKCGhhc19tb3JlGAIgASgIEhAKCG5leHRfa2V5GAMgASgJIjkKDERyYWluUmVxdWVzdBIQCghncmFjZWZ1bBgBIAEoCBIXCg90aW1lb3V0X3NlY29uZHMYAiABKAUibwoNRHJhaW5SZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg4KBnN0YXR1cxgCIAEoCRIVCg1lcnJvcl9tZXNzYWdlGAMgASgJEiYKCmVycm9yX2NvZGUYBCABKA4yEi5zdG9yYWdlLkVycm9yQ29kZSIUChJIZWFsdGhDaGVja1JlcXVlc3QimAEKDkhlYWx0aFJlc3BvbnNlEg8KB2hlYWx0aHkYASABKAgSDgoGc3RhdHVzGAIgASgJEjUKB21ldHJpY3MYAyADKAsyJC5zdG9yYWdlLkhlYWx0aFJlc3BvbnNlLk1ldHJpY3NFbnRyeRouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI2Cg5TdHJlYW1LZXlSYW5nZRISCgpzdGFydF9oYXNoGAEgASgEEhAKCGVuZF9oYXNoGAIgASgEIp4BChVTdGFydFN0cmVhbWluZ1JlcXVlc3QSFgoOc291cmNlX25vZGVfaWQYASABKAkSFgoOdGFyZ2V0X25vZGVfaWQYAiABKAkSEwoLdGFyZ2V0X2hvc3QYAyABKAkSEwoLdGFyZ2V0X3BvcnQYBCABKAUSKwoKa2V5X3JhbmdlcxgFIAMoCzIXLnN0b3JhZ2UuU3RyZWFtS2V5UmFuZ2UiOgoWU3RhcnRTdHJlYW1pbmdSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkiRgoUU3RvcFN0cmVhbWluZ1JlcXVlc3QSFgoOc291cmNlX25vZGVfaWQYASABKAkSFgoOdGFyZ2V0X25vZGVfaWQYAiABKAkiOQoVU3RvcFN0cmVhbWluZ1Jlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSJFChNTdHJlYW1TdGF0dXNSZXF1ZXN0EhYKDnNvdXJjZV9ub2RlX2lkGAEgASgJEhYKDnRhcmdldF9ub2RlX2lkGAIgASgJIo8BChRTdHJlYW1TdGF0dXNSZXNwb25zZRIOCgZhY3RpdmUYASABKAgSDQoFc3RhdGUYAiABKAkSEwoLa2V5c19jb3BpZWQYAyABKAMSFQoNa2V5c19zdHJlYW1lZBgEIAEoAxIUCgxieXRlc19jb3BpZWQYBSABKAMSFgoOYnl0ZXNfc3RyZWFtZWQYBiABKAMiSgoYU3RyZWFtaW5nQ29tcGxldGVSZXF1ZXN0EhYKDnNvdXJjZV9ub2RlX2lkGAEgASgJEhYKDnRhcmdldF9ub2RlX2lkGAIgASgJIj0KGVN0cmVhbWluZ0NvbXBsZXRlUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJImkKEUJhdGNoV3JpdGVSZXF1ZXN0EicKB2VudHJpZXMYASADKAsyFi5zdG9yYWdlLktleVZhbHVlRW50cnkSEgoKcmVwbGljYXRlZBgCIAEoCBIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkiPQoSQmF0Y2hXcml0ZVJlc3BvbnNlEicKB3Jlc3VsdHMYASADKAsyFi5zdG9yYWdlLldyaXRlUmVzcG9uc2UiTQoQQmF0Y2hSZWFkUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEa2V5cxgCIAMoCRIYChBpbmNsdWRlX3NpYmxpbmdzGAMgASgIIjsKEUJhdGNoUmVhZFJlc3BvbnNlEiYKB3Jlc3VsdHMYASADKAsyFS5zdG9yYWdlLlJlYWRSZXNwb25zZSKMAQoLU2NhblJlcXVlc3QSEQoJdGVuYW50X2lkGAEgASgJEhEKCXN0YXJ0X2tleRgCIAEoCRIPCgdlbmRfa2V5GAMgASgJEg4KBnByZWZpeBgEIAEoCRINCgVsaW1pdBgFIAEoDRIRCglrZXlzX29ubHkYBiABKAgSFAoMcmVzdW1lX3Rva2VuGAcgASgMIk0KDFNjYW5SZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuc3RvcmFnZS5LZXlWYWx1ZUVudHJ5EhQKDHJlc3VtZV90b2tlbhgCIAEoDCKHAQoXR2V0UmFuZ2VDaGVja3N1bVJlcXVlc3QSKwoKa2V5X3JhbmdlcxgBIAMoCzIXLnN0b3JhZ2UuU3RyZWFtS2V5UmFuZ2USFAoMYnVja2V0X2NvdW50GAIgASgNEhYKDmRlbGV0ZWRfYmVmb3JlGAMgASgDEhEKCXRlbmFudF9pZBgEIAEoCSJdChhHZXRSYW5nZUNoZWNrc3VtUmVzcG9uc2USKAoHYnVja2V0cxgBIAMoCzIXLnN0b3JhZ2UuQnVja2V0Q2hlY2tzdW0SFwoPc2VxdWVuY2VfbnVtYmVyGAIgASgEIjgKDkJ1Y2tldENoZWNrc3VtEhQKDHJlY29yZF9jb3VudBgBIAEoBBIQCghjaGVja3N1bRgCIAEoDCq1AQoJRXJyb3JDb2RlEgsKB1VOS05PV04QABITCg9JTlZBTElEX1JFUVVFU1QQARIUChBURU5BTlRfTk9UX0ZPVU5EEAISEQoNS0VZX05PVF9GT1VORBADEhIKDklOVEVSTkFMX0VSUk9SEAQSDQoJRElTS19GVUxMEAUSEwoPTUVNT1JZX1BSRVNTVVJFEAYSEQoNTk9ERV9EUkFJTklORxAHEhIKDkNPUlJVUFRFRF9EQVRBEAgyuAkKElN0b3JhZ2VOb2RlU2VydmljZRI2CgVXcml0ZRIVLnN0b3JhZ2UuV3JpdGVSZXF1ZXN0GhYuc3RvcmFnZS5Xcml0ZVJlc3BvbnNlEjMKBFJlYWQSFC5zdG9yYWdlLlJlYWRSZXF1ZXN0GhUuc3RvcmFnZS5SZWFkUmVzcG9uc2USOQoGUmVwYWlyEhYuc3RvcmFnZS5SZXBhaXJSZXF1ZXN0Ghcuc3RvcmFnZS5SZXBhaXJSZXNwb25zZRJGCg1SZXBsaWNhdGVEYXRhEhkuc3RvcmFnZS5SZXBsaWNhdGVSZXF1ZXN0Ghouc3RvcmFnZS5SZXBsaWNhdGVSZXNwb25zZRJCCgpTdHJlYW1LZXlzEhouc3RvcmFnZS5TdHJlYW1LZXlzUmVxdWVzdBoWLnN0b3JhZ2UuS2V5VmFsdWVFbnRyeTABEkIKC0dldEtleVJhbmdlEhguc3RvcmFnZS5LZXlSYW5nZVJlcXVlc3QaGS5zdG9yYWdlLktleVJhbmdlUmVzcG9uc2USOgoJRHJhaW5Ob2RlEhUuc3RvcmFnZS5EcmFpblJlcXVlc3QaFi5zdG9yYWdlLkRyYWluUmVzcG9uc2USUQoOU3RhcnRTdHJlYW1pbmcSHi5zdG9yYWdlLlN0YXJ0U3RyZWFtaW5nUmVxdWVzdBofLnN0b3JhZ2UuU3RhcnRTdHJlYW1pbmdSZXNwb25zZRJOCg1TdG9wU3RyZWFtaW5nEh0uc3RvcmFnZS5TdG9wU3RyZWFtaW5nUmVxdWVzdBoeLnN0b3JhZ2UuU3RvcFN0cmVhbWluZ1Jlc3BvbnNlEk4KD0dldFN0cmVhbVN0YXR1cxIcLnN0b3JhZ2UuU3RyZWFtU3RhdHVzUmVxdWVzdBodLnN0b3JhZ2UuU3RyZWFtU3RhdHVzUmVzcG9uc2USYAoXTm90aWZ5U3RyZWFtaW5nQ29tcGxldGUSIS5zdG9yYWdlLlN0cmVhbWluZ0NvbXBsZXRlUmVxdWVzdBoiLnN0b3JhZ2UuU3RyZWFtaW5nQ29tcGxldGVSZXNwb25zZRJDCgtIZWFsdGhDaGVjaxIbLnN0b3JhZ2UuSGVhbHRoQ2hlY2tSZXF1ZXN0Ghcuc3RvcmFnZS5IZWFsdGhSZXNwb25zZRI5CgZEZWxldGUSFi5zdG9yYWdlLkRlbGV0ZVJlcXVlc3QaFy5zdG9yYWdlLkRlbGV0ZVJlc3BvbnNlEkUKCkJhdGNoV3JpdGUSGi5zdG9yYWdlLkJhdGNoV3JpdGVSZXF1ZXN0Ghsuc3RvcmFnZS5CYXRjaFdyaXRlUmVzcG9uc2USQgoJQmF0Y2hSZWFkEhkuc3RvcmFnZS5CYXRjaFJlYWRSZXF1ZXN0Ghouc3RvcmFnZS5CYXRjaFJlYWRSZXNwb25zZRI1CgRTY2FuEhQuc3RvcmFnZS5TY2FuUmVxdWVzdBoVLnN0b3JhZ2UuU2NhblJlc3BvbnNlMAESVwoQR2V0UmFuZ2VDaGVja3N1bRIgLnN0b3JhZ2UuR2V0UmFuZ2VDaGVja3N1bVJlcXVlc3QaIS5zdG9yYWdlLkdldFJhbmdlQ2hlY2tzdW1SZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChpzdG9yYWdlL3N0b3JhZ2Vfbm9kZS5wcm90bxIHc3RvcmFnZSKSAQoMRXJyb3JEZXRhaWxzEgwKBGNvZGUYASABKAUSDwoHbWVzc2FnZRgCIAEoCRIzCgdkZXRhaWxzGAMgAygLMiIuc3RvcmFnZS5FcnJvckRldGFpbHMuRGV0YWlsc0VudHJ5Gi4KDERldGFpbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkoKEFZlY3RvckNsb2NrRW50cnkSGwoTY29vcmRpbmF0b3Jfbm9kZV9pZBgBIAEoCRIZChFsb2dpY2FsX3RpbWVzdGFtcBgCIAEoAyI5CgtWZWN0b3JDbG9jaxIqCgdlbnRyaWVzGAEgAygLMhkuc3RvcmFnZS5WZWN0b3JDbG9ja0VudHJ5Ir4BCg1LZXlWYWx1ZUVudHJ5EhEKCXRlbmFudF9pZBgBIAEoCRILCgNrZXkYAiABKAkSDQoFdmFsdWUYAyABKAwSKgoMdmVjdG9yX2Nsb2NrGAQgASgLMhQuc3RvcmFnZS5WZWN0b3JDbG9jaxIRCgl0aW1lc3RhbXAYBSABKAMSFAoMaXNfdG9tYnN0b25lGAYgASgIEhIKCnZhbHVlX3NpemUYECABKA0SFQoNc2libGluZ19jb3VudBgRIAEoBSKCAQoMV3JpdGVSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRILCgNrZXkYAiABKAkSDQoFdmFsdWUYAyABKAwSKgoMdmVjdG9yX2Nsb2NrGAQgASgLMhQuc3RvcmFnZS5WZWN0b3JDbG9jaxIXCg9pZGVtcG90ZW5jeV9rZXkYBSABKAkikwEKDVdyaXRlUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIyChR1cGRhdGVkX3ZlY3Rvcl9jbG9jaxgCIAEoCzIULnN0b3JhZ2UuVmVjdG9yQ2xvY2sSFQoNZXJyb3JfbWVzc2FnZRgDIAEoCRImCgplcnJvcl9jb2RlGAQgASgOMhIuc3RvcmFnZS5FcnJvckNvZGUiRwoLUmVhZFJlcXVlc3QSEQoJdGVuYW50X2lkGAEgASgJEgsKA2tleRgCIAEoCRIYChBpbmNsdWRlX3NpYmxpbmdzGBAgASgIItoBCgxSZWFkUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBINCgV2YWx1ZRgCIAEoDBIqCgx2ZWN0b3JfY2xvY2sYAyABKAsyFC5zdG9yYWdlLlZlY3RvckNsb2NrEhUKDWVycm9yX21lc3NhZ2UYBCABKAkSJgoKZXJyb3JfY29kZRgFIAEoDjISLnN0b3JhZ2UuRXJyb3JDb2RlEigKCHNpYmxpbmdzGBAgAygLMhYuc3RvcmFnZS5LZXlWYWx1ZUVudHJ5EhUKDXNpYmxpbmdfY291bnQYESABKAUiagoNUmVwYWlyUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSCwoDa2V5GAIgASgJEg0KBXZhbHVlGAMgASgMEioKDHZlY3Rvcl9jbG9jaxgEIAEoCzIULnN0b3JhZ2UuVmVjdG9yQ2xvY2siYAoOUmVwYWlyUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIVCg1lcnJvcl9tZXNzYWdlGAIgASgJEiYKCmVycm9yX2NvZGUYAyABKA4yEi5zdG9yYWdlLkVycm9yQ29kZSJ0Cg1EZWxldGVSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRILCgNrZXkYAiABKAkSKgoMdmVjdG9yX2Nsb2NrGAMgASgLMhQuc3RvcmFnZS5WZWN0b3JDbG9jaxIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkilAEKDkRlbGV0ZVJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSMgoUdXBkYXRlZF92ZWN0b3JfY2xvY2sYAiABKAsyFC5zdG9yYWdlLlZlY3RvckNsb2NrEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSJgoKZXJyb3JfY29kZRgEIAEoDjISLnN0b3JhZ2UuRXJyb3JDb2RlIpkBChBSZXBsaWNhdGVSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIXCg9rZXlfcmFuZ2Vfc3RhcnQYAiABKAkSFQoNa2V5X3JhbmdlX2VuZBgDIAEoCRIMCgRrZXlzGAQgAygJEhYKDnRhcmdldF9ub2RlX2lkGAUgASgJEhwKFGluY2x1ZGVfdmVjdG9yX2Nsb2NrGAYgASgIInwKEVJlcGxpY2F0ZVJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSFwoPa2V5c19yZXBsaWNhdGVkGAIgASgDEhUKDWVycm9yX21lc3NhZ2UYAyABKAkSJgoKZXJyb3JfY29kZRgEIAEoDjISLnN0b3JhZ2UuRXJyb3JDb2RlImoKEVN0cmVhbUtleXNSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIXCg9rZXlfcmFuZ2Vfc3RhcnQYAiABKAkSFQoNa2V5X3JhbmdlX2VuZBgDIAEoCRISCgpiYXRjaF9zaXplGAQgASgFImYKD0tleVJhbmdlUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSFwoPa2V5X3JhbmdlX3N0YXJ0GAIgASgJEhUKDWtleV9yYW5nZV9lbmQYAyABKAkSEAoIbWF4X2tleXMYBCABKAUiRAoQS2V5UmFuZ2VSZXNwb25zZRIMCgRrZXlzGAEgAygJEhAKCGhhc19tb3JlGAIgASgIEhAKCG5leHRfa2V5GAMgASgJIjkKDERyYWluUmVxdWVzdBIQCghncmFjZWZ1bBgBIAEoCBIXCg90aW1lb3V0X3NlY29uZHMYAiABKAUibwoNRHJhaW5SZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg4KBnN0YXR1cxgCIAEoCRIVCg1lcnJvcl9tZXNzYWdlGAMgASgJEiYKCmVycm9yX2NvZGUYBCABKA4yEi5zdG9yYWdlLkVycm9yQ29kZSIUChJIZWFsdGhDaGVja1JlcXVlc3QimAEKDkhlYWx0aFJlc3BvbnNlEg8KB2hlYWx0aHkYASABKAgSDgoGc3RhdHVzGAIgASgJEjUKB21ldHJpY3MYAyADKAsyJC5zdG9yYWdlLkhlYWx0aFJlc3BvbnNlLk1ldHJpY3NFbnRyeRouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI2Cg5TdHJlYW1LZXlSYW5nZRISCgpzdGFydF9oYXNoGAEgASgEEhAKCGVuZF9oYXNoGAIgASgEIp4BChVTdGFydFN0cmVhbWluZ1JlcXVlc3QSFgoOc291cmNlX25vZGVfaWQYASABKAkSFgoOdGFyZ2V0X25vZGVfaWQYAiABKAkSEwoLdGFyZ2V0X2hvc3QYAyABKAkSEwoLdGFyZ2V0X3BvcnQYBCABKAUSKwoKa2V5X3JhbmdlcxgFIAMoCzIXLnN0b3JhZ2UuU3RyZWFtS2V5UmFuZ2UiOgoWU3RhcnRTdHJlYW1pbmdSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkiRgoUU3RvcFN0cmVhbWluZ1JlcXVlc3QSFgoOc291cmNlX25vZGVfaWQYASABKAkSFgoOdGFyZ2V0X25vZGVfaWQYAiABKAkiOQoVU3RvcFN0cmVhbWluZ1Jlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSJFChNTdHJlYW1TdGF0dXNSZXF1ZXN0EhYKDnNvdXJjZV9ub2RlX2lkGAEgASgJEhYKDnRhcmdldF9ub2RlX2lkGAIgASgJIo8BChRTdHJlYW1TdGF0dXNSZXNwb25zZRIOCgZhY3RpdmUYASABKAgSDQoFc3RhdGUYAiABKAkSEwoLa2V5c19jb3BpZWQYAyABKAMSFQoNa2V5c19zdHJlYW1lZBgEIAEoAxIUCgxieXRlc19jb3BpZWQYBSABKAMSFgoOYnl0ZXNfc3RyZWFtZWQYBiABKAMiSgoYU3RyZWFtaW5nQ29tcGxldGVSZXF1ZXN0EhYKDnNvdXJjZV9ub2RlX2lkGAEgASgJEhYKDnRhcmdldF9ub2RlX2lkGAIgASgJIj0KGVN0cmVhbWluZ0NvbXBsZXRlUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJImkKEUJhdGNoV3JpdGVSZXF1ZXN0EicKB2VudHJpZXMYASADKAsyFi5zdG9yYWdlLktleVZhbHVlRW50cnkSEgoKcmVwbGljYXRlZBgCIAEoCBIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkiPQoSQmF0Y2hXcml0ZVJlc3BvbnNlEicKB3Jlc3VsdHMYASADKAsyFi5zdG9yYWdlLldyaXRlUmVzcG9uc2UiYQoQQmF0Y2hSZWFkUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSDAoEa2V5cxgCIAMoCRIYChBpbmNsdWRlX3NpYmxpbmdzGAMgASgIEhIKCnJlcGxpY2F0ZWQYBCABKAgiOwoRQmF0Y2hSZWFkUmVzcG9uc2USJgoHcmVzdWx0cxgBIAMoCzIVLnN0b3JhZ2UuUmVhZFJlc3BvbnNlIowBCgtTY2FuUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSEQoJc3RhcnRfa2V5GAIgASgJEg8KB2VuZF9rZXkYAyABKAkSDgoGcHJlZml4GAQgASgJEg0KBWxpbWl0GAUgASgNEhEKCWtleXNfb25seRgGIAEoCBIUCgxyZXN1bWVfdG9rZW4YByABKAwiTQoMU2NhblJlc3BvbnNlEicKB2VudHJpZXMYASADKAsyFi5zdG9yYWdlLktleVZhbHVlRW50cnkSFAoMcmVzdW1lX3Rva2VuGAIgASgMIocBChdHZXRSYW5nZUNoZWNrc3VtUmVxdWVzdBIrCgprZXlfcmFuZ2VzGAEgAygLMhcuc3RvcmFnZS5TdHJlYW1LZXlSYW5nZRIUCgxidWNrZXRfY291bnQYAiABKA0SFgoOZGVsZXRlZF9iZWZvcmUYAyABKAMSEQoJdGVuYW50X2lkGAQgASgJInQKGEdldFJhbmdlQ2hlY2tzdW1SZXNwb25zZRIRCgljaGVja3N1bXMYASABKAwSFAoMYnVja2V0X2NvdW50GAIgASgNEhcKD3NlcXVlbmNlX251bWJlchgDIAEoBBIWCg5kZWxldGVkX2JlZm9yZRgEIAEoAyKrAQoXTGlzdFJhbmdlRGlnZXN0c1JlcXVlc3QSKwoKa2V5X3JhbmdlcxgBIAMoCzIXLnN0b3JhZ2UuU3RyZWFtS2V5UmFuZ2USFAoMYnVja2V0X2NvdW50GAIgASgNEg8KB2J1Y2tldHMYAyADKA0SFgoOZGVsZXRlZF9iZWZvcmUYBCABKAMSEQoJdGVuYW50X2lkGAUgASgJEhEKCWFmdGVyX2tleRgGIAEoCSI5ChhMaXN0UmFuZ2VEaWdlc3RzUmVzcG9uc2USDAoEa2V5cxgBIAMoCRIPCgdkaWdlc3RzGAIgASgMKrUBCglFcnJvckNvZGUSCwoHVU5LTk9XThAAEhMKD0lOVkFMSURfUkVRVUVTVBABEhQKEFRFTkFOVF9OT1RfRk9VTkQQAhIRCg1LRVlfTk9UX0ZPVU5EEAMSEgoOSU5URVJOQUxfRVJST1IQBBINCglESVNLX0ZVTEwQBRITCg9NRU1PUllfUFJFU1NVUkUQBhIRCg1OT0RFX0RSQUlOSU5HEAcSEgoOQ09SUlVQVEVEX0RBVEEQCDKTCgoSU3RvcmFnZU5vZGVTZXJ2aWNlEjYKBVdyaXRlEhUuc3RvcmFnZS5Xcml0ZVJlcXVlc3QaFi5zdG9yYWdlLldyaXRlUmVzcG9uc2USMwoEUmVhZBIULnN0b3JhZ2UuUmVhZFJlcXVlc3QaFS5zdG9yYWdlLlJlYWRSZXNwb25zZRI5CgZSZXBhaXISFi5zdG9yYWdlLlJlcGFpclJlcXVlc3QaFy5zdG9yYWdlLlJlcGFpclJlc3BvbnNlEkYKDVJlcGxpY2F0ZURhdGESGS5zdG9yYWdlLlJlcGxpY2F0ZVJlcXVlc3QaGi5zdG9yYWdlLlJlcGxpY2F0ZVJlc3BvbnNlEkIKClN0cmVhbUtleXMSGi5zdG9yYWdlLlN0cmVhbUtleXNSZXF1ZXN0GhYuc3RvcmFnZS5LZXlWYWx1ZUVudHJ5MAESQgoLR2V0S2V5UmFuZ2USGC5zdG9yYWdlLktleVJhbmdlUmVxdWVzdBoZLnN0b3JhZ2UuS2V5UmFuZ2VSZXNwb25zZRI6CglEcmFpbk5vZGUSFS5zdG9yYWdlLkRyYWluUmVxdWVzdBoWLnN0b3JhZ2UuRHJhaW5SZXNwb25zZRJRCg5TdGFydFN0cmVhbWluZxIeLnN0b3JhZ2UuU3RhcnRTdHJlYW1pbmdSZXF1ZXN0Gh8uc3RvcmFnZS5TdGFydFN0cmVhbWluZ1Jlc3BvbnNlEk4KDVN0b3BTdHJlYW1pbmcSHS5zdG9yYWdlLlN0b3BTdHJlYW1pbmdSZXF1ZXN0Gh4uc3RvcmFnZS5TdG9wU3RyZWFtaW5nUmVzcG9uc2USTgoPR2V0U3RyZWFtU3RhdHVzEhwuc3RvcmFnZS5TdHJlYW1TdGF0dXNSZXF1ZXN0Gh0uc3RvcmFnZS5TdHJlYW1TdGF0dXNSZXNwb25zZRJgChdOb3RpZnlTdHJlYW1pbmdDb21wbGV0ZRIhLnN0b3JhZ2UuU3RyZWFtaW5nQ29tcGxldGVSZXF1ZXN0GiIuc3RvcmFnZS5TdHJlYW1pbmdDb21wbGV0ZVJlc3BvbnNlEkMKC0hlYWx0aENoZWNrEhsuc3RvcmFnZS5IZWFsdGhDaGVja1JlcXVlc3QaFy5zdG9yYWdlLkhlYWx0aFJlc3BvbnNlEjkKBkRlbGV0ZRIWLnN0b3JhZ2UuRGVsZXRlUmVxdWVzdBoXLnN0b3JhZ2UuRGVsZXRlUmVzcG9uc2USRQoKQmF0Y2hXcml0ZRIaLnN0b3JhZ2UuQmF0Y2hXcml0ZVJlcXVlc3QaGy5zdG9yYWdlLkJhdGNoV3JpdGVSZXNwb25zZRJCCglCYXRjaFJlYWQSGS5zdG9yYWdlLkJhdGNoUmVhZFJlcXVlc3QaGi5zdG9yYWdlLkJhdGNoUmVhZFJlc3BvbnNlEjUKBFNjYW4SFC5zdG9yYWdlLlNjYW5SZXF1ZXN0GhUuc3RvcmFnZS5TY2FuUmVzcG9uc2UwARJXChBHZXRSYW5nZUNoZWNrc3VtEiAuc3RvcmFnZS5HZXRSYW5nZUNoZWNrc3VtUmVxdWVzdBohLnN0b3JhZ2UuR2V0UmFuZ2VDaGVja3N1bVJlc3BvbnNlElkKEExpc3RSYW5nZURpZ2VzdHMSIC5zdG9yYWdlLkxpc3RSYW5nZURpZ2VzdHNSZXF1ZXN0GiEuc3RvcmFnZS5MaXN0UmFuZ2VEaWdlc3RzUmVzcG9uc2UwAWIGcHJvdG8z");
 
 /**
  * The detail of every failed call.
@@ -1027,6 +1027,14 @@ export type BatchReadRequest = Message<"storage.BatchReadRequest"> & {
    * @generated from field: bool include_siblings = 3;
    */
   includeSiblings: boolean;
+
+  /**
+   * The answer is for another replica, as BatchWrite takes it: each result has all versions of its key in its siblings,
+   * single ones and tombstones too, with their times, and no value and clock beside them.
+   *
+   * @generated from field: bool replicated = 4;
+   */
+  replicated: boolean;
 };
 
 /**
@@ -1139,19 +1147,23 @@ export const ScanResponseSchema: GenMessage<ScanResponse> = /*@__PURE__*/
  */
 export type GetRangeChecksumRequest = Message<"storage.GetRangeChecksumRequest"> & {
   /**
+   * At most 4,096, none of which overlap. None: the answer tells nothing but the node's own deleted_before.
+   *
    * @generated from field: repeated storage.StreamKeyRange key_ranges = 1;
    */
   keyRanges: StreamKeyRange[];
 
   /**
-   * Parts of equal size into which each range is cut; 0 means one.
+   * Of each range: a power of two up to 1,024, with at most 131,072 buckets in all; 0 stands for the most. A hash
+   * belongs to bucket (hash - start_hash) >> S of its range, modulo 2^64, with the least S that fits.
    *
    * @generated from field: uint32 bucket_count = 2;
    */
   bucketCount: number;
 
   /**
-   * Unix seconds: records deleted before it are left out on both sides alike; 0 leaves none out.
+   * Unix seconds: records all of whose versions were deleted before it are left out. 0: the node's own, which is its
+   * time less compaction.gc_grace. Whoever compares two nodes sends both the same.
    *
    * @generated from field: int64 deleted_before = 3;
    */
@@ -1177,18 +1189,33 @@ export const GetRangeChecksumRequestSchema: GenMessage<GetRangeChecksumRequest> 
  */
 export type GetRangeChecksumResponse = Message<"storage.GetRangeChecksumResponse"> & {
   /**
-   * bucket_count for each range, in the order of the ranges.
+   * Of each bucket 20 bytes, big-endian: the count of its records, and in 16 bytes the sum, modulo 2^128, of their
+   * digests over key, clocks and contents. The buckets of the first range come first.
    *
-   * @generated from field: repeated storage.BucketChecksum buckets = 1;
+   * @generated from field: bytes checksums = 1;
    */
-  buckets: BucketChecksum[];
+  checksums: Uint8Array;
 
   /**
-   * What the checksums cover: everything up to this write of the node.
+   * Of each range.
    *
-   * @generated from field: uint64 sequence_number = 2;
+   * @generated from field: uint32 bucket_count = 2;
+   */
+  bucketCount: number;
+
+  /**
+   * The checksums cover nothing that this node wrote later.
+   *
+   * @generated from field: uint64 sequence_number = 3;
    */
   sequenceNumber: bigint;
+
+  /**
+   * As it was applied.
+   *
+   * @generated from field: int64 deleted_before = 4;
+   */
+  deletedBefore: bigint;
 };
 
 /**
@@ -1199,28 +1226,78 @@ export const GetRangeChecksumResponseSchema: GenMessage<GetRangeChecksumResponse
   messageDesc(file_storage_storage_node, 37);
 
 /**
- * @generated from message storage.BucketChecksum
+ * @generated from message storage.ListRangeDigestsRequest
  */
-export type BucketChecksum = Message<"storage.BucketChecksum"> & {
+export type ListRangeDigestsRequest = Message<"storage.ListRangeDigestsRequest"> & {
   /**
-   * @generated from field: uint64 record_count = 1;
+   * @generated from field: repeated storage.StreamKeyRange key_ranges = 1;
    */
-  recordCount: bigint;
+  keyRanges: StreamKeyRange[];
 
   /**
-   * 16 bytes: the sum of the records' digests over key, clocks and contents, modulo 2^128, big-endian.
+   * As in GetRangeChecksumRequest.
    *
-   * @generated from field: bytes checksum = 2;
+   * @generated from field: uint32 bucket_count = 2;
    */
-  checksum: Uint8Array;
+  bucketCount: number;
+
+  /**
+   * The buckets that are asked for, counted from 0 through all ranges; none means all.
+   *
+   * @generated from field: repeated uint32 buckets = 3;
+   */
+  buckets: number[];
+
+  /**
+   * @generated from field: int64 deleted_before = 4;
+   */
+  deletedBefore: bigint;
+
+  /**
+   * @generated from field: string tenant_id = 5;
+   */
+  tenantId: string;
+
+  /**
+   * "TENANT:KEY": only what comes behind it.
+   *
+   * @generated from field: string after_key = 6;
+   */
+  afterKey: string;
 };
 
 /**
- * Describes the message storage.BucketChecksum.
- * Use `create(BucketChecksumSchema)` to create a new message.
+ * Describes the message storage.ListRangeDigestsRequest.
+ * Use `create(ListRangeDigestsRequestSchema)` to create a new message.
  */
-export const BucketChecksumSchema: GenMessage<BucketChecksum> = /*@__PURE__*/
+export const ListRangeDigestsRequestSchema: GenMessage<ListRangeDigestsRequest> = /*@__PURE__*/
   messageDesc(file_storage_storage_node, 38);
+
+/**
+ * @generated from message storage.ListRangeDigestsResponse
+ */
+export type ListRangeDigestsResponse = Message<"storage.ListRangeDigestsResponse"> & {
+  /**
+   * "TENANT:KEY" of each record.
+   *
+   * @generated from field: repeated string keys = 1;
+   */
+  keys: string[];
+
+  /**
+   * Of each record, in the same order, the 16 bytes of its digest.
+   *
+   * @generated from field: bytes digests = 2;
+   */
+  digests: Uint8Array;
+};
+
+/**
+ * Describes the message storage.ListRangeDigestsResponse.
+ * Use `create(ListRangeDigestsResponseSchema)` to create a new message.
+ */
+export const ListRangeDigestsResponseSchema: GenMessage<ListRangeDigestsResponse> = /*@__PURE__*/
+  messageDesc(file_storage_storage_node, 39);
 
 /**
  * What went wrong or was not there, as coordinators read it.
@@ -1454,7 +1531,8 @@ export const StorageNodeService: GenService<{
     output: typeof ScanResponseSchema;
   },
   /**
-   * Checksums over hash ranges, by which two nodes find what differs between them.
+   * Checksums over hash ranges, by which two nodes find what differs between them. Takes a walk over all records,
+   * however many ranges there are.
    *
    * @generated from rpc storage.StorageNodeService.GetRangeChecksum
    */
@@ -1462,6 +1540,17 @@ export const StorageNodeService: GenService<{
     methodKind: "unary";
     input: typeof GetRangeChecksumRequestSchema;
     output: typeof GetRangeChecksumResponseSchema;
+  },
+  /**
+   * The digests of single records, in the order of "TENANT:KEY" as UTF-8, of those buckets whose checksums differ. One
+   * that fails midway can go on behind the last key that came.
+   *
+   * @generated from rpc storage.StorageNodeService.ListRangeDigests
+   */
+  listRangeDigests: {
+    methodKind: "server_streaming";
+    input: typeof ListRangeDigestsRequestSchema;
+    output: typeof ListRangeDigestsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_storage_storage_node, 0);

@@ -23,6 +23,7 @@ const classes: ReadonlyMap<DescMethod, WorkClass> = new Map<DescMethod, WorkClas
   [storage.streamKeys, "scan"],
   [storage.getKeyRange, "scan"],
   [storage.getRangeChecksum, "scan"],
+  [storage.listRangeDigests, "scan"],
 ]);
 
 export function workClassOf(method: DescMethod): WorkClass {

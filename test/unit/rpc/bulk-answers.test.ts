@@ -1,6 +1,6 @@
 /** Answers that are written as their records are shown, held against the library and the answers of single reads. */
 import { describe, expect, test } from "bun:test";
-import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import {
   BatchReadResponseSchema,
@@ -9,8 +9,13 @@ import {
   ScanResponseSchema,
 } from "../../../src/gen/storage/storage_node_pb.ts";
 import type { StorageNode } from "../../../src/node/storage-node.ts";
-import { BatchReadAnswer, batchWriteAnswer, ScanAnswer } from "../../../src/rpc/bulk-answers.ts";
-import { readResponse, writeResponse } from "../../../src/rpc/messages.ts";
+import {
+  BatchReadAnswer,
+  batchWriteAnswer,
+  ScanAnswer,
+  type ShownVersions,
+} from "../../../src/rpc/bulk-answers.ts";
+import { batchItem, readResponse, writeResponse } from "../../../src/rpc/messages.ts";
 import { type ClockEntry, clockFrom } from "../../../src/versions/vector-clock.ts";
 import { smallClock } from "../../support/arbitrary-versions.ts";
 import { scanNode } from "../../support/scan-node.ts";
@@ -47,7 +52,11 @@ function library<S extends DescMessage>(schema: S, message: MessageInitShape<S>)
 }
 
 async function batchRead(node: StorageNode, includeSiblings: boolean, maxBytes: number) {
-  const answer = new BatchReadAnswer(tenantId, keys, includeSiblings, maxBytes);
+  return batchReadShowing(node, includeSiblings ? "siblings" : "value", maxBytes);
+}
+
+async function batchReadShowing(node: StorageNode, shown: ShownVersions, maxBytes: number) {
+  const answer = new BatchReadAnswer(tenantId, keys, shown, maxBytes);
   await node.readBatch(tenantId, keys, (index, record) => answer.add(index, record));
   return answer;
 }
@@ -88,6 +97,24 @@ describe("a BatchRead", () => {
         const bytes = Buffer.from(answer.take().take());
         expect(bytes.equals(await singleReads(node, includeSiblings))).toBe(true);
       }),
+    );
+  });
+
+  test("for a replica has what another node needs to hold the same", async () => {
+    await fc.assert(
+      fc.asyncProperty(someHistory, async (history) => {
+        const node = await nodeWith(history);
+        const answer = await batchReadShowing(node, "all versions", 1 << 20);
+        const { results } = fromBinary(BatchReadResponseSchema, answer.take().take());
+        const replica = testNode().node;
+        const items = results.flatMap(({ siblings }) => siblings.map(batchItem));
+        if (items.length > 0) await replica.writeBatch(items, true);
+        expect(await singleReads(replica, true)).toEqual(await singleReads(node, true));
+        for (const { value, vectorClock } of results) {
+          expect([value.length, vectorClock]).toEqual([0, undefined]);
+        }
+      }),
+      { numRuns: 50 },
     );
   });
 
