@@ -1,7 +1,7 @@
 /**
  * The one test runner: `bun scripts/test.ts [unit|model|integration|race|all …] [--coverage] [--junit FILE]`.
  *
- * Runs the files of the suites in one process per CPU, and closes with `N passed, N failed`. Arguments that are
+ * Runs the files of the suites in one process per CPU, and closes with what failed and `N passed, N failed`. Arguments that are
  * paths choose files, or folders of them, instead of a suite. `--coverage` enforces the bound of scripts/coverage.ts.
  * With CI=true a skipped test fails the run.
  */
@@ -9,7 +9,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bun, root, run } from "./support/process.ts";
-import { countsLine, countTests } from "./support/test-report.ts";
+import { countsLine, countTests, failureDetails } from "./support/test-report.ts";
 
 const suites: Record<string, string[]> = {
   unit: ["test/tidy.test.ts", "test/unit/**/*.test.ts"],
@@ -54,7 +54,8 @@ const exitCode = await run([
 ]);
 
 const report = Bun.file(reportPath);
-const counts = countTests((await report.exists()) ? await report.text() : "", files, exitCode);
+const reportText = (await report.exists()) ? await report.text() : "";
+const counts = countTests(reportText, files, exitCode);
 for (const message of counts.brokenFiles) console.error(message);
 
 let succeeded = exitCode === 0 && counts.failed === 0;
@@ -63,5 +64,7 @@ if (counts.skipped > 0 && process.env["CI"] === "true") {
   succeeded = false;
 }
 if (options.coverage && (await run([bun, "scripts/coverage.ts"])) !== 0) succeeded = false;
+// Once more at the very end: of a long log only that may have been kept.
+for (const detail of failureDetails(reportText)) console.log(`\n${detail}`);
 console.log(`\n${countsLine(counts)}`);
 process.exit(succeeded ? 0 : 1);

@@ -35,6 +35,31 @@ export function countTests(report: string, files: readonly string[], exitCode: n
   return { passed: tests - failures - skipped, failed, skipped, brokenFiles };
 }
 
+/** Of one failure; whole models of operations stand in some messages. */
+const maxDetailLines = 60;
+
+/** What failed and why, for the end of a long log. */
+export function failureDetails(report: string): string[] {
+  const failures = report.matchAll(
+    /<testcase ([^>]*[^/])>\s*<failure([^>]*?)(?:\/>|>([\s\S]*?)<\/failure>)/g,
+  );
+  return [...failures].map(([, test = "", tag = "", body = ""]) => {
+    const name = ["file", "classname", "name"].map((part) => unescaped(attribute(` ${test}`, part)));
+    const reason = unescaped(body).trim() || unescaped(attribute(tag, "message") || attribute(tag, "type"));
+    const lines = reason.split("\n");
+    const left = lines.length - maxDetailLines;
+    const shown = left > 0 ? [...lines.slice(0, maxDetailLines), `… ${left} more lines`] : lines;
+    return [`failed: ${name.filter((part) => part !== "").join(" > ")}`, ...shown].join("\n  ");
+  });
+}
+
+function unescaped(text: string): string {
+  const named: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+  return text.replace(/&(?:#(\d+)|(\w+));/g, (whole, code?: string, name = "") =>
+    code === undefined ? (named[name] ?? whole) : String.fromCodePoint(Number(code)),
+  );
+}
+
 /** The closing line of a test run. */
 export function countsLine(counts: TestCounts): string {
   const line = `${counts.passed} passed, ${counts.failed} failed`;

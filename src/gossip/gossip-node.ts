@@ -16,6 +16,7 @@ import { Awareness } from "./awareness.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
 import { type Endpoint, isAddress } from "./endpoint.ts";
 import { type GossipEnvironment, noAnswer, refusalTexts } from "./environment.ts";
+import { sayGoodbye } from "./goodbye.ts";
 import type { Member } from "./member.ts";
 import { Membership } from "./membership.ts";
 import { PacketSender, packetRoomBytes } from "./packet-sender.ts";
@@ -144,16 +145,14 @@ export class GossipNode {
    * until it is stopped, and cannot come back: that takes a new one.
    */
   leave(timeoutMs: number, ended: () => void): void {
-    let hasEnded = false;
-    const end = () => {
-      if (hasEnded) return;
-      hasEnded = true;
-      timeout.cancel();
-      ended();
+    const parts = {
+      membership: this.#membership,
+      exchange: this.#exchange,
+      timers: this.#timers,
+      gossip: () => this.#gossip(),
+      fanout: this.#settings.timing.gossipFanout,
     };
-    const timeout = this.#timers.after(timeoutMs, end);
-    this.#membership.leave(end);
-    if (!this.#membership.hasOthers) end();
+    sayGoodbye(parts, timeoutMs, ended);
   }
 
   /** Tells the ring something new of this member, at once. */

@@ -6,7 +6,7 @@
  *
  *   alive ──suspect──► suspect ──timer, or dead──► dead ──gossipToTheDead──► forgotten
  *     ▲ ◄── alive, higher ──┘ ◄────── alive, higher ──┘
- *     └── dead from itself ──► left
+ *     └── dead from itself, in any state ──► left
  *
  * Invariants:
  * 1. This member is never suspect or dead in its own list; it has left only after `leave`.
@@ -134,7 +134,9 @@ export class Membership {
   dead(accusation: Accusation): void {
     const member = this.#accused(accusation);
     if (member === undefined) return;
-    if (isGone(member)) return;
+    // Who was falsely taken for dead, and then says goodbye, has left.
+    const isNews = !isGone(member) || (member.state === "dead" && isGoodbye(accusation));
+    if (!isNews) return;
     if (member.name === this.#identity.name) this.#refute(accusation.incarnation);
     else this.#accept(member, accusation);
   }
@@ -232,7 +234,7 @@ export class Membership {
     this.#endSuspicion(member.name);
     this.#broadcast("dead", accusation, done);
     member.incarnation = accusation.incarnation;
-    const hasLeft = accusation.from === accusation.name;
+    const hasLeft = isGoodbye(accusation);
     this.#setState(member, hasLeft ? "left" : "dead");
     const { observer } = this.#parts.environment;
     if (hasLeft) observer.memberLeft(member);
@@ -277,4 +279,8 @@ export class Membership {
   #nowMs(): number {
     return this.#parts.timers.monotonicMs();
   }
+}
+
+function isGoodbye(accusation: Accusation): boolean {
+  return accusation.from === accusation.name;
 }

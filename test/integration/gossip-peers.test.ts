@@ -42,10 +42,11 @@ if (requirePeer("prometheus-alertmanager", hasAlertmanager)) {
 }
 
 /**
- * A suspicion that nobody confirms ends after 24 s in a ring of five (six times the least, which is 4 s), and begins
- * within a round of probes, which health scores can double. Mostly it takes 6 to 15 s; the test prints how long.
+ * What takes so long hangs. A suspicion that nobody confirms ends after 24 s in a ring of five (six times the least,
+ * which is 4 s), and begins within a round of probes, which health scores lengthen on a busy machine. Mostly it takes 6
+ * to 15 s, and everything else below 5 s; the test prints how long.
  */
-const longestDetectionMs = 40_000;
+const hangMs = 90_000;
 
 /** Three of ours and two foreign ones. */
 class MixedRing {
@@ -92,9 +93,9 @@ class MixedRing {
   }
 
   /** Waits until all see a name in one of these states; gives the milliseconds. */
-  seen(name: string, states: (string | undefined)[], timeoutMs: number, without?: string[]): Promise<number> {
+  seen(name: string, states: (string | undefined)[], without?: string[]): Promise<number> {
     const views = () => this.views(name, without);
-    return waitUntil(async () => (await views()).every((view) => states.includes(view)), timeoutMs, views);
+    return waitUntil(async () => (await views()).every((view) => states.includes(view)), hangMs, views);
   }
 
   get names(): string[] {
@@ -120,7 +121,7 @@ describe.each(kinds)("a ring with $name", (kind) => {
     await ring.start();
     const timesMs: Record<string, number> = {};
     timesMs["joined"] = 0;
-    for (const name of ring.names) timesMs["joined"] += await ring.seen(name, ["alive"], 5000);
+    for (const name of ring.names) timesMs["joined"] += await ring.seen(name, ["alive"]);
 
     // One of each dies.
     const [, second, third] = ring.ours as [LoopbackMember, LoopbackMember, LoopbackMember];
@@ -129,8 +130,8 @@ describe.each(kinds)("a ring with $name", (kind) => {
     await foreign.kill();
     const dead = ["dead", "failed", undefined];
     const gone = ["ours-3", foreign.name];
-    timesMs["failed"] = await ring.seen("ours-3", dead, longestDetectionMs, gone);
-    timesMs["failed"] += await ring.seen(foreign.name, dead, longestDetectionMs - timesMs["failed"], gone);
+    timesMs["failed"] = await ring.seen("ours-3", dead, gone);
+    timesMs["failed"] += await ring.seen(foreign.name, dead, gone);
     expect(second.events).toEqual(expect.arrayContaining(["failed ours-3", `failed ${foreign.name}`]));
 
     // Both return; the ring remembers our old incarnation, and the new life takes a higher one.
@@ -138,8 +139,8 @@ describe.each(kinds)("a ring with $name", (kind) => {
     ring.ours[2] = returned;
     await returned.join(second.endpoint.port);
     ring.foreign[1] = await ring.startForeign("foreign-2", [second.endpoint.port], foreign.port);
-    timesMs["returned"] = await ring.seen("ours-3", ["alive"], 10_000);
-    timesMs["returned"] += await ring.seen(ring.foreign[1].name, ["alive"], 10_000);
+    timesMs["returned"] = await ring.seen("ours-3", ["alive"]);
+    timesMs["returned"] += await ring.seen(ring.foreign[1].name, ["alive"]);
     expect(second.node.member("ours-3")?.incarnation).toBeGreaterThan(1);
     if (kind.start === startSerf) expect(second.node.member("foreign-2")?.incarnation).toBeGreaterThan(1);
 
@@ -148,7 +149,7 @@ describe.each(kinds)("a ring with $name", (kind) => {
     process.stderr.write(
       `${kind.name}: ${JSON.stringify(timesMs, (_, value) => (typeof value === "number" ? Math.round(value) : value))}\n`,
     );
-  }, 90_000);
+  }, 600_000);
 });
 
 async function expectNews({ ours, foreign }: MixedRing, kind: Kind, timesMs: Record<string, number>) {
@@ -163,18 +164,18 @@ async function expectNews({ ours, foreign }: MixedRing, kind: Kind, timesMs: Rec
     );
     return tags.every((text) => text === "role=draining");
   };
-  timesMs["news"] = await waitUntil(isSeen, 3000, () => ours.map(({ events }) => events));
+  timesMs["news"] = await waitUntil(isSeen, hangMs, () => ours.map(({ events }) => events));
 }
 
 async function expectGoodbyes(ring: MixedRing, kind: Kind, timesMs: Record<string, number>) {
   await ring.ours[1]!.leave();
   ring.ours.splice(1, 1)[0]!.kill();
-  timesMs["left"] = await ring.seen("ours-2", ["left", kind.showsLeftAs], 5000);
+  timesMs["left"] = await ring.seen("ours-2", ["left", kind.showsLeftAs]);
   const leaver = ring.foreign.pop()!;
   await leaver.leave();
   // Ours do not hand serf's own goodbyes on, so another serf may miss it and see memberlist's alone.
   const gone = ["left", undefined, kind.showsLeftAs];
-  timesMs["foreign left"] = await ring.seen(leaver.name, gone, 10_000);
+  timesMs["foreign left"] = await ring.seen(leaver.name, gone);
   for (const { events } of ring.ours) {
     expect(events).toContain("left ours-2");
     expect(events).toContain(`left ${leaver.name}`);

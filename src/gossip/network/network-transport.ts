@@ -29,6 +29,9 @@ const maxAccepted = 128;
 /** Somebody else may take the port for UDP that TCP has just been given. */
 const anyPortTries = 10;
 
+/** A packet that the socket does not take is offered so often. */
+const sendTries = 4;
+
 type UdpSocket = Bun.udp.Socket<"uint8array">;
 type Receiver = Pick<GossipNode, "receivePacket" | "streamReader" | "answerStream">;
 
@@ -98,12 +101,19 @@ export class NetworkTransport implements GossipTransport {
     this.#receiver = receiver;
   }
 
+  /**
+   * The system tells of an earlier packet that nobody took (its port is closed) when the next one is sent, which does
+   * not leave then, whoever it is for: it is sent again. What fails again and again has no way to go, as to an address
+   * of another family, and is lost, as packets are; so is what the system has no room for.
+   */
   sendPacket(to: Endpoint, packet: Uint8Array): void {
-    try {
-      // What the system cannot take now is lost, as packets are.
-      this.#udp?.send(packet, to.port, hostOf(to.address));
-    } catch {
-      // So is what has no way to go: an address of another family, port 0.
+    for (let tries = 0; tries < sendTries; tries++) {
+      try {
+        this.#udp?.send(packet, to.port, hostOf(to.address));
+        return;
+      } catch {
+        // Told of this packet or of one before it: the next try shows.
+      }
     }
   }
 

@@ -41,6 +41,8 @@ export async function freePort(): Promise<number> {
   }
 }
 
+const startTimeoutMs = 60_000;
+
 async function run(command: string[]): Promise<string> {
   const child = Bun.spawn(command, { stdout: "pipe", stderr: "ignore" });
   const text = await new Response(child.stdout).text();
@@ -48,12 +50,15 @@ async function run(command: string[]): Promise<string> {
   return text;
 }
 
-async function until(isUp: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
+/** Waits until a member that was started is up, and ends it where it does not come up. */
+async function untilUp(member: Pick<ForeignMember, "kill">, isUp: () => Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + startTimeoutMs;
+  while (performance.now() < endMs) {
     if (await isUp().catch(() => false)) return;
     await Bun.sleep(50);
   }
-  throw new Error("a foreign member does not come up");
+  await member.kill();
+  throw new Error(`a foreign member does not come up within ${startTimeoutMs} ms`);
 }
 
 export async function startSerf({ name, port, joinPorts = [], key }: ForeignOptions): Promise<ForeignMember> {
@@ -77,15 +82,16 @@ export async function startSerf({ name, port, joinPorts = [], key }: ForeignOpti
     const rows = lines.map((line) => line.trim().split(/\s+/)).filter((row) => row.length >= 3);
     return new Map(rows.map(([member = "", , state = "", tags = ""]) => [member, { state, tags }]));
   };
-  await until(async () => (await members()).has(name));
+  const kill = async () => {
+    child.kill("SIGKILL");
+    await child.exited;
+  };
+  await untilUp({ kill }, async () => (await members()).has(name));
   return {
     name,
     port,
     members,
-    kill: async () => {
-      child.kill("SIGKILL");
-      await child.exited;
-    },
+    kill,
     leave: async () => {
       await run(["serf", "leave", rpc]);
       await child.exited;
@@ -118,16 +124,16 @@ export async function startAlertmanager({ port, joinPorts = [] }: ForeignOptions
       cluster: { name?: string; peers?: { name: string; address: string }[] };
     };
   };
-  let name = "";
-  await until(async () => {
-    name = (await status()).cluster.name ?? "";
-    return name !== "";
-  });
   const stop = async (signal: NodeJS.Signals) => {
     child.kill(signal);
     await child.exited;
     rmSync(folder, { recursive: true, force: true });
   };
+  let name = "";
+  await untilUp({ kill: () => stop("SIGKILL") }, async () => {
+    name = (await status()).cluster.name ?? "";
+    return name !== "";
+  });
   return {
     name,
     port,

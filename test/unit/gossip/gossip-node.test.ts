@@ -75,6 +75,34 @@ describe("a ring", () => {
     expect(isGone).toBe(true);
   });
 
+  test("a goodbye is heard where packets are lost, and go to one who has just died", () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const ring = ringOf(3, seed);
+      ring.crash("member-2");
+      ring.lossShare = 0.6;
+      let hasLeft = false;
+      ring.get("member-1").node.leave(5000, () => {
+        hasLeft = true;
+      });
+      expect(ring.clock.advanceUntil(() => hasLeft, 4900)).toBeDefined();
+      ring.crash("member-1");
+      ring.clock.advance(100);
+      expect([seed, ring.stateOf("member-0", "member-1")]).toEqual([seed, "left"]);
+    }
+  });
+
+  test("one that is taken for dead, and says goodbye, has left; nobody of whom it knows has to be alive", () => {
+    const ring = ringOf(3);
+    ring.isConnected = (from, to) => (from === "member-1") === (to === "member-1");
+    const isAlone = () => ["member-0", "member-2"].every((name) => ring.stateOf("member-1", name) === "dead");
+    ring.clock.advanceUntil(() => isAlone() && ring.stateOf("member-0", "member-1") === "dead", 60_000);
+    ring.isConnected = () => true;
+    ring.get("member-1").node.leave(5000, () => ring.crash("member-1"));
+    expect(ring.get("member-1").isUp).toBe(false);
+    ring.clock.advance(1000);
+    for (const name of ["member-0", "member-2"]) expect(ring.stateOf(name, "member-1")).toBe("left");
+  });
+
   test("what a member says anew of itself is known everywhere at once", () => {
     const ring = ringOf(5);
     ring.get("member-4").node.updateMeta(encoder.encode("draining"));

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { NetworkTransport } from "../../../src/gossip/network/network-transport.ts";
 import { Keyring } from "../../../src/gossip/wire/keyring.ts";
+import { systemClock } from "../../../src/platform/clock.ts";
 import { systemSecrets } from "../../../src/platform/secrets.ts";
 import { type LoopbackMember, startMember, waitUntil } from "../../support/gossip/loopback-member.ts";
 
@@ -44,14 +46,45 @@ describe("on the network", () => {
       [a!, b!, c!].every(
         ({ node }) => node.members.every(({ state }) => state === "alive") && node.members.length === 3,
       );
-    await waitUntil(knowAll, 5000, () => [a!.events, b!.events, c!.events]);
+    await waitUntil(knowAll, 60_000, () => [a!.events, b!.events, c!.events]);
     await c!.leave();
     await waitUntil(
       () => a!.events.includes("left c") && b!.events.includes("left c"),
-      5000,
+      60_000,
       () => a!.events,
     );
     expect(a!.node.member("b")?.meta).toEqual(options.meta);
+  });
+
+  test("a packet to a port where nobody listens takes none of those after it along", async () => {
+    const [a, gone] = [await start("a"), await start("gone")];
+    gone.kill();
+    const ping = Uint8Array.fromHex("0082a44e6f6465a161a55365714e6f07");
+    const transport = await NetworkTransport.open({
+      host: "127.0.0.1",
+      port: 0,
+      clock: systemClock,
+      streamTimeoutMs: 1000,
+    });
+    const received: Uint8Array[] = [];
+    transport.attach({
+      receivePacket: (_, packet) => received.push(packet),
+      streamReader: () => a.node.streamReader(),
+      answerStream: () => undefined,
+    });
+    try {
+      for (let round = 0; round < 50; round++) {
+        transport.sendPacket(gone.endpoint, ping);
+        transport.sendPacket(a.endpoint, ping);
+      }
+      await waitUntil(
+        () => received.length === 50,
+        60_000,
+        () => received.length,
+      );
+    } finally {
+      transport.close();
+    }
   });
 
   test("a state that fills the socket's buffers arrives whole", async () => {
@@ -62,7 +95,7 @@ describe("on the network", () => {
     expect(failure).toBeUndefined();
     await waitUntil(
       () => a.messages[0]?.length === large.length,
-      5000,
+      60_000,
       () => a.messages.length,
     );
   });

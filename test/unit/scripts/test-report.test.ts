@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { completeCoverage, coverageByFile } from "../../../scripts/support/lcov.ts";
-import { countsLine, countTests } from "../../../scripts/support/test-report.ts";
+import { countsLine, countTests, failureDetails } from "../../../scripts/support/test-report.ts";
 
 const report = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="bun test" tests="4" assertions="3" failures="1" skipped="1" time="0.3">
@@ -30,6 +30,27 @@ describe("test counts", () => {
     const clean = report.replace('failures="1" skipped="1" time', 'failures="0" skipped="1" time');
     expect(countTests(clean, ["a.test.ts"], 1)).toMatchObject({ passed: 3, failed: 1 });
     expect(countTests("", ["a.test.ts"], 1)).toMatchObject({ passed: 0, failed: 1 });
+  });
+});
+
+describe("failures", () => {
+  test("are told with their place, message and stack, long ones cut", () => {
+    const body = "Error: &quot;a&quot; &lt; b&#10;      at c.test.ts:1:2";
+    const long = Array.from({ length: 100 }, (_, line) => `line ${line}`).join("\n");
+    const failures = report.replace(
+      "<failure />",
+      `
+        <failure type="Error" message="&quot;a&quot; &lt; b">${body}&#10;</failure></testcase>
+      <testcase name="timed out" classname="" file="b.test.ts" line="6"><failure type="TimeoutError" /></testcase>
+      <testcase name="long" classname="g" file="b.test.ts" line="7"><failure type="Error">${long}</failure>`,
+    );
+    const details = failureDetails(failures);
+    expect(details.slice(0, 2)).toEqual([
+      'failed: a.test.ts > g > failed\n  Error: "a" < b\n        at c.test.ts:1:2',
+      "failed: b.test.ts > timed out\n  TimeoutError",
+    ]);
+    expect(details[2]).toEndWith("\n  line 59\n  … 40 more lines");
+    expect(failureDetails("")).toEqual([]);
   });
 });
 
