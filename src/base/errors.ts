@@ -32,6 +32,15 @@ export const storageErrorCodes = {
 
 export type StorageErrorCode = keyof typeof storageErrorCodes;
 
+const codesByNumber: ReadonlyMap<number, StorageErrorCode> = new Map(
+  Object.entries(storageErrorCodes).map(([name, code]) => [code, name as StorageErrorCode]),
+);
+
+/** The code that travelled as this number; `undefined` for one of which this version does not know. */
+export function storageErrorCodeOf(number: number): StorageErrorCode | undefined {
+  return codesByNumber.get(number);
+}
+
 /** Where and why: `file` and `offset` stay in logs, `details` travels to the client. */
 export interface StorageErrorContext {
   readonly file?: string;

@@ -1,5 +1,5 @@
 /** What a command shows of itself to a node, and how it checks the node: from its flags to a connection's settings. */
-import { bearerToken } from "../auth/token.ts";
+import { readAuthorization } from "../auth/held-token.ts";
 import { messageOf, StorageError } from "../base/errors.ts";
 import { readSecretFile } from "../platform/secret-files.ts";
 import { readText } from "../platform/streams.ts";
@@ -24,15 +24,9 @@ export interface ClientCredentials {
 export function readCredentials(context: CommandContext, options: CredentialOptions): ClientCredentials {
   const tokenFile = options.tokenFile ?? (context.environment.variables["PAIRDB_TOKEN_FILE"] || undefined);
   return {
-    authorization: tokenFile === undefined ? undefined : authorizationIn(tokenFile),
+    authorization: tokenFile === undefined ? undefined : readAuthorization(tokenFile),
     tls: tlsOf(options),
   };
-}
-
-function authorizationIn(tokenFile: string): string {
-  const authorization = `Bearer ${readSecretFile(tokenFile).trim()}`;
-  if (bearerToken(authorization) !== undefined) return authorization;
-  throw new StorageError("INVALID_ARGUMENT", `${tokenFile} holds no token; token create prints one`);
 }
 
 function tlsOf({ tls, caFile, certFile, keyFile }: CredentialOptions): ClientCredentials["tls"] {

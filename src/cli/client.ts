@@ -1,7 +1,7 @@
 /** A connection to a node, and what its failures mean to whoever typed the command. */
 import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import { StorageError, type StorageErrorCode, storageErrorCodes } from "../base/errors.ts";
+import { StorageError, type StorageErrorCode, storageErrorCodeOf } from "../base/errors.ts";
 import { AdminService } from "../gen/pairdb/admin/v1/admin_pb.ts";
 import { ErrorDetailsSchema, StorageNodeService } from "../gen/storage/storage_node_pb.ts";
 import type { ClientCredentials } from "./client-credentials.ts";
@@ -58,8 +58,6 @@ function showing(authorization: string): Interceptor {
   };
 }
 
-const codeNames = new Map(Object.entries(storageErrorCodes).map(([name, code]) => [code as number, name]));
-
 /** Codes of statuses that came without the node's own details, from the connection or from something between. */
 const codeOfStatus: Partial<Record<Code, StorageErrorCode>> = {
   [Code.Unavailable]: "UNAVAILABLE",
@@ -74,7 +72,7 @@ export function explainCallFailure(error: unknown, address: string): unknown {
   if (!(error instanceof ConnectError)) return error;
   const [details] = error.findDetails(ErrorDetailsSchema);
   if (details !== undefined) {
-    const code = (codeNames.get(details.code) ?? "INTERNAL") as StorageErrorCode;
+    const code = storageErrorCodeOf(details.code) ?? "INTERNAL";
     return new StorageError(code, `the node refused: ${details.message} (${code})`, { cause: error });
   }
   const code = codeOfStatus[error.code] ?? "INTERNAL";

@@ -5,17 +5,19 @@ import { hostOf, parseAddress } from "../base/ip-address.ts";
 import { version } from "../base/version.ts";
 import type { Configuration } from "../config/resolve.ts";
 import { parseKeys } from "../gossip/key-file.ts";
+import { isGone } from "../gossip/member.ts";
 import { RingMember } from "../gossip/ring-member.ts";
 import { defaultLimits, defaultTiming } from "../gossip/settings.ts";
 import { Keyring } from "../gossip/wire/keyring.ts";
 import { maxMetaBytes } from "../gossip/wire/messages.ts";
+import type { RingPlace } from "../peers/target-policy.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import { firstNetworkAddress } from "../platform/network-addresses.ts";
 import type { Random } from "../platform/random.ts";
 import { systemResolver } from "../platform/resolver.ts";
 import { readSecretFile } from "../platform/secret-files.ts";
 import { systemSecrets } from "../platform/secrets.ts";
-import { encodeAnnouncement } from "../server/announcement.ts";
+import { announcedPort, encodeAnnouncement } from "../server/announcement.ts";
 import { FigureSource, type FigureSources } from "../server/figure-source.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -30,6 +32,8 @@ export interface GossipParts extends Omit<FigureSources, "calls" | "clock"> {
 }
 
 export interface Gossip {
+  /** Where a member serves gRPC; undefined for who is none, or not any more. */
+  placeOf(nodeId: string): RingPlace | undefined;
   /** Reads the keys anew. */
   reload(): void;
   /** Says goodbye. */
@@ -98,6 +102,11 @@ export async function startGossip(parts: GossipParts): Promise<Gossip | undefine
     sealed: keyring !== undefined,
   });
   return {
+    placeOf: (nodeId) => {
+      const member = ring.node.member(nodeId);
+      if (member === undefined || isGone(member)) return undefined;
+      return { host: hostOf(member.address), port: announcedPort(member.meta) };
+    },
     reload: () => reloadKeys(gossip, keyring, logger),
     leave: async () => {
       announcer.stop();

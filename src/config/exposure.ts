@@ -37,7 +37,16 @@ export function refuseUnaskedExposure(configuration: Configuration): void {
 
 /** What an operator should hear at each start: one sentence each. */
 export function exposureWarnings(configuration: Configuration): string[] {
-  return [...callerWarnings(configuration), ...gossipWarnings(configuration)];
+  return [
+    ...callerWarnings(configuration),
+    ...gossipWarnings(configuration),
+    ...clusterWarnings(configuration),
+  ];
+}
+
+function clusterWarnings({ cluster }: Configuration): string[] {
+  if (cluster.token_file === undefined || cluster.tls !== undefined) return [];
+  return ["the token of cluster.token_file is shown to other nodes in cleartext: cluster.tls is unset"];
 }
 
 function gossipWarnings({ gossip, server }: Configuration): string[] {

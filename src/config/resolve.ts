@@ -19,6 +19,7 @@ export interface Configuration extends ParsedFile {
   readonly mem_table: ParsedFile["mem_table"] & { readonly flush_threshold: number };
   readonly cache: ParsedFile["cache"] & { readonly max_size: number; readonly max_decompressed_size: number };
   readonly conflict: ParsedFile["conflict"] & { readonly max_record_bytes: number };
+  readonly cluster: ParsedFile["cluster"] & { readonly allow_any_target: boolean };
   readonly limits: ParsedFile["limits"] & { readonly tenant_request_burst: number };
 }
 
@@ -75,6 +76,7 @@ export function resolve(parsed: ParsedFile, surroundings: Surroundings): Configu
       max_record_bytes:
         conflict.max_record_bytes ?? Math.min(defaultMaxRecordBytes, mostRecordBytes(mem_table.max_size)),
     },
+    cluster: { ...parsed.cluster, allow_any_target: mayCallAnybody(parsed) },
     limits: {
       ...limits,
       tenant_request_burst: limits.tenant_request_burst ?? Math.max(1, limits.tenant_requests_per_second),
@@ -88,6 +90,12 @@ function resolveAuth(auth: ParsedFile["auth"], isNodeExposed: boolean): Configur
   const ofEverybody = allScopes.filter((scope) => scope !== "admin" || !isNodeExposed);
   const anonymous_scopes = auth.anonymous_scopes ?? (mode === "tokens" ? [] : ofEverybody);
   return { ...auth, ...(mode === undefined ? {} : { mode }), anonymous_scopes };
+}
+
+/** Where nothing says who the other nodes are, there is nothing to hold a target against. */
+function mayCallAnybody({ cluster, auth, gossip }: ParsedFile): boolean {
+  const knowsNobody = !gossip.enabled && Object.keys(cluster.peers).length === 0;
+  return cluster.allow_any_target ?? (auth.mode === "none" && knowsNobody);
 }
 
 /** A record must fit several times into a memtable, or every write of it would freeze one. */

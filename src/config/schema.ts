@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { allScopes, type Scope } from "../auth/identity.ts";
 import { certificateRules } from "./certificate-rules.ts";
+import { clusterTls, peerAddresses } from "./cluster-values.ts";
 import {
   duration,
   flag,
@@ -202,6 +203,17 @@ const gossip = z.strictObject({
   delegate_versions: versionRange().default([0, 0, 0]),
 });
 
+const cluster = z.strictObject({
+  /** Nodes that this one may call, beside the members of the ring. */
+  peers: peerAddresses().default({}),
+  /** Of calls to other nodes. Default: cleartext. */
+  tls: clusterTls().optional(),
+  /** The token that other nodes are shown. */
+  token_file: text("a path").optional(),
+  /** Default: only with auth.mode none, and without gossip and peers. */
+  allow_any_target: flag().optional(),
+});
+
 const coordinator = z.strictObject({
   enabled: flag().default(false),
   host: text("an address or host name", 255).optional(),
@@ -241,6 +253,7 @@ export const schema = z.strictObject({
   recovery: recovery.prefault({}),
   limits: limits.prefault({}),
   gossip: gossip.prefault({}),
+  cluster: cluster.prefault({}),
   coordinator: coordinator.prefault({}),
   metrics: metrics.prefault({}),
   logging: logging.prefault({}),

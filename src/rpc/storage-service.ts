@@ -14,6 +14,7 @@ import { checksumEndpoints } from "./checksum-endpoints.ts";
 import { type Endpoint, unary } from "./endpoint.ts";
 import { clockEntries, readResponse, writeResponse } from "./messages.ts";
 import { rangeEndpoints } from "./range-endpoints.ts";
+import { type ReplicationOptions, replicationEndpoint } from "./replication-endpoint.ts";
 import { readCodec, writeCodec } from "./storage-codecs.ts";
 
 /** How the node is: the part of a health report that HealthCheck tells. */
@@ -22,7 +23,7 @@ export interface HealthAnswer {
   readonly metrics: Readonly<Record<string, string>>;
 }
 
-export interface StorageServiceOptions {
+export interface StorageServiceOptions extends ReplicationOptions {
   /** The node, asked for at each call: the edge stands before the node has recovered. */
   readonly node: () => StorageNode;
   readonly health: () => HealthAnswer;
@@ -77,6 +78,7 @@ export function storageEndpoints(options: StorageServiceOptions): Endpoint[] {
     ...bulkEndpoints(options),
     ...rangeEndpoints(options),
     ...checksumEndpoints(options),
+    replicationEndpoint(options),
   ];
 }
 

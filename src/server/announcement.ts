@@ -61,3 +61,15 @@ function percent(share: number): number {
 function rounded(value: number): number {
   return Math.round(10 * value) / 10;
 }
+
+/** The port of gRPC that a member tells; existing storage nodes tell none, and a stranger may tell anything. */
+export function announcedPort(meta: Uint8Array): number | undefined {
+  let announced: unknown;
+  try {
+    announced = JSON.parse(new TextDecoder().decode(meta));
+  } catch {
+    return undefined;
+  }
+  const port: unknown = Object(announced)["GRPCPort"];
+  return typeof port === "number" && Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined;
+}

@@ -17,6 +17,7 @@ import type { ConnectError } from "@connectrpc/connect";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { StorageError } from "../base/errors.ts";
 import type { Http2Observer } from "../http2/observer.ts";
+import type { Peers } from "../migration/peer.ts";
 import type { Administration } from "../node/administration/administration.ts";
 import type { StorageNode } from "../node/storage-node.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -47,6 +48,8 @@ export interface NodeServerOptions {
   readonly settings: ServerSettings;
   readonly clock: Clock;
   readonly random: Random;
+  /** The other nodes. */
+  readonly peers: Peers;
   /** Who the callers are. */
   readonly authenticator: Authenticator;
   readonly observer: RpcObserver;

@@ -4,9 +4,12 @@ import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { AdminService } from "../gen/pairdb/admin/v1/admin_pb.ts";
 import { StorageNodeService } from "../gen/storage/storage_node_pb.ts";
+import type { Peers } from "../migration/peer.ts";
+import { Replicator } from "../migration/replicate.ts";
 import type { Administration } from "../node/administration/administration.ts";
 import type { StorageNode } from "../node/storage-node.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { Random } from "../platform/random.ts";
 import { adminEndpoints } from "../rpc/admin/admin-service.ts";
 import type { AdminSources } from "../rpc/admin/sources.ts";
 import type { Endpoint } from "../rpc/endpoint.ts";
@@ -19,6 +22,9 @@ import type { ServerSettings } from "./settings.ts";
 export interface NodeServicesOptions {
   readonly settings: ServerSettings;
   readonly clock: Clock;
+  readonly random: Random;
+  /** The other nodes. */
+  readonly peers: Peers;
   readonly health: HealthSource;
   /** Both throw UNAVAILABLE while the node is not open. */
   readonly node: () => StorageNode;
@@ -34,12 +40,13 @@ const services = [StorageNodeService, AdminService, Health, ServerReflection, Se
 export const alwaysOpenServices: ReadonlySet<string> = new Set([Health.typeName]);
 
 export function nodeEndpoints(options: NodeServicesOptions): Endpoint[] {
-  const { settings, clock, health, node, administration, adminSources } = options;
+  const { settings, clock, random, peers, health, node, administration, adminSources } = options;
   return [
     ...storageEndpoints({
       node,
       health: () => health.health(),
       maxResponseBytes: settings.maxResponseBytes,
+      replicator: new Replicator({ node, peers, clock, random }),
     }),
     ...adminEndpoints({ clock, node, administration, sources: adminSources }),
     ...healthEndpoints({ clock, services: servingStates(options) }),

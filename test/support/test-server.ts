@@ -2,6 +2,7 @@ import { afterAll } from "bun:test";
 import type { Authenticator } from "../../src/auth/authenticator.ts";
 import type { StorageErrorCode } from "../../src/base/errors.ts";
 import { type RefusalReason, silentHttp2Observer } from "../../src/http2/observer.ts";
+import type { Peers } from "../../src/migration/peer.ts";
 import { type Clock, systemClock } from "../../src/platform/clock.ts";
 import { seededRandom } from "../../src/platform/random.ts";
 import type {
@@ -15,6 +16,7 @@ import { NodeServer, type OpenStore } from "../../src/server/node-server.ts";
 import { type ServerSettings, serverSettings } from "../../src/server/settings.ts";
 import type { HealthStatus } from "../../src/telemetry/health-types.ts";
 import { everyone } from "./everyone.ts";
+import { noPeers } from "./no-peers.ts";
 import { testAdminSources } from "./test-admin-sources.ts";
 import { type TestNode, testNode } from "./test-node.ts";
 
@@ -41,6 +43,8 @@ export interface TestServerOptions {
   readonly node?: TestNode;
   /** Default: everyone may do everything. */
   readonly authenticator?: Authenticator;
+  /** Default: none is known. */
+  readonly peers?: Peers;
   readonly clock?: Clock;
   /** What stands in for the recovery. */
   readonly openStore?: (node: TestNode) => Promise<OpenStore>;
@@ -78,6 +82,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     }),
     clock: options.clock ?? systemClock,
     random: seededRandom(1),
+    peers: options.peers ?? noPeers,
     authenticator: options.authenticator ?? everyone,
     observer: {
       callFinished: (call) => calls.push(call),

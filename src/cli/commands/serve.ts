@@ -21,6 +21,7 @@ import type { TlsSource } from "../../server/tls-source.ts";
 import { createLogger, type Logger } from "../../telemetry/logger.ts";
 import { Telemetry } from "../../telemetry/telemetry.ts";
 import { createAuthentication } from "../authentication.ts";
+import { createCluster } from "../cluster.ts";
 import { describeCommand } from "../command.ts";
 import { type ConfigurationOptions, configurationOf } from "../configuration.ts";
 import type { CommandContext } from "../context.ts";
@@ -84,15 +85,24 @@ async function runNode(
   const authentication = createAuthentication(configuration, clock, logger);
   const tls = createTls(configuration, clock, logger, telemetry);
   let gossip: Gossip | undefined;
+  const cluster = createCluster({
+    configuration,
+    clock,
+    logger,
+    grpcPort: () => server.grpcPort,
+    ring: (nodeId) => gossip?.placeOf(nodeId),
+  });
   const ignoreHangUps = onHangUp(() => {
     authentication.reload();
     tls?.reload();
+    cluster.reload();
     gossip?.reload();
   });
   const server: NodeServer = new NodeServer({
     settings: edgeSettings(configuration, tls),
     clock,
     random,
+    peers: cluster.peers,
     authenticator: authentication.authenticator,
     observer: telemetry.rpcObserver,
     http2Observer: telemetry.http2Observer,
@@ -136,6 +146,7 @@ async function runNode(
     ignoreHangUps();
     authentication.stop();
     tls?.stop();
+    cluster.stop();
     telemetry.stop();
   }
 }

@@ -24,6 +24,7 @@ const classes: ReadonlyMap<DescMethod, WorkClass> = new Map<DescMethod, WorkClas
   [storage.getKeyRange, "scan"],
   [storage.getRangeChecksum, "scan"],
   [storage.listRangeDigests, "scan"],
+  [storage.replicateData, "scan"],
 ]);
 
 export function workClassOf(method: DescMethod): WorkClass {

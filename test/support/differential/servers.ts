@@ -7,6 +7,7 @@ import { type Code, ConnectError } from "@connectrpc/connect";
 import { StorageError } from "../../../src/base/errors.ts";
 import { StorageNodeService } from "../../../src/gen/storage/storage_node_pb.ts";
 import { silentHttp2Observer } from "../../../src/http2/observer.ts";
+import { Replicator } from "../../../src/migration/replicate.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import type { Call } from "../../../src/rpc/call.ts";
 import { type Endpoint, unary } from "../../../src/rpc/endpoint.ts";
@@ -19,6 +20,7 @@ import { listenGrpc } from "../../../src/server/grpc-listener.ts";
 import type { Listener } from "../../../src/server/listener.ts";
 import { type ServerSettings, serverSettings } from "../../../src/server/settings.ts";
 import { unlimitedAccess, unlimitedAdmission } from "../everyone.ts";
+import { noPeers } from "../no-peers.ts";
 import { type TestNode, testNode } from "../test-node.ts";
 
 export const maxMessageBytes = 100_000;
@@ -65,7 +67,18 @@ export async function startCompared(
     admission: unlimitedAdmission(),
   });
   gate.open();
-  const endpoints = storageEndpoints({ node: () => node.node, health, maxResponseBytes: 1 << 20 });
+  const replicator = new Replicator({
+    node: () => node.node,
+    peers: noPeers,
+    clock: systemClock,
+    random: sameRandom,
+  });
+  const endpoints = storageEndpoints({
+    node: () => node.node,
+    health,
+    maxResponseBytes: 1 << 20,
+    replicator,
+  });
   const { healthCheck } = StorageNodeService.method;
   const echo = unary(healthCheck, (_, call) => echoMetadata(call));
   const common = { settings, clock: systemClock, observer };

@@ -1,0 +1,50 @@
+/** One HTTP/2 connection to one address, opened by the first call on it. */
+import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { StorageNodeService } from "../gen/storage/storage_node_pb.ts";
+import type { PeerCredentials, PeerTls } from "./peer-credentials.ts";
+import type { PeerPlace } from "./target-policy.ts";
+
+export interface Channel {
+  readonly service: Client<typeof StorageNodeService>;
+  /** Ends the connection, and calls under way with it. */
+  close(): void;
+}
+
+/** A connection with calls under way on which nothing came for so long is asked whether anybody is there. */
+const pingIntervalMs = 10_000;
+const pingTimeoutMs = 5000;
+
+/** TLS is that of this moment, tokens those of each call. */
+export function openChannel(place: PeerPlace, credentials: () => PeerCredentials): Channel {
+  const { tls } = credentials();
+  const baseUrl = `${tls === undefined ? "http" : "https"}://${hostAndPort(place)}`;
+  const pings = { pingIntervalMs, pingTimeoutMs };
+  const sessionManager = new Http2SessionManager(baseUrl, pings, tls && tlsOptions(tls, place.serverName));
+  const transport = createGrpcTransport({ baseUrl, sessionManager, interceptors: [showing(credentials)] });
+  return {
+    service: createClient(StorageNodeService, transport),
+    close: () => sessionManager.abort(),
+  };
+}
+
+export function hostAndPort({ address, port }: Pick<PeerPlace, "address" | "port">): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function tlsOptions({ authority, certificate, key, serverName }: PeerTls, hostName: string) {
+  return {
+    servername: serverName ?? hostName,
+    ...(authority === undefined ? {} : { ca: authority }),
+    ...(certificate === undefined ? {} : { cert: certificate }),
+    ...(key === undefined ? {} : { key }),
+  };
+}
+
+function showing(credentials: () => PeerCredentials): Interceptor {
+  return (next) => (request) => {
+    const { authorization } = credentials();
+    if (authorization !== undefined) request.header.set("authorization", authorization);
+    return next(request);
+  };
+}
