@@ -15,6 +15,7 @@ import { deleteTenantCommand } from "./commands/delete-tenant.ts";
 import { exportCommand } from "./commands/export.ts";
 import { flushCommand } from "./commands/flush.ts";
 import { getCommand } from "./commands/get.ts";
+import { healthcheckCommand } from "./commands/healthcheck.ts";
 import { importCommand } from "./commands/import.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { membersCommand } from "./commands/members.ts";
@@ -75,6 +76,7 @@ function createProgram(context: CommandContext): Command {
     repairCommand,
     tokenCommand,
     prestopCommand,
+    healthcheckCommand,
     versionCommand,
   ];
   for (const command of commands) program.addCommand(command(context));

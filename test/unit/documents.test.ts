@@ -3,7 +3,8 @@ import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
-import { documentPaths, readDocument } from "../support/documents.ts";
+import { command } from "../support/command-line.ts";
+import { codeBlocks, documentPaths, readDocument } from "../support/documents.ts";
 
 const root = join(import.meta.dir, "../..");
 
@@ -51,7 +52,7 @@ test("targets of the Justfile that are named exist", () => {
 
 test("files that are named exist", () => {
   // Capitals stand for something else.
-  const files = mentions(/`((?:src|test|docs|scripts|bench|samples|k8s|proto)\/[a-z0-9_./-]+)`/g);
+  const files = mentions(/`((?:src|test|docs|scripts|bench|samples|k8s|deploy|proto)\/[a-z0-9_./-]+)`/g);
   expect(files.length).toBeGreaterThan(10);
   expect(files.filter(([, path]) => !existsSync(join(root, path)))).toEqual([]);
 });
@@ -60,4 +61,24 @@ test("scripts that are run by path exist", () => {
   const run = mentions(/\bbun ((?:scripts|bench)\/[\w./-]+)/g);
   expect(run.length).toBeGreaterThan(0);
   expect(run.filter(([, path]) => !existsSync(join(root, path)))).toEqual([]);
+});
+
+test("commands of pairdb-node that are shown exist, with their flags", async () => {
+  const lines = documentPaths().flatMap((path) =>
+    codeBlocks(path)
+      .filter(({ language }) => language === "sh" || language === "")
+      .flatMap(({ text }) => [...text.matchAll(/(?:^|[ /])pairdb-node ([a-z][^\n|>&#]*)/gm)])
+      .map(([, words = ""]) => [path, words.trim()] as const),
+  );
+  expect(lines.length).toBeGreaterThan(20);
+  const unknown = [];
+  for (const [path, line] of lines) {
+    const [verb = "", ...rest] = line.split(/\s+/);
+    const subcommand = verb === "token" ? rest.slice(0, 1) : [];
+    const { exitCode, stdout } = await command([verb, ...subcommand, "--help"]);
+    const help = stdout.toString();
+    const flags = rest.filter((word) => word.startsWith("--")).map((word) => word.split("=")[0] ?? "");
+    if (exitCode !== 0 || flags.some((flag) => !help.includes(flag))) unknown.push([path, line]);
+  }
+  expect(unknown).toEqual([]);
 });
