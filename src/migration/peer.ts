@@ -4,6 +4,9 @@
  */
 import { StorageError } from "../base/errors.ts";
 import type { VersionedRecord } from "../versions/record.ts";
+import type { HashBuckets } from "./hash-buckets.ts";
+import type { DigestChunk } from "./list-digests.ts";
+import type { RangeChecksums } from "./range-checksums.ts";
 
 /** All that a node holds of one key, to be held by another one too. The values' bytes are the record's own. */
 export interface ReplicatedRecord {
@@ -44,6 +47,22 @@ export interface Peer {
    * Repair, and nothing of deleted keys.
    */
   writeReplicated(records: readonly ReplicatedRecord[], options: PeerCallOptions): Promise<WriteOutcome>;
+  /** The checksums of what it holds; what was deleted before `deletedBeforeSeconds` (Unix) does not count. */
+  rangeChecksums(
+    buckets: HashBuckets,
+    deletedBeforeSeconds: number,
+    options: PeerCallOptions,
+  ): Promise<RangeChecksums>;
+  /**
+   * The digests of its records in those buckets that `isWanted` says 1 for, in the order of their keys, as fast as they
+   * are taken. It takes as long as it takes: `timeoutMs` does not count.
+   */
+  rangeDigests(
+    buckets: HashBuckets,
+    isWanted: Uint8Array,
+    deletedBeforeSeconds: number,
+    options: PeerCallOptions,
+  ): AsyncGenerator<DigestChunk, void, void>;
   /** Ends its connection, and calls under way with it. */
   close(): void;
 }

@@ -4,9 +4,12 @@
  *
  * Calls may run side by side; they share one connection.
  */
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { CallOptions, Client } from "@connectrpc/connect";
 import { StorageError } from "../base/errors.ts";
-import type { StorageNodeService } from "../gen/storage/storage_node_pb.ts";
+import type { ListRangeDigestsRequestSchema, StorageNodeService } from "../gen/storage/storage_node_pb.ts";
+import type { HashBuckets } from "../migration/hash-buckets.ts";
+import type { DigestChunk } from "../migration/list-digests.ts";
 import {
   isUnimplemented,
   type Peer,
@@ -14,6 +17,8 @@ import {
   type ReplicatedRecord,
   type WriteOutcome,
 } from "../migration/peer.ts";
+import { RangeChecksums } from "../migration/range-checksums.ts";
+import { digestBytes } from "../migration/record-digest.ts";
 import { type Channel, hostAndPort, openChannel } from "./channel.ts";
 import type { PeerCredentials } from "./peer-credentials.ts";
 import { isOfConnection, peerFailure } from "./peer-failures.ts";
@@ -81,9 +86,68 @@ export class PeerConnection implements Peer {
     return await (this.#knowsBatches ? writeRecords : repairRecords)(records, calls);
   }
 
+  rangeChecksums(
+    buckets: HashBuckets,
+    deletedBeforeSeconds: number,
+    options: PeerCallOptions,
+  ): Promise<RangeChecksums> {
+    const request = checksumRequest(buckets, deletedBeforeSeconds);
+    return this.#call("GetRangeChecksum", options, async (service, callOptions) => {
+      const { checksums } = await service.getRangeChecksum(request, callOptions);
+      return RangeChecksums.unpack(checksums, buckets.count);
+    });
+  }
+
+  /** Where the peer's view grew too old, it goes on with a new one behind the last key that came. */
+  async *rangeDigests(
+    buckets: HashBuckets,
+    isWanted: Uint8Array,
+    deletedBeforeSeconds: number,
+    { signal }: PeerCallOptions,
+  ): AsyncGenerator<DigestChunk, void, void> {
+    const request = {
+      ...checksumRequest(buckets, deletedBeforeSeconds),
+      buckets: [...isWanted.keys()].filter((bucket) => isWanted[bucket] === 1),
+    };
+    // A request that names none would ask for all.
+    if (request.buckets.length === 0) return;
+    for (let afterKey = ""; ; ) {
+      let lastKey: string | undefined;
+      try {
+        for await (const chunk of this.#digestStream({ ...request, afterKey }, signal)) {
+          lastKey = chunk.keys.at(-1);
+          yield chunk;
+        }
+        return;
+      } catch (error) {
+        const isOutdated = error instanceof StorageError && error.code === "ABORTED";
+        if (!isOutdated || lastKey === undefined) throw error;
+        afterKey = lastKey;
+      }
+    }
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#drop(this.#channel);
+  }
+
+  async *#digestStream(
+    request: MessageInitShape<typeof ListRangeDigestsRequestSchema>,
+    signal: AbortSignal,
+  ): AsyncGenerator<DigestChunk, void, void> {
+    signal.throwIfAborted();
+    const channel = this.#open();
+    try {
+      const { service } = await channel;
+      for await (const { keys, digests } of service.listRangeDigests(request, { signal })) {
+        if (digests.length !== keys.length * digestBytes)
+          throw this.#refusal("its digests are not one a key");
+        if (keys.length > 0) yield { keys, digests };
+      }
+    } catch (error) {
+      throw this.#failure(error, channel, signal, "ListRangeDigests");
+    }
   }
 
   async #call<T>(
@@ -97,10 +161,15 @@ export class PeerConnection implements Peer {
       const { service } = await channel;
       return await run(service, { signal, timeoutMs });
     } catch (error) {
-      signal.throwIfAborted();
-      if (isOfConnection(error)) this.#drop(channel);
-      throw peerFailure(error, this.#name, method);
+      throw this.#failure(error, channel, signal, method);
     }
+  }
+
+  /** What a failed call throws. */
+  #failure(error: unknown, channel: Promise<Channel>, signal: AbortSignal, method: string): unknown {
+    if (signal.aborted) return signal.reason;
+    if (isOfConnection(error)) this.#drop(channel);
+    return peerFailure(error, this.#name, method);
   }
 
   #open(): Promise<Channel> {
@@ -134,4 +203,12 @@ export class PeerConnection implements Peer {
   #refusal(message: string): StorageError {
     return new StorageError("UNAVAILABLE", `${this.#name} refused: ${message || "it does not say why"}`);
   }
+}
+
+function checksumRequest({ ranges, perRange }: HashBuckets, deletedBeforeSeconds: number) {
+  return {
+    keyRanges: ranges.ranges.map(({ start, end }) => ({ startHash: start, endHash: end })),
+    bucketCount: perRange,
+    deletedBefore: BigInt(deletedBeforeSeconds),
+  };
 }

@@ -1,5 +1,7 @@
 /** ReplicateData between nodes that listen: what arrives, and what a target of another make is told. */
 import { afterAll, describe, expect, test } from "bun:test";
+import { HashBuckets } from "../../src/migration/hash-buckets.ts";
+import { HashRanges, wholeRing } from "../../src/migration/hash-ranges.ts";
 import { PeerDirectory } from "../../src/peers/peer-directory.ts";
 import { type HostAndPort, TargetPolicy } from "../../src/peers/target-policy.ts";
 import { grpcClient, type StorageClient } from "../support/rpc-clients.ts";
@@ -10,6 +12,8 @@ const clock = (nodeId: string, timestamp: bigint) => ({
   entries: [{ coordinatorNodeId: nodeId, logicalTimestamp: timestamp }],
 });
 const keyAt = (i: number) => `k${String(i).padStart(5, "0")}`;
+
+const never = new AbortController().signal;
 
 /** A node that listens, and that knows those which are put into `known`. */
 async function startNode(options: TestServerOptions = {}) {
@@ -27,7 +31,7 @@ async function startNode(options: TestServerOptions = {}) {
   const server = await startTestServer({ peers, ...options });
   const connection = grpcClient(server);
   afterAll(() => connection.close());
-  return { ...server, known, client: connection.client, port: server.server.grpcPort };
+  return { ...server, known, peers, client: connection.client, port: server.server.grpcPort };
 }
 
 const source = await startNode();
@@ -88,4 +92,27 @@ describe("to a node of this make", () => {
     await source.client.replicateData({ tenantId, targetNodeId: "target" });
     expect((await target.client.read({ tenantId, key: keyAt(0) })).value).toEqual(bytes("newer"));
   });
+});
+
+test("a peer tells the checksums and digests of what it holds", async () => {
+  const tenantId = "compared";
+  await fill(tenantId, 50);
+  await source.client.replicateData({ tenantId, targetNodeId: "target", keys: [keyAt(1), keyAt(2)] });
+  const peer = await source.peers.connect({ nodeId: "target" });
+  const buckets = new HashBuckets(new HashRanges([wholeRing]), 4);
+  const options = { signal: never, timeoutMs: 60_000 };
+  const checksums = await peer.rangeChecksums(buckets, 1, options);
+  expect(checksums.bucketCount).toBe(4);
+  const digests = await Array.fromAsync(peer.rangeDigests(buckets, new Uint8Array(4).fill(1), 1, options));
+  const keys = digests.flatMap((chunk) => chunk.keys);
+  expect(keys.length).toBe(checksums.recordCount);
+  expect(keys).toContain(`${tenantId}:${keyAt(1)}`);
+  expect(keys).toEqual(keys.toSorted());
+  const ofOne = await Array.fromAsync(peer.rangeDigests(buckets, Uint8Array.of(0, 1, 0, 0), 1, options));
+  const keysOfOne = ofOne.flatMap((chunk) => chunk.keys);
+  expect(keysOfOne.length).toBeLessThan(keys.length);
+  expect(await Array.fromAsync(peer.rangeDigests(buckets, new Uint8Array(4), 1, options))).toEqual([]);
+  peer.close();
+  const closed = peer.rangeChecksums(buckets, 1, options);
+  expect(closed).rejects.toMatchObject({ code: "UNAVAILABLE" });
 });

@@ -45,6 +45,15 @@ export class FakePeer implements Peer, Peers {
     return this.outcome(records);
   }
 
+  rangeChecksums(): Promise<never> {
+    return Promise.reject(new Error("no checksums here"));
+  }
+
+  // biome-ignore lint/correctness/useYield: there are none
+  async *rangeDigests(): AsyncGenerator<never, void, void> {
+    throw new Error("no digests here");
+  }
+
   close(): void {
     this.isClosed = true;
   }
