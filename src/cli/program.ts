@@ -10,6 +10,7 @@ import { isBrokenPipe } from "../platform/streams.ts";
 import { benchCommand } from "./commands/bench.ts";
 import { checkpointCommand } from "./commands/checkpoint.ts";
 import { compactCommand } from "./commands/compact.ts";
+import { compareCommand } from "./commands/compare.ts";
 import { deleteCommand } from "./commands/delete.ts";
 import { deleteTenantCommand } from "./commands/delete-tenant.ts";
 import { exportCommand } from "./commands/export.ts";
@@ -72,6 +73,7 @@ function createProgram(context: CommandContext): Command {
     deleteTenantCommand,
     verifyCommand,
     inspectCommand,
+    compareCommand,
     membersCommand,
     repairCommand,
     tokenCommand,

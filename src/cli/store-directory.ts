@@ -7,9 +7,9 @@ export interface DirectoryOptions {
   readonly sstableDir?: string;
 }
 
-export function addDirectoryOptions(command: Command): Command {
+export function addDirectoryOptions(command: Command, argument = "<directory>"): Command {
   return command
-    .argument("<directory>", "data directory of a stopped node")
+    .argument(argument, "data directory of a stopped node")
     .option("--commit-log-dir <directory>", "where the commit log lies, if elsewhere")
     .option("--sstable-dir <directory>", "where the tables lie, if elsewhere");
 }

@@ -71,7 +71,7 @@ const storage = StorageNodeService.method;
 export const methodAccess: ReadonlyMap<DescMethod, MethodAccess> = new Map<DescMethod, MethodAccess>([
   open(storage.healthCheck),
   ofTenants(storage.read, "read", one),
-  ofTenants(storage.batchRead, "read", one),
+  ofTenants(storage.batchRead, "read", one, replicatedBatches),
   ofTenants(storage.scan, "read", one),
   ofTenants(storage.write, "write", one),
   ofTenants(storage.delete, "write", one),
