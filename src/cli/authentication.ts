@@ -3,8 +3,8 @@ import { type Authenticator, everybodyIs } from "../auth/authenticator.ts";
 import { CertificateRules } from "../auth/certificates.ts";
 import { CredentialAuthenticator } from "../auth/credentials.ts";
 import { anonymousIdentity } from "../auth/identity.ts";
-import { TokenSource } from "../auth/token-source.ts";
 import { TokenTable } from "../auth/token-table.ts";
+import { watchTokens } from "../auth/watched-tokens.ts";
 import type { Configuration } from "../config/resolve.ts";
 import type { Clock } from "../platform/clock.ts";
 import { fileFingerprint, readSecretFile } from "../platform/secret-files.ts";
@@ -32,7 +32,7 @@ export function createAuthentication({ auth }: Configuration, clock: Clock, logg
     const authenticator = new CredentialAuthenticator({ ...credentials, tokens: () => none });
     return { authenticator, reload: nothing, stop: nothing };
   }
-  const source = new TokenSource({
+  const source = watchTokens({
     path: auth.token_file,
     read: readSecretFile,
     fingerprint: fileFingerprint,
@@ -43,7 +43,7 @@ export function createAuthentication({ auth }: Configuration, clock: Clock, logg
       logger.error("the token file cannot be used; the tokens read before stay good", { error }),
   });
   return {
-    authenticator: new CredentialAuthenticator({ ...credentials, tokens: () => source.table }),
+    authenticator: new CredentialAuthenticator({ ...credentials, tokens: () => source.current }),
     reload: () => source.reload(),
     stop: () => source.stop(),
   };

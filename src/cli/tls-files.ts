@@ -3,6 +3,7 @@ import type { Configuration } from "../config/resolve.ts";
 import type { TlsMaterial } from "../http2/tls.ts";
 import { certificateEndMs } from "../platform/certificates.ts";
 import type { Clock } from "../platform/clock.ts";
+import { fileFingerprint } from "../platform/secret-files.ts";
 import { TlsFiles } from "../server/tls-source.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
@@ -25,8 +26,10 @@ export function createTls(
     telemetry.certificateEnds(endMs);
     logger.info("certificate in force", { file: cert_file, ends: new Date(endMs).toISOString() });
   };
+  const paths = [cert_file, key_file, tls.client_ca_file].filter((path) => path !== undefined);
   const files = new TlsFiles({
     read: () => readTlsFiles({ ...tls, cert_file, key_file }),
+    fingerprint: () => paths.map(fileFingerprint).join(" "),
     clock,
     changed: tell,
     refused: (reason) =>

@@ -1,15 +1,15 @@
 /**
- * The certificate in force, read anew when its files change: by a look at them every second, since what replaces files
- * by symbolic links (as Kubernetes does) tells nobody, or when asked.
+ * The certificate in force, read anew when its files change.
  *
  * Invariants:
  * 1. What is in force is complete: the key is the certificate's. Files that do not fit together, as while they are
  *    being replaced, leave the earlier ones in force.
- * 2. Each change, and each new reason against one, is told once.
+ * 2. Each change is told once.
  */
 import { messageOf } from "../base/errors.ts";
 import type { TlsMaterial } from "../http2/tls.ts";
-import type { Clock, Timer } from "../platform/clock.ts";
+import type { Clock } from "../platform/clock.ts";
+import { WatchedFiles } from "../platform/watched-files.ts";
 
 export interface TlsSource {
   readonly current: TlsMaterial;
@@ -20,29 +20,34 @@ export interface TlsSource {
 export interface TlsFilesOptions {
   /** Reads the files. Throws a sentence for whoever runs the node where they are no good. */
   readonly read: () => TlsMaterial;
+  /** Changes whenever one of the files does. */
+  readonly fingerprint: () => string;
   readonly clock: Clock;
   readonly changed: (material: TlsMaterial) => void;
   readonly refused: (reason: string) => void;
 }
 
-const pollMs = 1000;
-
 export class TlsFiles implements TlsSource {
-  readonly #options: TlsFilesOptions;
+  readonly #files: WatchedFiles<TlsMaterial>;
   readonly #listeners: ((material: TlsMaterial) => void)[] = [];
-  #current: TlsMaterial;
-  #refusal: string | undefined;
-  #timer: Timer;
 
   /** Throws what `read` does. */
-  constructor(options: TlsFilesOptions) {
-    this.#options = options;
-    this.#current = options.read();
-    this.#timer = this.#pollLater();
+  constructor({ read, fingerprint, clock, changed, refused }: TlsFilesOptions) {
+    this.#files = new WatchedFiles({
+      read,
+      fingerprint,
+      clock,
+      changed: (material, former) => {
+        if (isSame(material, former)) return;
+        changed(material);
+        for (const listener of this.#listeners) listener(material);
+      },
+      refused: (error) => refused(messageOf(error)),
+    });
   }
 
   get current(): TlsMaterial {
-    return this.#current;
+    return this.#files.current;
   }
 
   onChange(listener: (material: TlsMaterial) => void): void {
@@ -51,32 +56,11 @@ export class TlsFiles implements TlsSource {
 
   /** Looks at the files now. */
   reload(): void {
-    let material: TlsMaterial;
-    try {
-      material = this.#options.read();
-    } catch (error) {
-      const reason = messageOf(error);
-      if (reason !== this.#refusal) this.#options.refused(reason);
-      this.#refusal = reason;
-      return;
-    }
-    this.#refusal = undefined;
-    if (isSame(material, this.#current)) return;
-    this.#current = material;
-    this.#options.changed(material);
-    for (const listener of this.#listeners) listener(material);
+    this.#files.reload();
   }
 
   stop(): void {
-    this.#timer.cancel();
-  }
-
-  #pollLater(): Timer {
-    return this.#options.clock.after(pollMs, () => {
-      // Before anything that could throw, so that the next look comes.
-      this.#timer = this.#pollLater();
-      this.reload();
-    });
+    this.#files.stop();
   }
 }
 

@@ -14,12 +14,15 @@ const material = (name: string): TlsMaterial => ({ key: `key ${name}`, certifica
 function watched() {
   const clock = new ManualClock();
   const events: string[] = [];
+  let lookCount = 0;
   const files = { content: material("1") as TlsMaterial | Error };
   const source = new TlsFiles({
     read: () => {
       if (files.content instanceof Error) throw files.content;
       return files.content;
     },
+    // As of files that are written anew again and again.
+    fingerprint: () => String(lookCount++),
     clock,
     changed: ({ certificate }) => events.push(`changed to ${certificate}`),
     refused: (reason) => events.push(`refused: ${reason}`),
@@ -97,7 +100,9 @@ describe("TlsFiles", () => {
     };
     const ignore = () => undefined;
     const clock = new ManualClock();
-    expect(() => new TlsFiles({ read, clock, changed: ignore, refused: ignore })).toThrow("no file");
+    expect(
+      () => new TlsFiles({ read, fingerprint: () => "", clock, changed: ignore, refused: ignore }),
+    ).toThrow("no file");
     expect(clock.pendingTimerCount).toBe(0);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseToken } from "../../../src/auth/token.ts";
-import { TokenSource } from "../../../src/auth/token-source.ts";
+import { watchTokens } from "../../../src/auth/watched-tokens.ts";
 import { StorageError } from "../../../src/base/errors.ts";
 import { systemSecrets } from "../../../src/platform/secrets.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -13,7 +13,7 @@ function sourceOf(text: string | undefined) {
   const file = { text, version: 0 };
   const clock = new ManualClock();
   const events: string[] = [];
-  const source = new TokenSource({
+  const source = watchTokens({
     path: "tokens",
     read: () => {
       if (file.text === undefined) throw new StorageError("INVALID_ARGUMENT", "gone");
@@ -29,11 +29,11 @@ function sourceOf(text: string | undefined) {
     file.text = changed;
     file.version++;
   };
-  const isGood = (token: typeof first) => typeof source.table.verify(parseToken(token.text)) !== "string";
+  const isGood = (token: typeof first) => typeof source.current.verify(parseToken(token.text)) !== "string";
   return { source, clock, events, change, isGood };
 }
 
-describe("TokenSource", () => {
+describe("watchTokens", () => {
   test("does not start without a file, or with one that is wrong", () => {
     expect(() => sourceOf(undefined)).toThrow("gone");
     expect(() => sourceOf("{}")).toThrow("line 1");
@@ -66,6 +66,7 @@ describe("TokenSource", () => {
     change("");
     clock.advance(1000);
     expect(isGood(first)).toBe(false);
+    expect(events.slice(2)).toEqual(["read 0"]);
   });
 
   test("reads at once when asked to", () => {
