@@ -13,12 +13,12 @@
  */
 import { Slice } from "../base/bytes.ts";
 import { StorageError } from "../base/errors.ts";
-import { nextTurn } from "../base/next-turn.ts";
 import { compareUtf8, utf8Length } from "../base/utf8.ts";
 import { type EntryCursor, entryKinds } from "../engine/internal-key.ts";
 import { locateCorruption } from "./corruption.ts";
 import { type EngineKeyRange, engineKeyRange, splitEngineKey } from "./keys.ts";
 import type { RecordStore, RecordView } from "./record-store.ts";
+import { nextScanTurn } from "./scan-turns.ts";
 import { ShownRecord } from "./shown-record.ts";
 import { checkKeyBound, checkLimit, checkTenantId } from "./validation.ts";
 
@@ -98,7 +98,7 @@ async function* scanRange(
     return;
   }
   // Of many scans that begin at once, each takes its turn.
-  await nextTurn();
+  await nextScanTurn();
   const view = store.view();
   try {
     await view.whenStretchResident(range.start);
@@ -128,7 +128,7 @@ async function* chunksOf(
       if (stop === "limit") return;
     }
     // Also where the chunk's reader does not wait for anything.
-    await nextTurn();
+    await nextScanTurn();
     // Goes on when what comes next is in memory, so that the disk stops nobody else.
     await view.whenStretchResident(reached);
     signal?.throwIfAborted();
