@@ -597,7 +597,7 @@ export type KeyRangeRequest = Message<"storage.KeyRangeRequest"> & {
   keyRangeEnd: string;
 
   /**
-   * 0 leaves it to the node: 1,000. A page never has more than 10,000.
+   * 0 leaves it to the node: 1,000. A page never has more than 10,000, nor more than limits.max_response_bytes takes.
    *
    * @generated from field: int32 max_keys = 4;
    */
