@@ -38,6 +38,7 @@ function planOf(
     keyAt: keyCount === 1 ? undefined : body.indexOf(firstKey) + firstKey.length - keyDigits,
     keyCount,
     hasTimeouts,
+    lacksStatus: target.lacksStatus ?? false,
     callCount,
     connectionCount,
     streamCount,

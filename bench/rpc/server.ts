@@ -8,6 +8,8 @@ export interface Target {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
   readonly isHttp1: boolean;
+  /** Answers end without trailers. */
+  readonly lacksStatus?: boolean;
 }
 
 /** What a server counts, by the counter's name. */

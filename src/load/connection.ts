@@ -48,7 +48,7 @@ export interface ClientTls {
 
 /** How a call ended. */
 export interface Answer {
-  /** Of `grpc-status`; "reset" where the server ended the stream without one. */
+  /** Of `grpc-status`; "reset" where the server reset the stream, `missingStatus` where it told none. */
   readonly status: string;
   readonly message: string;
   readonly bodyBytes: number;
@@ -62,9 +62,10 @@ export interface ConnectionEvents {
   failed(error: Error): void;
 }
 
-/** A call without a status in trailers, or with status 0. */
 const noMessage = "";
 const good = "0";
+/** Of an answer that ended without trailers, or with trailers that tell no status. */
+export const missingStatus = "missing";
 
 export class Connection {
   readonly #events: ConnectionEvents;
@@ -213,8 +214,8 @@ export class Connection {
     const streamId = bytes.readUInt32BE(head + 5);
     if (type === frameTypes.data) {
       this.#dataArrived(streamId, bytes, start, end);
-      // Who sends no trailers has no status to tell.
-      if ((flags & endStream) !== 0) this.#answered(streamId, good, noMessage);
+      if ((flags & endStream) !== 0)
+        this.#answered(streamId, missingStatus, "the answer ended without trailers");
     } else if (type === frameTypes.headers) {
       if ((flags & endStream) !== 0) this.#trailersArrived(streamId, bytes, start, end);
     } else this.#controlArrived(type, flags, streamId, bytes, start, end);
@@ -277,7 +278,7 @@ export class Connection {
     }
     const fields = new FieldList();
     const isValid = new HpackDecoder(0, maxListBytes).decode(bytes, start, end - start, fields);
-    const status = isValid ? (fields.get("grpc-status") ?? "missing") : "undecodable";
+    const status = isValid ? (fields.get("grpc-status") ?? missingStatus) : "undecodable";
     if (status === good) this.#goodTrailers = Buffer.from(bytes.subarray(start, end));
     this.#answered(streamId, status, fields.get("grpc-message") ?? noMessage);
   }

@@ -1,6 +1,6 @@
 /** The load client's process: `bun main.ts PLAN` prints its report; see plan.ts. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type Answer, Connection } from "../../../src/load/connection.ts";
+import { type Answer, Connection, missingStatus } from "../../../src/load/connection.ts";
 import { percentile } from "../../engine/measure.ts";
 import { keyDigits } from "../work.ts";
 import type { ClientPlan, ClientReport } from "./plan.ts";
@@ -104,7 +104,8 @@ class Run {
   }
 
   #answered(index: number, streamId: number, { status, message, bodyBytes }: Answer): void {
-    if (status !== "0") this.#finished.reject(new Error(`a call ended with status ${status}: ${message}`));
+    const isGood = status === "0" || (status === missingStatus && this.#plan.lacksStatus);
+    if (!isGood) this.#finished.reject(new Error(`a call ended with status ${status}: ${message}`));
     const sentMs = this.#sendTimesMs[index]![(streamId - 1) / 2]!;
     this.#latenciesMs[this.#answeredCount++] = performance.now() - sentMs;
     this.#bodyBytes += bodyBytes;

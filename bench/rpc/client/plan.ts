@@ -12,6 +12,8 @@ export interface ClientPlan {
   readonly keyCount: number;
   /** Whether each call carries a `grpc-timeout` of its own. */
   readonly hasTimeouts: boolean;
+  /** Answers tell no status, as a bare server's, and are good when they have ended. */
+  readonly lacksStatus: boolean;
   readonly callCount: number;
   readonly connectionCount: number;
   /** Calls in flight on each connection at most. */

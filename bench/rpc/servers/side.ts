@@ -62,6 +62,7 @@ function targetOf(kind: SideKind, port: number, work: Work): Target {
         headers: { "content-type": "application/grpc", te: "trailers" },
         body: envelope(message),
         isHttp1: false,
+        lacksStatus: true,
       }
     : { url, headers: { "content-type": "application/proto" }, body: message, isHttp1: true };
 }
