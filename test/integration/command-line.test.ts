@@ -88,15 +88,13 @@ describe("verify", () => {
 });
 
 describe("the process", () => {
-  test("an idle node ends on SIGTERM within a second, with 0, an open connection notwithstanding", async () => {
-    const node = await startNode();
+  test("an idle node ends on SIGTERM at once, with 0, an open connection notwithstanding", async () => {
+    // What it waited for would never come.
+    const node = await startNode({ environment: { PAIRDB_SERVER_SHUTDOWN_TIMEOUT: "24h" } });
     expect((await client(node, ["put", "k", "v"])).exitCode).toBe(0);
     const page = await fetch(`${node.httpUrl}/health`, { keepalive: true });
     expect(page.ok).toBe(true);
-    const askedAtMs = performance.now();
     expect(await node.stop()).toBe(0);
-    const durationMs = performance.now() - askedAtMs;
-    expect(durationMs).toBeLessThan(process.env["CI"] === "true" ? 5000 : 1000);
   });
 
   test("output that nobody reads any more is no failure", async () => {

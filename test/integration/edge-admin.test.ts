@@ -76,7 +76,7 @@ describe.each(clients.map((client) => [client.name, client.of(AdminService)] as 
 );
 
 test("flushes, pauses and resumes", async () => {
-  expect((await admin.flush({})).durationSeconds).toBeGreaterThanOrEqual(0);
+  await admin.flush({});
   await admin.pauseCompaction({});
   expect((await admin.getStatus({})).compaction?.isPaused).toBe(true);
   await admin.resumeCompaction({});

@@ -129,7 +129,8 @@ describe("start", () => {
 
 describe("shutdown", () => {
   test("an idle node ends at once, whatever is connected to it", async () => {
-    const server = await startedServer();
+    // What it waited for would never come.
+    const server = await startedServer({ settings: { shutdownTimeoutMs: 24 * 3_600_000 } });
     const clients = everyClient(server);
     cleanUps.push(() => clients.forEach((client) => void client.close()));
     for (const { client } of clients) expect((await client.healthCheck({})).healthy).toBe(true);
@@ -137,9 +138,7 @@ describe("shutdown", () => {
     idle.on("error", () => undefined);
     await new Promise((resolve) => idle.once("connect", resolve));
 
-    const startedAt = performance.now();
     expect(await server.server.shutdown()).toBe(true);
-    expect(performance.now() - startedAt).toBeLessThan(1000);
     expect(server.milestones).toEqual(["serving", "stopping", "store closed"]);
     idle.destroy();
   });

@@ -15,6 +15,7 @@ import {
   HealthCheckResponse_ServingStatus as Status,
 } from "../../src/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../src/gen/grpc/reflection/v1/reflection_pb.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 import { requirePeer } from "../support/peers.ts";
 import { everyClient, failureOf, grpcClient } from "../support/rpc-clients.ts";
 import { createTestServer, startTestServer, type TestServer } from "../support/test-server.ts";
@@ -251,7 +252,8 @@ describe("reflection", () => {
   });
 
   test("a stream may be quiet for longer than a request may take", async () => {
-    const slow = await startTestServer({ settings: { readTimeoutMs: 50 } });
+    const clock = new ManualClock();
+    const slow = await startTestServer({ clock, settings: { readTimeoutMs: 50 } });
     const slowClient = grpcClient(slow);
     const gate = Promise.withResolvers<void>();
     async function* requests() {
@@ -261,7 +263,7 @@ describe("reflection", () => {
     }
     const answers = restOf(slowClient.of(ServerReflection).serverReflectionInfo(requests()));
     await answers.next();
-    await Bun.sleep(200);
+    clock.advance(200);
     gate.resolve();
     expect((await answers.next()).done).toBe(false);
     slowClient.close();

@@ -19,10 +19,16 @@ const inserts = {
   keys: "uniform",
 } as const;
 
-function load(tenantId: string, work: Work, options: Partial<LoadOptions>, valueBytes = 10): LoadRun {
+function load(
+  tenantId: string,
+  work: Work,
+  options: Partial<LoadOptions>,
+  valueBytes = 10,
+  clock = systemClock,
+): LoadRun {
   const random = seededRandom(7);
   const requests = new Requests(tenantId, "w", valueBytes, random);
-  return new LoadRun(systemClock, random, requests, work, {
+  return new LoadRun(clock, random, requests, work, {
     hostname: "127.0.0.1",
     port: server.server.grpcPort,
     tls: undefined,
@@ -88,11 +94,15 @@ test.each(Object.keys(mixes) as (keyof typeof mixes)[])("workload %s succeeds", 
 
 test("an open loop charges a stall to all that was due in it", async () => {
   const stallMs = 200;
+  let stalledMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + stalledMs };
   server.store.syncsAtOnce = false;
+  const earlierCount = server.store.putCount;
   const options = { connectionCount: 1, inFlight: 1, rate: 1000, operationCount: 100 };
-  const running = load("stall", { ...inserts, recordCount: 0 }, options).run();
-  const start = performance.now();
-  while (performance.now() - start < stallMs) await Bun.sleep(5);
+  const run = load("stall", { ...inserts, recordCount: 0 }, options, 10, clock);
+  const running = run.run();
+  while (server.store.putCount === earlierCount) await Bun.sleep(1);
+  stalledMs = stallMs;
   server.store.syncsAtOnce = true;
   server.store.sync();
   const result = await running;
