@@ -16,13 +16,18 @@ export type CredentialProblem = TokenProblem | "oversized_credentials";
 /** Why a call was refused, for logs and metrics; its caller hears less. */
 export type RefusalReason = CredentialProblem | "no_credentials" | "scope" | "tenant";
 
+/** What a caller shows of himself. */
+export interface Credentials {
+  /** The value of a header, null without one; its name in lower case. */
+  header(name: string): string | null;
+  /** Undefined where the port does not tell. */
+  readonly peer: ConnectionPeer | undefined;
+}
+
 export interface Authenticator {
   /** What calls get that show nothing. */
   readonly anonymous: Identity;
-  /**
-   * `authorization` is the header's value, null without one; `peer` is undefined where the port does not tell.
-   */
-  identify(authorization: string | null, peer: ConnectionPeer | undefined): Identity | CredentialProblem;
+  identify(credentials: Credentials): Identity | CredentialProblem;
 }
 
 /** Looks at no credentials: with `auth.mode: none`, everybody is the same. */

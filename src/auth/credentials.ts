@@ -6,7 +6,7 @@
  * anew, or the token expires. So a token is hashed once for each connection, not for each call.
  */
 import type { Clock } from "../platform/clock.ts";
-import type { Authenticator, ConnectionPeer, CredentialProblem } from "./authenticator.ts";
+import type { Authenticator, ConnectionPeer, CredentialProblem, Credentials } from "./authenticator.ts";
 import type { CertificateRules } from "./certificates.ts";
 import type { Identity } from "./identity.ts";
 import { bearerToken } from "./token.ts";
@@ -41,7 +41,9 @@ export class CredentialAuthenticator implements Authenticator {
     this.#options = options;
   }
 
-  identify(authorization: string | null, peer: ConnectionPeer | undefined): Identity | CredentialProblem {
+  identify(credentials: Credentials): Identity | CredentialProblem {
+    const { peer } = credentials;
+    const authorization = credentials.header("authorization");
     const table = this.#options.tokens();
     const remembered = peer === undefined ? undefined : this.#remembered.get(peer);
     if (remembered !== undefined && this.#holds(remembered, authorization, table)) return remembered.identity;

@@ -50,6 +50,8 @@ export interface StorageErrorContext {
   readonly details?: Readonly<Record<string, string>>;
   /** Told to the client: another try is no use before. */
   readonly retryAfterMs?: number;
+  /** Where the code alone would count as the node's fault: whoever called asked for more than he may. */
+  readonly isCallersFault?: boolean;
   readonly cause?: unknown;
 }
 
@@ -60,6 +62,7 @@ export class StorageError extends Error {
   readonly offset: number | undefined;
   readonly details: Readonly<Record<string, string>>;
   readonly retryAfterMs: number | undefined;
+  readonly isCallersFault: boolean;
 
   constructor(code: StorageErrorCode, message: string, context: StorageErrorContext = {}) {
     super(message, context.cause === undefined ? undefined : { cause: context.cause });
@@ -68,6 +71,7 @@ export class StorageError extends Error {
     this.offset = context.offset;
     this.details = context.details ?? {};
     this.retryAfterMs = context.retryAfterMs;
+    this.isCallersFault = context.isCallersFault ?? false;
   }
 }
 

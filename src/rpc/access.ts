@@ -10,6 +10,7 @@ import type {
   Authenticator,
   ConnectionPeer,
   CredentialProblem,
+  Credentials,
   RefusalReason,
 } from "../auth/authenticator.ts";
 import type { Identity, Scope } from "../auth/identity.ts";
@@ -18,9 +19,12 @@ import type { Call, CallRequest } from "./call.ts";
 import { type MethodAccess, methodAccess } from "./method-access.ts";
 import type { RpcObserver } from "./observer.ts";
 
+/** Who makes a call. Throws UNAUTHENTICATED or PERMISSION_DENIED where it is refused. */
+export type AccessCheck = (request: CallRequest) => Identity;
+
 export interface Access {
-  /** Who makes this call. Throws UNAUTHENTICATED or PERMISSION_DENIED where it is refused. */
-  admit(method: DescMethod, request: CallRequest): Identity;
+  /** What all calls of the method have to pass. */
+  check(method: DescMethod): AccessCheck;
 }
 
 /** By the table of methods. */
@@ -33,28 +37,25 @@ export class AccessControl implements Access {
     this.#observer = observer;
   }
 
-  admit(method: DescMethod, request: CallRequest): Identity {
+  check(method: DescMethod): AccessCheck {
     const needed = methodAccess.get(method);
     if (needed === undefined) {
       const name = `${method.parent.typeName}/${method.name}`;
       throw new InvariantViolation(`${name} is in no row of the methods' access`);
     }
-    if (needed.scope === "open") return this.#authenticator.anonymous;
-    return this.#admit(method.name, needed, request.header("authorization"), request.peer);
+    const { anonymous } = this.#authenticator;
+    if (needed.scope === "open") return () => anonymous;
+    return (request) => this.#admit(method.name, needed, request);
   }
 
   /** The same for what is no call: `name` stands for the method in logs. */
-  admitRequest(name: string, scope: Scope, authorization: string | null, peer: ConnectionPeer | undefined) {
-    return this.#admit(name, { scope, tenants: undefined, special: undefined }, authorization, peer);
+  admitRequest(name: string, scope: Scope, credentials: Credentials): Identity {
+    return this.#admit(name, { scope, tenants: undefined, special: undefined }, credentials);
   }
 
-  #admit(
-    method: string,
-    needed: MethodAccess,
-    authorization: string | null,
-    peer: ConnectionPeer | undefined,
-  ): Identity {
-    const found = this.#authenticator.identify(authorization, peer);
+  #admit(method: string, needed: MethodAccess, credentials: Credentials): Identity {
+    const found = this.#authenticator.identify(credentials);
+    const { peer } = credentials;
     if (typeof found === "string") throw this.#refuse(method, undefined, peer, badCredentials(found));
     const refusal = refusalFor(needed, found);
     if (refusal !== undefined) throw this.#refuse(method, found, peer, refusal);

@@ -23,7 +23,7 @@ import type { ConnectionPeer } from "../auth/authenticator.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Call, CallRequest } from "./call.ts";
 import type { Answer, Endpoint, ExchangeEndpoint, UnaryEndpoint } from "./endpoint.ts";
-import type { Gate } from "./gate.ts";
+import type { Entrance, Gate } from "./gate.ts";
 import { withinTimers } from "./grpc-timeout.ts";
 import { answerFields } from "./message-codec.ts";
 import { withReadTimeout } from "./read-timeout.ts";
@@ -59,13 +59,18 @@ export function contextOfPeer(peer: ConnectionPeer | undefined): ContextValues {
 const callKey = createContextKey<Call | undefined>(undefined);
 
 export function createBridge(endpoints: readonly Endpoint[], options: BridgeOptions): RpcHandler {
-  const endless = new Set(endpoints.filter(isEndless).map(({ method }): DescMethod => method));
+  const entrances = new Map(
+    endpoints.map((endpoint): [DescMethod, Entrance] => [
+      endpoint.method,
+      options.gate.entrance(endpoint.method, isEndless(endpoint)),
+    ]),
+  );
   const routerOptions: ConnectRouterOptions = {
     acceptCompression: [compressionGzip],
     compressMinBytes: options.compressReplies ? compressMinBytes : Number.MAX_SAFE_INTEGER,
     readMaxBytes: options.maxMessageBytes,
     jsonOptions: { registry: options.registry },
-    requestGate: (context) => enter(options.gate, context, endless.has(context.method)),
+    requestGate: (context) => enter(entrances.get(context.method)!, context),
   };
   const router = createConnectRouter(routerOptions);
   for (const endpoint of endpoints) register(router, endpoint);
@@ -89,7 +94,7 @@ export function createBridge(endpoints: readonly Endpoint[], options: BridgeOpti
 }
 
 /** Lets a request in before its body is read, or throws the refusal. */
-function enter(gate: Gate, context: HandlerContext, isEndlessCall: boolean): void {
+function enter(entrance: Entrance, context: HandlerContext): void {
   const { requestHeader } = context;
   const request: CallRequest = {
     header: (name) => requestHeader.get(name),
@@ -97,7 +102,7 @@ function enter(gate: Gate, context: HandlerContext, isEndlessCall: boolean): voi
     peer: context.values.get(peerKey),
     timeoutMs: context.timeoutMs(),
   };
-  const call = gate.admit(context.method, request, isEndlessCall);
+  const call = entrance.admit(request);
   context.values.set(callKey, call);
   const { signal } = context;
   if (signal.aborted) call.end(signal.reason);

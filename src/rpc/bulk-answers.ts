@@ -225,6 +225,6 @@ export function responseTooLarge(sizeBytes: number, maxResponseBytes: number): S
   return new StorageError(
     "RESOURCE_EXHAUSTED",
     `the answer has ${sizeBytes} bytes, the limit is ${maxResponseBytes} (limits.max_response_bytes)`,
-    { details: { size: String(sizeBytes), limit: String(maxResponseBytes) } },
+    { details: { size: String(sizeBytes), limit: String(maxResponseBytes) }, isCallersFault: true },
   );
 }

@@ -10,9 +10,9 @@
  */
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { ConnectionPeer, RefusalReason } from "../auth/authenticator.ts";
+import type { Credentials, RefusalReason } from "../auth/authenticator.ts";
 import type { Identity } from "../auth/identity.ts";
-import { isWithheld, statusName, storageCodeOf, toConnectError, withDetails } from "./errors.ts";
+import { isOwnFault, isWithheld, statusName, storageCodeOf, toConnectError, withDetails } from "./errors.ts";
 import { EncodedMessage } from "./message-codec.ts";
 import type { RpcObserver, StatusName } from "./observer.ts";
 import type { Admission } from "./overload/admission.ts";
@@ -30,12 +30,10 @@ export interface CallEnvironment {
 }
 
 /** What a road knows of a request when it asks for admission. */
-export interface CallRequest {
-  /** The value of a header, in lower case; several of one name are joined by ", ". */
+export interface CallRequest extends Credentials {
+  /** Several headers of one name are joined by ", ". */
   header(name: string): string | null;
   headers(): Headers;
-  /** Undefined where the port does not tell. */
-  readonly peer: ConnectionPeer | undefined;
   /** How long the caller waits, counted from the admission. */
   readonly timeoutMs: number | undefined;
 }
@@ -237,7 +235,8 @@ export class Call {
     this.#releaseSource?.();
     const durationMs = this.#environment.monotonicMs() - this.#startedMs;
     const { method, valueBytes } = this;
-    this.#environment.observer.callFinished({ method, status, durationMs, valueBytes });
+    const isFault = reason instanceof ConnectError && isOwnFault(reason);
+    this.#environment.observer.callFinished({ method, status, isOwnFault: isFault, durationMs, valueBytes });
     if (this.#isAudited) this.#tellAudit(status);
     this.#environment.left(this);
   }

@@ -170,6 +170,21 @@ export function statusName(code: Code): StatusName {
   return statusNames[code];
 }
 
+const ownFaults: ReadonlySet<Code> = new Set([
+  Code.Unknown,
+  Code.DeadlineExceeded,
+  Code.Internal,
+  Code.Unavailable,
+  Code.DataLoss,
+]);
+
+/** Whether a call failed through the node's own fault or state, and not for what its caller sent. */
+export function isOwnFault({ code, cause }: ConnectError): boolean {
+  if (code !== Code.ResourceExhausted) return ownFaults.has(code);
+  // Without a cause of ours, it is a message that was too large.
+  return cause instanceof StorageError && !cause.isCallersFault;
+}
+
 /** What both roads answer to a message over the limit. */
 export function messageTooLarge(sizeBytes: number, limitBytes: number): ConnectError {
   return new ConnectError(

@@ -15,13 +15,13 @@ import type { Identity } from "../auth/identity.ts";
 import { StorageError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
-import type { Access } from "./access.ts";
+import type { Access, AccessCheck } from "./access.ts";
 import { Call, type CallEnvironment, type CallRequest } from "./call.ts";
 import { adoptConnectError, toConnectError } from "./errors.ts";
 import { isAudited } from "./method-access.ts";
 import type { RpcObserver } from "./observer.ts";
 import type { Admission } from "./overload/admission.ts";
-import { workClassOf } from "./overload/work-class.ts";
+import { type WorkClass, workClassOf } from "./overload/work-class.ts";
 
 export interface GateOptions {
   readonly clock: Clock;
@@ -35,6 +35,12 @@ export interface GateOptions {
   readonly admission: Admission;
   /** Makes what a protocol's own code raised an error of the service; in place. The node's own way by default. */
   readonly adoptError?: (error: ConnectError) => void;
+}
+
+/** Lets the calls of one method in. */
+export interface Entrance {
+  /** Throws the refusal as its caller gets it. */
+  admit(request: CallRequest): Call;
 }
 
 export class Gate {
@@ -81,31 +87,44 @@ export class Gate {
     this.#refusal = refusal;
   }
 
-  /** Throws the refusal as its caller gets it. An endless call would go on for as long as its caller listens. */
-  admit(method: DescMethod, request: CallRequest, isEndless = false): Call {
-    if (this.#refusal !== undefined && !this.#alwaysOpen.has(method.parent.typeName)) {
-      this.observer.requestRejected("not_serving");
-      throw toConnectError(this.#refusal, "");
-    }
+  /** Where the calls of a method come in. An endless one would go on for as long as its caller listens. */
+  entrance(method: DescMethod, isEndless = false): Entrance {
+    const isAlwaysOpen = this.#alwaysOpen.has(method.parent.typeName);
     const workClass = workClassOf(method);
+    const check = this.#access.check(method);
+    const isAuditedMethod = isAudited(method);
+    return {
+      admit: (request) => {
+        if (!isAlwaysOpen) this.#assertOpen();
+        const identity = this.#admit(workClass, check, request);
+        const call = new Call(method, { workClass, isEndless, request, identity }, this.#environment);
+        this.#inFlight.add(call);
+        this.#admittedCount++;
+        if (isEndless && this.#endlessInterruption !== undefined) call.interrupt(this.#endlessInterruption);
+        if (isAuditedMethod) call.audit();
+        return call;
+      },
+    };
+  }
+
+  #assertOpen(): void {
+    if (this.#refusal === undefined) return;
+    this.observer.requestRejected("not_serving");
+    throw toConnectError(this.#refusal, "");
+  }
+
+  #admit(workClass: WorkClass, check: AccessCheck, request: CallRequest): Identity {
     try {
       this.#admission.enter(workClass);
     } catch (refusal) {
       throw this.#loadRefusal(refusal);
     }
-    let identity: Identity;
     try {
-      identity = this.#access.admit(method, request);
+      return check(request);
     } catch (refusal) {
       this.#admission.leave(workClass);
       throw toConnectError(refusal, "");
     }
-    const call = new Call(method, { workClass, isEndless, request, identity }, this.#environment);
-    this.#inFlight.add(call);
-    this.#admittedCount++;
-    if (isEndless && this.#endlessInterruption !== undefined) call.interrupt(this.#endlessInterruption);
-    if (isAudited(method)) call.audit();
-    return call;
   }
 
   /** Ends with this failure those calls that would not end by themselves, now and later. */

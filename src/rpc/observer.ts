@@ -33,6 +33,8 @@ export interface FinishedCall {
   /** "Write", "Read", …; the method's name without the service. */
   readonly method: string;
   readonly status: StatusName;
+  /** Whether it failed through the node's own fault or state, and not for what its caller sent. */
+  readonly isOwnFault: boolean;
   readonly durationMs: number;
   /** Bytes of values that the call brought or fetched. */
   readonly valueBytes: number;

@@ -6,6 +6,7 @@ import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import type { Call, CallRequest } from "./call.ts";
 import type { StreamEndpoint } from "./endpoint.ts";
+import type { Entrance } from "./gate.ts";
 import { EncodedMessage, encodeAnswer, type RequestMessage } from "./message-codec.ts";
 import {
   type FailureReply,
@@ -27,16 +28,17 @@ export interface ThinStreamReply extends FailureReply {
 export class ThinStream implements ThinTarget<ThinStreamReply> {
   readonly kind = "server-streaming";
   readonly #endpoint: StreamEndpoint;
+  readonly #entrance: Entrance;
   readonly #options: ThinRoadOptions;
 
   constructor(endpoint: StreamEndpoint, options: ThinRoadOptions) {
     this.#endpoint = endpoint;
+    this.#entrance = options.gate.entrance(endpoint.method, endpoint.isEndless);
     this.#options = options;
   }
 
   begin(request: CallRequest): Call {
-    const { method, isEndless } = this.#endpoint;
-    return this.#options.gate.admit(method, request, isEndless);
+    return this.#entrance.admit(request);
   }
 
   run(call: Call, message: RequestMessage, timeoutMs: number | undefined, reply: ThinStreamReply): void {

@@ -10,6 +10,7 @@ import type { ConnectError } from "@connectrpc/connect";
 import type { Timer } from "../platform/clock.ts";
 import type { Call, CallRequest } from "./call.ts";
 import type { Answer, Endpoint, UnaryEndpoint } from "./endpoint.ts";
+import type { Entrance } from "./gate.ts";
 import { EncodedMessage, encodeAnswer, type RequestMessage } from "./message-codec.ts";
 import {
   type FailureReply,
@@ -61,15 +62,17 @@ const encoded = new EncodedMessage();
 export class ThinMethod implements ThinTarget<ThinReply> {
   readonly kind = "unary";
   readonly #endpoint: UnaryEndpoint;
+  readonly #entrance: Entrance;
   readonly #options: ThinRoadOptions;
 
   constructor(endpoint: UnaryEndpoint, options: ThinRoadOptions) {
     this.#endpoint = endpoint;
+    this.#entrance = options.gate.entrance(endpoint.method);
     this.#options = options;
   }
 
   begin(request: CallRequest): Call {
-    const call = this.#options.gate.admit(this.#endpoint.method, request);
+    const call = this.#entrance.admit(request);
     call.encodesAtOnce = true;
     return call;
   }

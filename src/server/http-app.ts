@@ -14,7 +14,7 @@ import {
   universalServerResponseToFetch,
 } from "@connectrpc/connect/protocol";
 import { type Context, Hono } from "hono";
-import type { ConnectionPeer } from "../auth/authenticator.ts";
+import type { ConnectionPeer, Credentials } from "../auth/authenticator.ts";
 import { StorageError } from "../base/errors.ts";
 import { contextOfPeer, type RpcHandler } from "../rpc/bridge.ts";
 import { storageCodeOf } from "../rpc/errors.ts";
@@ -40,7 +40,7 @@ export interface HttpAppOptions {
 }
 
 /** Throws the refusal. */
-export type MetricsAccess = (authorization: string | null, peer: ConnectionPeer | undefined) => void;
+export type MetricsAccess = (credentials: Credentials) => void;
 
 /** A service's name has a dot in it, so a page's path is never taken for a method. */
 const rpcRoute = "/:service{[A-Za-z_]\\w*(?:\\.[A-Za-z_]\\w*)+}/:method{[A-Za-z_]\\w*}";
@@ -115,7 +115,7 @@ function addMetrics(app: Hono<AppEnvironment>, options: HttpAppOptions): void {
   if (settings.metricsPath === undefined) return;
   app.get(settings.metricsPath, async (context) => {
     try {
-      metricsAccess?.(context.req.header("authorization") ?? null, peerOf(context));
+      metricsAccess?.({ header: (name) => context.req.header(name) ?? null, peer: peerOf(context) });
     } catch (error) {
       return refuseMetrics(context, error);
     }

@@ -185,7 +185,7 @@ export class NodeServer {
       registry: errorRegistry,
       grpcPort: () => this.#grpc?.port,
       metricsAccess: this.#options.settings.metricsNeedToken
-        ? (authorization, peer) => this.#access.admitRequest("metrics", "observe", authorization, peer)
+        ? (credentials) => this.#access.admitRequest("metrics", "observe", credentials)
         : undefined,
     });
   }

@@ -21,15 +21,6 @@ import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
 import type { TallyCell, TallyCounter, TallyHistogram } from "./tally.ts";
 
-const ownFaults: ReadonlySet<StatusName> = new Set([
-  "UNKNOWN",
-  "DEADLINE_EXCEEDED",
-  "RESOURCE_EXHAUSTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-]);
-
 /** Calls of one kind, by the names that dashboards know. */
 class Operation {
   readonly #succeeded: TallyCell;
@@ -52,7 +43,7 @@ class Operation {
   }
 
   count(call: FinishedCall): void {
-    (ownFaults.has(call.status) ? this.#failed : this.#succeeded).count++;
+    (call.isOwnFault ? this.#failed : this.#succeeded).count++;
     this.#durations.observe(call.durationMs / 1000);
     this.#sizes?.observe(call.valueBytes);
   }

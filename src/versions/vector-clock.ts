@@ -118,6 +118,7 @@ export function incrementClock(clock: VectorClock, nodeId: string, least = 1n): 
       "RESOURCE_EXHAUSTED",
       `the clock entry of node ${JSON.stringify(nodeId)} is ${maxClockTimestamp}, the largest there is; ` +
         "write with a clock that raises another node's entry",
+      { isCallersFault: true },
     );
   }
   return withEntry(clock, { nodeId, timestamp });

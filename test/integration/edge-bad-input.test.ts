@@ -2,11 +2,13 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
+import type { Credentials } from "../../src/auth/authenticator.ts";
 import {
   ErrorDetailsSchema,
   ReadRequestSchema,
   WriteRequestSchema,
 } from "../../src/gen/storage/storage_node_pb.ts";
+
 import type { Field } from "../../src/http2/hpack/encoder.ts";
 import { isOpensslThere, makeAuthority } from "../support/certificates.ts";
 import { everyone } from "../support/everyone.ts";
@@ -296,8 +298,8 @@ if (isNative)
   test("credentials that are sent twice are one text on every road, so nobody goes by the first alone", async () => {
     const seen: (string | null)[] = [];
     const { anonymous } = everyone;
-    const identify = (authorization: string | null) => {
-      seen.push(authorization);
+    const identify = (credentials: Credentials) => {
+      seen.push(credentials.header("authorization"));
       return anonymous;
     };
     const asking = await startTestServer({ authenticator: { anonymous, identify } });

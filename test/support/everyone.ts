@@ -8,7 +8,7 @@ import { ManualClock } from "./manual-clock.ts";
 export const everyone = everybodyIs(anonymousIdentity(allScopes));
 
 /** Lets everyone call any method, also those of a test's own services. */
-export const unlimitedAccess: Access = { admit: () => everyone.anonymous };
+export const unlimitedAccess: Access = { check: () => () => everyone.anonymous };
 
 const manyCalls = Number.POSITIVE_INFINITY;
 

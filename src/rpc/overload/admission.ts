@@ -115,7 +115,7 @@ export class Admission {
       "RESOURCE_EXHAUSTED",
       `the tenant ${JSON.stringify(tenantId)} sends more than ${requestsPerSecond} requests a second ` +
         `(limits.tenant_requests_per_second); try again in ${waitMs} ms`,
-      { retryAfterMs: waitMs },
+      { retryAfterMs: waitMs, isCallersFault: true },
     );
   }
 

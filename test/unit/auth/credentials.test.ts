@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { ConnectionPeer } from "../../../src/auth/authenticator.ts";
+import type { ConnectionPeer, Credentials } from "../../../src/auth/authenticator.ts";
 import { CertificateRules } from "../../../src/auth/certificates.ts";
 import { CredentialAuthenticator } from "../../../src/auth/credentials.ts";
 import { anonymousIdentity } from "../../../src/auth/identity.ts";
@@ -49,6 +49,11 @@ function peer(certificate?: ConnectionPeer["certificate"]): ConnectionPeer {
   return { address: "192.0.2.1", certificate };
 }
 
+/** What a caller shows who sends this header, or none. */
+function shown(authorization: string | null, from: ConnectionPeer | undefined): Credentials {
+  return { header: (name) => (name === "authorization" ? authorization : null), peer: from };
+}
+
 /** The same id with another secret. */
 function forged({ text }: TestToken): string {
   return `Bearer ${text.slice(0, 21)}${"0".repeat(64)}`;
@@ -64,7 +69,7 @@ describe("tokens", () => {
     ["empty", ""],
   ])("%s: one hash and one comparison", (_, authorization) => {
     const { authenticator, counts } = counted([good]);
-    authenticator.identify(authorization, undefined);
+    authenticator.identify(shown(authorization, undefined));
     expect(counts).toEqual({ hashes: 1, comparisons: 1 });
   });
 
@@ -77,23 +82,27 @@ describe("tokens", () => {
     ["", "malformed_token"],
     [`Bearer ${good.text}${"0".repeat(400)}`, "oversized_credentials"],
   ])("%s is a %s", (authorization, problem) => {
-    expect(counted([good]).authenticator.identify(authorization, peer())).toBe(problem as never);
+    expect(counted([good]).authenticator.identify(shown(authorization, peer()))).toBe(problem as never);
   });
 
   test("the scheme is written in any case", () => {
     const { authenticator } = counted([good]);
-    expect(authenticator.identify(`bearer  ${good.text}`, peer())).toMatchObject({ name: "good" });
+    expect(authenticator.identify(shown(`bearer  ${good.text}`, peer()))).toMatchObject({ name: "good" });
   });
 
   test("expire, also those that their connection remembers", () => {
     const expiring = testToken(["read"], { expiresAtMs: new ManualClock().nowMs() + 1000 });
     const { authenticator, clock } = counted([expiring]);
     const connection = peer();
-    expect(authenticator.identify(expiring.authorization, connection)).toMatchObject({ kind: "token" });
+    expect(authenticator.identify(shown(expiring.authorization, connection))).toMatchObject({
+      kind: "token",
+    });
     clock.advance(999);
-    expect(authenticator.identify(expiring.authorization, connection)).toMatchObject({ kind: "token" });
+    expect(authenticator.identify(shown(expiring.authorization, connection))).toMatchObject({
+      kind: "token",
+    });
     clock.advance(1);
-    expect(authenticator.identify(expiring.authorization, connection)).toBe("expired_token");
+    expect(authenticator.identify(shown(expiring.authorization, connection))).toBe("expired_token");
   });
 });
 
@@ -101,36 +110,36 @@ describe("a connection", () => {
   test("remembers what was right on it, and nobody else's", () => {
     const { authenticator, counts } = counted([good, other]);
     const [mine, yours] = [peer(), peer()];
-    const identity = authenticator.identify(good.authorization, mine);
-    expect(authenticator.identify(good.authorization, mine)).toBe(identity);
+    const identity = authenticator.identify(shown(good.authorization, mine));
+    expect(authenticator.identify(shown(good.authorization, mine))).toBe(identity);
     expect(counts.hashes).toBe(1);
-    authenticator.identify(good.authorization, yours);
+    authenticator.identify(shown(good.authorization, yours));
     expect(counts.hashes).toBe(2);
-    expect(authenticator.identify(other.authorization, mine)).toMatchObject({ name: "other" });
-    expect(authenticator.identify(null, mine)).toBe(anonymous);
+    expect(authenticator.identify(shown(other.authorization, mine))).toMatchObject({ name: "other" });
+    expect(authenticator.identify(shown(null, mine))).toBe(anonymous);
   });
 
   test("does not remember what was wrong", () => {
     const { authenticator, counts } = counted([good]);
     const connection = peer();
-    authenticator.identify(forged(good), connection);
-    authenticator.identify(forged(good), connection);
+    authenticator.identify(shown(forged(good), connection));
+    authenticator.identify(shown(forged(good), connection));
     expect(counts.hashes).toBe(2);
   });
 
   test("forgets when the tokens change", () => {
     const { authenticator, replace } = counted([good]);
     const connection = peer();
-    expect(authenticator.identify(good.authorization, connection)).toMatchObject({ name: "good" });
+    expect(authenticator.identify(shown(good.authorization, connection))).toMatchObject({ name: "good" });
     replace([]);
-    expect(authenticator.identify(good.authorization, connection)).toBe("bad_token");
+    expect(authenticator.identify(shown(good.authorization, connection))).toBe("bad_token");
   });
 });
 
 describe("certificates", () => {
   const { authenticator } = counted([good]);
   const identify = (commonName?: string, subjectAltName?: string) =>
-    authenticator.identify(null, peer({ commonName, subjectAltName }));
+    authenticator.identify(shown(null, peer({ commonName, subjectAltName })));
 
   test("are known by their common name or an alternative one", () => {
     expect(identify("node-2")).toMatchObject({ kind: "certificate", name: "CN:node-2" });
@@ -152,8 +161,8 @@ describe("certificates", () => {
 
   test("give way to a token, also to a bad one", () => {
     const connection = peer({ commonName: "node-2", subjectAltName: undefined });
-    expect(authenticator.identify(good.authorization, connection)).toMatchObject({ name: "good" });
-    expect(authenticator.identify(other.authorization, connection)).toBe("bad_token");
-    expect(authenticator.identify(null, connection)).toMatchObject({ name: "CN:node-2" });
+    expect(authenticator.identify(shown(good.authorization, connection))).toMatchObject({ name: "good" });
+    expect(authenticator.identify(shown(other.authorization, connection))).toBe("bad_token");
+    expect(authenticator.identify(shown(null, connection))).toMatchObject({ name: "CN:node-2" });
   });
 });

@@ -31,13 +31,13 @@ function throws(work: () => void): boolean {
 describe("AccessControl", () => {
   test("lets those in who have the method's scope", () => {
     const { access, refused } = accessOf(reader);
-    expect(access.admit(read, request)).toBe(reader);
+    expect(access.check(read)(request)).toBe(reader);
     expect(refused).toEqual([]);
   });
 
   test("tells those with credentials what they lack, and counts it", () => {
     const { access, refused } = accessOf(reader);
-    expect(() => access.admit(write, request)).toThrow(
+    expect(() => access.check(write)(request)).toThrow(
       expect.objectContaining({
         code: "PERMISSION_DENIED",
         message: 'this call needs the scope write, which the token "r" does not have',
@@ -48,15 +48,15 @@ describe("AccessControl", () => {
 
   test("asks those without credentials for some", () => {
     const { access, refused } = accessOf(anonymousIdentity(["read"]));
-    expect(() => access.admit(write, request)).toThrow(expect.objectContaining({ code: "UNAUTHENTICATED" }));
+    expect(() => access.check(write)(request)).toThrow(expect.objectContaining({ code: "UNAUTHENTICATED" }));
     expect(refused.map(({ reason }) => reason)).toEqual(["no_credentials"]);
   });
 
   test("lets nobody who is limited to tenants near the whole node", () => {
     const limited: Identity = { ...reader, scopes: new Set(allScopes), tenants: new Set(["t"]) };
     const { access } = accessOf(limited);
-    expect(() => access.admit(drainNode, request)).toThrow("not limited to tenants");
-    expect(access.admit(write, request)).toBe(limited);
+    expect(() => access.check(drainNode)(request)).toThrow("not limited to tenants");
+    expect(access.check(write)(request)).toBe(limited);
   });
 
   test("holds replicated batches against another scope than others", () => {
@@ -65,7 +65,7 @@ describe("AccessControl", () => {
     const refusedOf = (scope: Scope, replicated: boolean): unknown => {
       const identity: Identity = { ...reader, scopes: new Set([scope]) };
       const { access } = accessOf(identity);
-      expect(access.admit(batchWrite, request)).toBe(identity);
+      expect(access.check(batchWrite)(request)).toBe(identity);
       const reasons: unknown[] = [];
       const call = { identity, accessRefused: (reason: unknown) => reasons.push(reason) } as unknown as Call;
       const batch = create(batchWrite.input, { replicated, entries: [{ tenantId: "t" }] });
@@ -79,12 +79,12 @@ describe("AccessControl", () => {
 
   test("lets everybody ask who he is, and looks at his credentials", () => {
     const { whoAmI } = AdminService.method;
-    expect(accessOf(anonymousIdentity([])).access.admit(whoAmI, request).scopes.size).toBe(0);
+    expect(accessOf(anonymousIdentity([])).access.check(whoAmI)(request).scopes.size).toBe(0);
     const limited: Identity = { ...reader, tenants: new Set(["t"]) };
-    expect(accessOf(limited).access.admit(whoAmI, request)).toBe(limited);
+    expect(accessOf(limited).access.check(whoAmI)(request)).toBe(limited);
   });
 
   test("lets everybody ask after the node's health", () => {
-    expect(accessOf(anonymousIdentity([])).access.admit(healthCheck, request).scopes.size).toBe(0);
+    expect(accessOf(anonymousIdentity([])).access.check(healthCheck)(request).scopes.size).toBe(0);
   });
 });

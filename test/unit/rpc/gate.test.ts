@@ -53,18 +53,18 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 describe("Gate", () => {
   test("is closed until it is opened, and again once it is closed", () => {
     const { gate, rejected } = testGate();
-    expect(() => gate.admit(read, request)).toThrow("the node is starting");
+    expect(() => gate.entrance(read).admit(request)).toThrow("the node is starting");
     gate.open();
-    gate.admit(read, request).end(undefined);
+    gate.entrance(read).admit(request).end(undefined);
     gate.close(new StorageError("UNAVAILABLE", "draining", { details: { reason: "NODE_DRAINING" } }));
-    expect(() => gate.admit(read, request)).toThrow("draining");
+    expect(() => gate.entrance(read).admit(request)).toThrow("draining");
     expect(rejected).toEqual(["not_serving", "not_serving"]);
   });
 
   test("tells when calls are through, and how many there were", async () => {
     const { gate } = openGate();
     await gate.whenIdle();
-    const [unary, stream] = [gate.admit(read, request), gate.admit(scan, request)];
+    const [unary, stream] = [gate.entrance(read).admit(request), gate.entrance(scan).admit(request)];
     const idle = gate.whenIdle();
     unary.end(undefined);
     unary.end(undefined);
@@ -77,11 +77,11 @@ describe("Gate", () => {
   test("interrupts endless calls alone, or all", async () => {
     const { gate } = openGate();
     const never = new Promise<never>(() => undefined);
-    const [finite, endless] = [gate.admit(scan, request), gate.admit(scan, request, true)];
+    const [finite, endless] = [gate.entrance(scan).admit(request), gate.entrance(scan, true).admit(request)];
     const waits = [finite.wait(never), endless.wait(never)];
     gate.interruptEndless(stopping);
     expect(await failureOf(waits[1]!)).toBe(stopping);
-    expect(await failureOf(gate.admit(scan, request, true).wait(never))).toBe(stopping);
+    expect(await failureOf(gate.entrance(scan, true).admit(request).wait(never))).toBe(stopping);
     expect(await isSettled(waits[0]!)).toBe(false);
     gate.interruptAll(stopping);
     expect(await failureOf(waits[0]!)).toBe(stopping);
@@ -90,21 +90,23 @@ describe("Gate", () => {
   test("lets those services in that need no open node", () => {
     const { gate } = testGate(new Set([StorageNodeService.typeName]));
     expect(gate.isOpen).toBe(false);
-    gate.admit(read, request);
-    expect(() => gate.admit(Health.method.check, request)).toThrow("the node is starting");
+    gate.entrance(read).admit(request);
+    expect(() => gate.entrance(Health.method.check).admit(request)).toThrow("the node is starting");
   });
 });
 
 describe("Call", () => {
   test("is reported once, with its time and the bytes of its values", () => {
     const { gate, clock, finished } = openGate();
-    const call = gate.admit(read, request);
+    const call = gate.entrance(read).admit(request);
     call.valueBytes += 5;
     clock.advance(3);
     call.answered();
     call.end(undefined);
     call.end(stopping);
-    expect(finished).toEqual([{ method: "Read", status: "OK", durationMs: 3, valueBytes: 5 }]);
+    expect(finished).toEqual([
+      { method: "Read", status: "OK", isOwnFault: false, durationMs: 3, valueBytes: 5 },
+    ]);
   });
 
   test.each([
@@ -124,22 +126,36 @@ describe("Call", () => {
     ["leaving after it is none", true, new DOMException("gone", "AbortError"), "OK"],
   ] as const)("%s", (_, isAnswered, reason, status) => {
     const { gate, finished } = openGate();
-    const call = gate.admit(read, request);
+    const call = gate.entrance(read).admit(request);
     if (isAnswered) call.answered();
     call.end(reason);
     expect(finished.map((each) => each.status)).toEqual([status]);
   });
 
+  test.each([
+    [new StorageError("RESOURCE_EXHAUSTED", "flushes fail"), true],
+    [new StorageError("RESOURCE_EXHAUSTED", "above the rate", { isCallersFault: true }), false],
+    [new StorageError("INVALID_KEY", "no key"), false],
+    [new ConnectError("the message is too large", Code.ResourceExhausted), false],
+    [new StorageError("UNAVAILABLE", "closing"), true],
+    [new Error("a bug"), true],
+  ])("fails through its own fault or not: %#", (error, isOwnFault) => {
+    const { gate, finished } = openGate();
+    const call = gate.entrance(read).admit(request);
+    call.end(call.failure(error));
+    expect(finished).toMatchObject([{ isOwnFault }]);
+  });
+
   test("has one id, and others have others", () => {
     const { gate } = openGate();
-    const [a, b] = [gate.admit(read, request), gate.admit(read, request)];
+    const [a, b] = [gate.entrance(read).admit(request), gate.entrance(read).admit(request)];
     expect(a.requestId).toMatch(/^[0-9a-f]{16}$/);
     expect(a.requestId).toBe(a.requestId);
     expect(b.requestId).not.toBe(a.requestId);
   });
 
   test("gives back what it waited for, and throws what that threw", async () => {
-    const call = openGate().gate.admit(read, request);
+    const call = openGate().gate.entrance(read).admit(request);
     expect(await call.wait(1)).toBe(1);
     expect(await call.wait(Promise.resolve(2))).toBe(2);
     const thrown = new StorageError("INVALID_KEY", "m");
@@ -148,18 +164,18 @@ describe("Call", () => {
 
   test("waits for nothing once it was interrupted or has ended, and the first interruption counts", async () => {
     const { gate } = openGate();
-    const interrupted = gate.admit(read, request);
+    const interrupted = gate.entrance(read).admit(request);
     interrupted.interrupt(stopping);
     interrupted.interrupt(new ConnectError("later", Code.Canceled));
     expect(await failureOf(interrupted.wait(Promise.resolve(1)))).toBe(stopping);
-    const ended = gate.admit(read, request);
+    const ended = gate.entrance(read).admit(request);
     const waiting = ended.wait(new Promise(() => undefined));
     ended.end(new DOMException("gone", "AbortError"));
     expect(ConnectError.from(await failureOf(waiting)).code).toBe(Code.Canceled);
   });
 
   test("lets work fail for which it does not wait any more", async () => {
-    const call = openGate().gate.admit(read, request);
+    const call = openGate().gate.entrance(read).admit(request);
     call.interrupt(stopping);
     const failing = () => Promise.reject(new StorageError("INVALID_KEY", "m"));
     expect(await failureOf(call.wait(failing()))).toBe(stopping);
@@ -172,7 +188,7 @@ describe("Call", () => {
 
   test("reports a failure that its caller may not see, and no other", () => {
     const { gate, failed } = openGate();
-    const call = gate.admit(read, request);
+    const call = gate.entrance(read).admit(request);
     call.failure(new StorageError("INVALID_KEY", "m"));
     expect(failed).toEqual([]);
     const thrown = new StorageError("SSTABLE_FAILED", "m");
@@ -205,7 +221,7 @@ describe("Call.each", () => {
   }
 
   test("passes items on and ends with its source", async () => {
-    const call = openGate().gate.admit(scan, request);
+    const call = openGate().gate.entrance(scan).admit(request);
     async function* two() {
       yield 1;
       yield 2;
@@ -214,7 +230,7 @@ describe("Call.each", () => {
   });
 
   test("throws the interruption at the next item", async () => {
-    const call = openGate().gate.admit(scan, request);
+    const call = openGate().gate.entrance(scan).admit(request);
     const { items, taken } = await take(call, counting().source, 2);
     expect(taken).toEqual([1, 2]);
     call.interrupt(stopping);
@@ -222,7 +238,7 @@ describe("Call.each", () => {
   });
 
   test("the source is released that is begun after the end of the call", async () => {
-    const call = openGate().gate.admit(scan, request);
+    const call = openGate().gate.entrance(scan).admit(request);
     const { state, source } = counting();
     call.end(new DOMException("gone", "AbortError"));
     expect(ConnectError.from(await failureOf(call.each(source).next())).code).toBe(Code.Canceled);
@@ -230,7 +246,7 @@ describe("Call.each", () => {
   });
 
   test("the source is released when the call ends, though nobody asks for another item", async () => {
-    const call = openGate().gate.admit(scan, request);
+    const call = openGate().gate.entrance(scan).admit(request);
     const { state, source } = counting();
     await take(call, source, 1);
     expect(state.isReleased).toBe(false);

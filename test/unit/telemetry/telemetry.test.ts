@@ -164,13 +164,20 @@ describe("metrics", () => {
   test("a call counts once, under its kind, as an error only when the node is at fault", async () => {
     const fixture = new Fixture();
     const { rpcObserver } = fixture.telemetry;
-    const statuses: StatusName[] = ["OK", "OK", "INVALID_ARGUMENT", "INTERNAL", "RESOURCE_EXHAUSTED"];
-    for (const status of statuses) {
-      rpcObserver.callFinished({ method: "Write", status, durationMs: 2, valueBytes: 300 });
+    const endings: [StatusName, boolean][] = [
+      ["OK", false],
+      ["OK", false],
+      ["INVALID_ARGUMENT", false],
+      ["RESOURCE_EXHAUSTED", false],
+      ["RESOURCE_EXHAUSTED", true],
+    ];
+    for (const [status, isOwnFault] of endings) {
+      rpcObserver.callFinished({ method: "Write", status, isOwnFault, durationMs: 2, valueBytes: 300 });
     }
-    rpcObserver.callFinished({ method: "HealthCheck", status: "OK", durationMs: 1, valueBytes: 0 });
-    expect(await fixture.value("storage_write_requests_total", 'error="false"')).toBe(3);
-    expect(await fixture.value("storage_write_requests_total", 'error="true"')).toBe(2);
+    const healthCheck = { method: "HealthCheck", status: "OK", isOwnFault: false } as const;
+    rpcObserver.callFinished({ ...healthCheck, durationMs: 1, valueBytes: 0 });
+    expect(await fixture.value("storage_write_requests_total", 'error="false"')).toBe(4);
+    expect(await fixture.value("storage_write_requests_total", 'error="true"')).toBe(1);
     expect(await fixture.value("storage_read_requests_total", 'error="false"')).toBe(0);
     expect(await fixture.value("storage_write_requests_duration_seconds_sum")).toBeCloseTo(0.01);
     expect(await fixture.value("storage_write_requests_bytes_bucket", 'le="256"')).toBe(0);
