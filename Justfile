@@ -85,6 +85,10 @@ bench:
 build:
     bun scripts/build.ts
 
+# What the executable is made of, in CycloneDX: just sbom FILE.
+sbom FILE:
+    bun scripts/sbom.ts {{FILE}}
+
 # Generates src/gen, and the client's part of it, from proto.
 proto:
     buf generate
