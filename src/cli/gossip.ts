@@ -156,8 +156,8 @@ class Announcer {
   }
 
   text(): Uint8Array {
-    const { configuration, telemetry, clock, grpcPort } = this.#parts;
-    this.#status = telemetry.health.health().status;
+    const { configuration, clock, grpcPort } = this.#parts;
+    this.#status = this.#statusNow();
     this.#toldAtMs = clock.monotonicMs();
     const announcement = {
       nodeId: configuration.server.node_id,
@@ -172,9 +172,9 @@ class Announcer {
 
   /** A new status at once, figures every `gossip.gossip_interval`. */
   start(tell: (meta: Uint8Array) => void): void {
-    const { configuration, telemetry, clock } = this.#parts;
+    const { configuration, clock } = this.#parts;
     this.#timer = clock.after(statusIntervalMs, () => {
-      const isChanged = telemetry.health.health().status !== this.#status;
+      const isChanged = this.#statusNow() !== this.#status;
       const isOld = clock.monotonicMs() - this.#toldAtMs >= configuration.gossip.gossip_interval;
       if (isChanged || isOld) tell(this.text());
       this.start(tell);
@@ -183,5 +183,11 @@ class Announcer {
 
   stop(): void {
     this.#timer?.cancel();
+  }
+
+  /** That of the health, unless the node is to be removed. */
+  #statusNow(): string {
+    const { health } = this.#parts.telemetry;
+    return health.isDraining ? "draining" : health.health().status;
   }
 }

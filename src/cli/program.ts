@@ -13,6 +13,7 @@ import { compactCommand } from "./commands/compact.ts";
 import { compareCommand } from "./commands/compare.ts";
 import { deleteCommand } from "./commands/delete.ts";
 import { deleteTenantCommand } from "./commands/delete-tenant.ts";
+import { drainCommand } from "./commands/drain.ts";
 import { exportCommand } from "./commands/export.ts";
 import { flushCommand } from "./commands/flush.ts";
 import { getCommand } from "./commands/get.ts";
@@ -28,6 +29,7 @@ import { serveCommand } from "./commands/serve.ts";
 import { statusCommand } from "./commands/status.ts";
 import { tenantsCommand } from "./commands/tenants.ts";
 import { tokenCommand } from "./commands/token.ts";
+import { undrainCommand } from "./commands/undrain.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { versionCommand } from "./commands/version.ts";
 import { CommandContext, type CommandEnvironment } from "./context.ts";
@@ -71,6 +73,8 @@ function createProgram(context: CommandContext): Command {
     compactCommand,
     checkpointCommand,
     deleteTenantCommand,
+    drainCommand,
+    undrainCommand,
     verifyCommand,
     inspectCommand,
     compareCommand,

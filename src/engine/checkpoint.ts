@@ -13,7 +13,8 @@
  * 2. A table that is linked is not removed before: a view over the version holds it. The view keeps the bounds of
  *    views; past one, the checkpoint ends with ABORTED.
  * 3. The copy is another store: it has an id of its own, so that the two logs are never taken for each other, and none
- *    of the holders of the log. Damage that is not acknowledged goes along, since what it took is missing here too.
+ *    of the holders of the log, and takes writes where this one is draining. Damage that is not acknowledged goes
+ *    along, since what it took is missing here too.
  *
  * At each `await` writes, flushes and compactions go on. They touch neither the files that are linked nor the target.
  */
@@ -189,7 +190,7 @@ export class CheckpointWriter {
     const { files, random } = this.#environment;
     const storeId = randomStoreId(random);
     const manifestNumber = source.nextFileNumber;
-    const state = { ...source, nextFileNumber: manifestNumber + 1, holders: new Map() };
+    const state = { ...source, nextFileNumber: manifestNumber + 1, holders: new Map(), isDraining: false };
     await writeMarker(files, staged, storeId.toHex());
     await replaceManifest(files, staged, { manifestNumber, storeId }, state);
   }

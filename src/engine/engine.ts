@@ -335,6 +335,12 @@ export class Engine {
     await this.#compactor.whenIdle();
   }
 
+  /** Keeps in the manifest whether the node takes no writes; durable on return. The engine itself goes on taking them. */
+  async setDraining(isDraining: boolean): Promise<void> {
+    this.#assertOpen();
+    await this.#versions.apply({ isDraining });
+  }
+
   /** Gauges and counters of the moment. */
   status(): EngineStatus {
     return describeStatus(this.#statusSources);

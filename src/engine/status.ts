@@ -75,6 +75,8 @@ export interface EngineStatus {
   readonly oldestViewAgeMs: number;
   /** Unacknowledged: the node is degraded while there is any. */
   readonly damage: readonly Damage[];
+  /** As the manifest says: the node takes no writes. */
+  readonly isDraining: boolean;
   /** Why writing has ended; undefined while it goes on. */
   readonly writingStopped: Error | undefined;
 }
@@ -123,6 +125,7 @@ export function describeStatus(sources: StatusSources): EngineStatus {
     viewCount: views.count,
     oldestViewAgeMs: views.oldestAgeMs,
     damage: versions.state.damage,
+    isDraining: versions.state.isDraining,
     writingStopped: writeStop.error,
   };
 }

@@ -121,8 +121,9 @@ export class BatchWriter {
 
   /** In one turn; where the store has no room it has stored nothing, and is to be called again after the promise. */
   #apply(batch: CheckedBatch): AppliedBatch | Promise<void> {
-    const { store, diskGuard, clock } = this.#environment;
+    const { store, drain, diskGuard, clock } = this.#environment;
     const { items, versions, keys, keyIndexes, sizeBytes, liveValueBytes } = batch;
+    drain.check();
     if (liveValueBytes !== undefined) diskGuard.check(liveValueBytes);
     // At least this much; how large the records become only the look-ups tell.
     const room = store.whenWritable(sizeBytes, items.length);

@@ -2,6 +2,7 @@
 import type { Clock } from "../platform/clock.ts";
 import type { ConflictLimits } from "../versions/conflict.ts";
 import type { DiskGuard } from "./disk-guard.ts";
+import type { Drain } from "./drain.ts";
 import type { NodeObserver } from "./node-observer.ts";
 import type { RecordStore } from "./record-store.ts";
 
@@ -26,6 +27,7 @@ export interface BatchLimits {
 export interface StorageNodeEnvironment {
   readonly store: RecordStore;
   readonly diskGuard: DiskGuard;
+  readonly drain: Drain;
   readonly clock: Clock;
   readonly observer: NodeObserver;
 }

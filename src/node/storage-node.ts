@@ -1,7 +1,7 @@
 /**
  * The storage node: what it means to write, read, delete, repair and scan a tenant's records.
  *
- * A write goes: validation, disk guard, room in the store; then look-up, conflict rule and put in one turn (from
+ * A write goes: validation, whether writes are taken (drain, disk guard), room in the store; then look-up, conflict rule and put in one turn (from
  * the start again where the record turns out to need more room); then the wait for durability.
  *
  * Invariants:
@@ -23,6 +23,7 @@ import { type BatchItem, BatchWriter } from "./batch-write.ts";
 import { heldRecord, tellObserver, type WriteResult, writeResult } from "./change.ts";
 import { locateCorruption } from "./corruption.ts";
 import type { DiskGuard } from "./disk-guard.ts";
+import type { Drain } from "./drain.ts";
 import type { StorageNodeEnvironment, StorageNodeOptions } from "./environment.ts";
 import { EngineKeyBuffer, engineKeyRange } from "./keys.ts";
 import type { NodeObserver } from "./node-observer.ts";
@@ -57,6 +58,8 @@ interface Applied {
 const keptRecordBytes = 64 * 1024;
 
 export class StorageNode {
+  /** What takes the node out of service for writes. */
+  readonly drain: Drain;
   readonly #store: RecordStore;
   readonly #diskGuard: DiskGuard;
   readonly #clock: Clock;
@@ -70,6 +73,7 @@ export class StorageNode {
 
   constructor(environment: StorageNodeEnvironment, options: StorageNodeOptions) {
     checkNodeId(options.nodeId);
+    this.drain = environment.drain;
     this.#store = environment.store;
     this.#diskGuard = environment.diskGuard;
     this.#clock = environment.clock;
@@ -237,6 +241,7 @@ export class StorageNode {
     incoming: IncomingVersion,
     clockAsSent: readonly ClockEntry[],
   ): Applied | Promise<void> {
+    this.drain.check();
     if (!incoming.isTombstone) this.#diskGuard.check(incoming.value.length);
     // At least this much; how large the record becomes only the look-up tells.
     const room = this.#store.whenWritable(key.length + incoming.value.length);

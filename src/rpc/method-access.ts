@@ -100,6 +100,7 @@ export const methodAccess: ReadonlyMap<DescMethod, MethodAccess> = new Map<DescM
   ofNode(admin.pauseCompaction, "admin"),
   ofNode(admin.resumeCompaction, "admin"),
   ofNode(admin.deleteTenant, "admin"),
+  ofNode(admin.undrain, "admin"),
   ofNode(admin.setLogLevel, "admin"),
   open(health.check),
   open(health.list),

@@ -11,6 +11,7 @@ import type { ReadResult, StorageNode } from "../node/storage-node.ts";
 import { responseTooLarge } from "./bulk-answers.ts";
 import { bulkEndpoints } from "./bulk-endpoints.ts";
 import { checksumEndpoints } from "./checksum-endpoints.ts";
+import { drainEndpoint } from "./drain-endpoint.ts";
 import { type Endpoint, unary } from "./endpoint.ts";
 import { clockEntries, readResponse, writeResponse } from "./messages.ts";
 import { rangeEndpoints } from "./range-endpoints.ts";
@@ -75,6 +76,7 @@ export function storageEndpoints(options: StorageServiceOptions): Endpoint[] {
       return { healthy: status === "healthy", status, metrics: { ...metrics } };
     }),
 
+    drainEndpoint(node),
     ...bulkEndpoints(options),
     ...rangeEndpoints(options),
     ...checksumEndpoints(options),

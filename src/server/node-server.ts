@@ -137,6 +137,7 @@ export class NodeServer {
     if (this.#announcedAtMs !== undefined) return;
     this.#announcedAtMs = this.#options.clock.monotonicMs();
     this.#http?.announceEnd();
+    this.#store?.node.drain.stop();
     this.#options.onStopping();
   }
 

@@ -42,6 +42,9 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   );
   gauge("compaction_running", "Compactions that run", (s) => s.runningCompactionCount);
   gauge("compaction_paused", "1 while compaction is paused", (s) => Number(s.isCompactionPaused));
+  gauge("storage_draining", "1 while the node takes no writes, since it is to be removed", (s) =>
+    Number(s.isDraining),
+  );
   counter("storage_user_bytes_total", "Bytes of keys and values stored", (s) => s.work.userBytes);
   gauge(
     "storage_write_amplification",

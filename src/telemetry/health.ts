@@ -2,10 +2,10 @@
  * How the node is, from what it does and what was found:
  *
  *   unhealthy   writing has stopped, or the disk is full
- *   degraded    data was lost and nobody has acknowledged it, or the disk is throttled
+ *   degraded    data was lost and nobody has acknowledged it, the disk is throttled, or the node is draining
  *   healthy     otherwise
  *
- * Ready means: recovered, serving, not stopping, and not unhealthy.
+ * Ready means: recovered, serving, not stopping, not draining, and not unhealthy.
  */
 import type { DiskState } from "../node/disk-guard.ts";
 import type { HealthReport, HealthSource, HealthStatus, ReadinessReport } from "./health-types.ts";
@@ -17,9 +17,13 @@ export interface NodeCondition {
   damage(): readonly string[];
   /** Why nothing is written until a restart, if so. */
   writingStopped(): string | undefined;
+  /** The node takes no writes, since it is to be removed. */
+  isDraining(): boolean;
   /** Figures for people and scripts. */
   figures(): Readonly<Record<string, string>>;
 }
+
+const drainingReason = "the node is draining: it takes no writes";
 
 export class NodeHealth implements HealthSource {
   #phase = "starting";
@@ -50,6 +54,10 @@ export class NodeHealth implements HealthSource {
     this.#phase = "stopping";
   }
 
+  get isDraining(): boolean {
+    return this.#condition?.isDraining() ?? false;
+  }
+
   health(): HealthReport {
     const unhealthy = this.#unhealthyReasons();
     const reasons = [...unhealthy, ...this.#degradedReasons()];
@@ -60,6 +68,7 @@ export class NodeHealth implements HealthSource {
 
   readiness(): ReadinessReport {
     const reasons = this.#unhealthyReasons();
+    if (this.isDraining) reasons.push(drainingReason);
     if (this.#stopping) reasons.push("the node is stopping");
     else if (!this.#serving) reasons.push(`the node is starting: ${this.#phase}, ${this.#percent} %`);
     return { ready: reasons.length === 0, reasons, phase: this.#phase, percent: this.#percent };
@@ -78,6 +87,7 @@ export class NodeHealth implements HealthSource {
     if (this.#condition?.diskState() === "throttled") {
       reasons.push("the disk is nearly full: large writes are refused");
     }
+    if (this.isDraining) reasons.push(drainingReason);
     return reasons;
   }
 }

@@ -80,6 +80,7 @@ export class Telemetry {
       diskState: node.diskState,
       damage: () => node.engineStatus().damage.map((damage) => damage.message),
       writingStopped: () => node.engineStatus().writingStopped?.message,
+      isDraining: () => node.engineStatus().isDraining,
       figures: () => figures(node.engineStatus()),
     });
   }

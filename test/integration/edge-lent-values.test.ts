@@ -18,6 +18,7 @@ import {
 } from "../../src/gen/storage/storage_node_pb.ts";
 import { Administration } from "../../src/node/administration/administration.ts";
 import { DiskGuard } from "../../src/node/disk-guard.ts";
+import { Drain } from "../../src/node/drain.ts";
 import { silentNodeObserver } from "../../src/node/node-observer.ts";
 import { StorageNode } from "../../src/node/storage-node.ts";
 import { MemoryFileSystem } from "../../src/platform/memory.ts";
@@ -73,8 +74,9 @@ async function setUp() {
   const observer = silentNodeObserver;
   const probe = () => ({ totalBytes: 1000, availableBytes: 1000 });
   const diskGuard = new DiskGuard({ maxDiskUsage: 0.9, clock, probe, onStateChange: () => undefined });
+  const drain = new Drain({ store: engine, clock, activeStreams: () => [] });
   const node = new StorageNode(
-    { store: engine, diskGuard, clock, observer },
+    { store: engine, diskGuard, drain, clock, observer },
     {
       nodeId: "self",
       limits: { maxSiblings: 10, maxRecordBytes: 16 << 20 },

@@ -20,6 +20,7 @@ export const engineStatus: EngineStatus = {
   storeId: "store",
   lastSequence: 12,
   durableSequence: 11,
+  isDraining: false,
   activeMemtableBytes: 100,
   activeMemtableEntryCount: 5,
   frozenMemtableCount: 1,

@@ -48,6 +48,11 @@ export class FakeAdministeredStore extends FakeRecordStore implements Administer
     this.currentStatus = { ...this.currentStatus, isCompactionPaused: false };
   }
 
+  async setDraining(isDraining: boolean): Promise<void> {
+    this.requests.push(`draining ${isDraining}`);
+    this.currentStatus = { ...this.currentStatus, isDraining };
+  }
+
   /** A hundred bytes for each range, a few of them in memory. */
   approximateSize() {
     return { tableBytes: 93.6, memtableBytes: 6.4 };

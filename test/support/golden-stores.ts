@@ -6,6 +6,7 @@ import { defaultDirectories, lockPath } from "../../src/engine/data-directory.ts
 import type { Engine } from "../../src/engine/engine.ts";
 import type { EngineOptions } from "../../src/engine/options.ts";
 import { DiskGuard } from "../../src/node/disk-guard.ts";
+import { Drain } from "../../src/node/drain.ts";
 import { silentNodeObserver } from "../../src/node/node-observer.ts";
 import { StorageNode } from "../../src/node/storage-node.ts";
 import { keepNone } from "../../src/platform/crash.ts";
@@ -32,7 +33,7 @@ const compaction = { l1TableSizeBytes: 2048, l2TableSizeBytes: 2048, recordForma
 
 /** Name to how the store is made. */
 export const goldenStores: Readonly<Record<string, () => Promise<MemoryFileSystem>>> = {
-  /** Several levels, compressed below the first; range deletions; records in the log alone; a holder; after a power cut. */
+  /** Several levels, compressed below the first; range deletions; records in the log alone; a holder; draining; after a power cut. */
   "power-cut": () =>
     build(
       tinyOptions({ ...settings, compaction: { ...compaction, compression: ["none", "zstd"] } }),
@@ -52,6 +53,7 @@ export const goldenStores: Readonly<Record<string, () => Promise<MemoryFileSyste
         await write(60);
         await deleteItems(engine, 40, 44);
         await write(30);
+        await engine.setDraining(true);
       },
     ),
   /** Plain blocks of one entry; nothing in the log. */
@@ -120,8 +122,9 @@ function nodeOver(engine: Engine): StorageNode {
   const clock = new ManualClock();
   const probe = () => ({ totalBytes: 1000, availableBytes: 1000 });
   const diskGuard = new DiskGuard({ maxDiskUsage: 0.9, clock, probe, onStateChange: () => {} });
+  const drain = new Drain({ store: engine, clock, activeStreams: () => [] });
   return new StorageNode(
-    { store: engine, diskGuard, clock, observer: silentNodeObserver },
+    { store: engine, diskGuard, drain, clock, observer: silentNodeObserver },
     {
       nodeId: "golden",
       limits: { maxSiblings: 10, maxRecordBytes: 16_384 },

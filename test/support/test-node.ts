@@ -1,5 +1,6 @@
 import { Administration } from "../../src/node/administration/administration.ts";
 import { DiskGuard } from "../../src/node/disk-guard.ts";
+import { type ActiveStream, Drain } from "../../src/node/drain.ts";
 import { type NodeObserver, silentNodeObserver } from "../../src/node/node-observer.ts";
 import { StorageNode, type StorageNodeOptions } from "../../src/node/storage-node.ts";
 import { FakeAdministeredStore } from "./fake-administered-store.ts";
@@ -12,6 +13,8 @@ export interface TestNode {
   readonly store: FakeAdministeredStore;
   readonly administration: Administration;
   readonly clock: ManualClock;
+  /** To other nodes, as draining sees them. */
+  readonly streams: ActiveStream[];
   /** Calls of the observer, in order, as `[name, ...arguments]`. */
   readonly events: unknown[][];
   /** Sets the used share of the disk, in thousandths. */
@@ -31,8 +34,10 @@ export function testNode(options: Partial<StorageNodeOptions> = {}): TestNode {
     probe: () => ({ totalBytes: 1000, availableBytes: 1000 - usedThousandths }),
     onStateChange: observer.diskStateChanged,
   });
+  const streams: ActiveStream[] = [];
+  const drain = new Drain({ store, clock, activeStreams: () => streams });
   const node = new StorageNode(
-    { store, diskGuard, clock, observer },
+    { store, diskGuard, drain, clock, observer },
     {
       nodeId: "self",
       limits: { maxSiblings: 10, maxRecordBytes: 16 << 20 },
@@ -46,7 +51,7 @@ export function testNode(options: Partial<StorageNodeOptions> = {}): TestNode {
     usedThousandths = thousandths;
   };
   const administration = new Administration(store, { checkpointDirectory: "/checkpoints" });
-  return { node, store, administration, clock, events, fillDisk };
+  return { node, store, administration, clock, streams, events, fillDisk };
 }
 
 function recordingObserver(events: unknown[][]): NodeObserver {

@@ -8,6 +8,7 @@ import { Engine } from "../../engine/engine.ts";
 import { engineOptions } from "../../engine/options.ts";
 import { Administration } from "../../node/administration/administration.ts";
 import { DiskGuard } from "../../node/disk-guard.ts";
+import { Drain } from "../../node/drain.ts";
 import { StorageNode } from "../../node/storage-node.ts";
 import { readMemoryStatus } from "../../platform/memory-status.ts";
 import { cpuTimeMs, readProcessStatus } from "../../platform/process-status.ts";
@@ -34,6 +35,7 @@ const insecureFlag = ["auth.mode", { flag: "--insecure", value: "none" }] as con
 
 interface ServeOptions extends ConfigurationOptions {
   readonly insecure?: true;
+  readonly undrain?: true;
 }
 
 export function serveCommand(context: CommandContext): Command {
@@ -49,6 +51,7 @@ export function serveCommand(context: CommandContext): Command {
     .option("--http-port <port>", "port for HTTP (default 9091); 0 takes a free one")
     .option("--node-id <id>", "name of this node (default: the host's name)")
     .option("--insecure", "lets everybody in who reaches the address; needed off loopback")
+    .option("--undrain", "take writes again, if the node was drained before it stopped")
     .option("--log-format <name>", "json or pretty (default json)")
     .action((options: ServeOptions) => serve(context, options));
 }
@@ -59,7 +62,7 @@ async function serve(context: CommandContext, options: ServeOptions): Promise<vo
   refuseUnaskedExposure(configuration);
   const logger = createLogger({ nodeId: configuration.server.node_id, ...configuration.logging });
   for (const warning of [...warnings, ...exposureWarnings(configuration)]) logger.warn(warning);
-  const isClean = await runNode(context, configuration, logger);
+  const isClean = await runNode(context, configuration, logger, options.undrain === true);
   if (!isClean) context.exitCode = exitCodes.failure;
 }
 
@@ -68,6 +71,7 @@ async function runNode(
   context: CommandContext,
   configuration: Configuration,
   logger: Logger,
+  undrains: boolean,
 ): Promise<boolean> {
   const { clock, random, files } = context.environment;
   const surroundings = {
@@ -109,9 +113,11 @@ async function runNode(
     health: telemetry.health,
     adminSources: adminSources({ ...surroundings, configuration, telemetry, logger }),
     metricsText: () => telemetry.metricsText(),
-    openStore: () => {
+    openStore: async () => {
       logger.info("recovering", { http_port: server.httpPort, data_dir: configuration.storage.data_dir });
-      return openStore(context, configuration, telemetry, () => server.load);
+      const store = await openStore(context, configuration, telemetry, () => server.load);
+      await tellOfDrain(store.node.drain, undrains, logger);
+      return store;
     },
     onServing: () => {
       telemetry.health.serving();
@@ -195,6 +201,15 @@ async function untilStopped(
   }
 }
 
+async function tellOfDrain(drain: Drain, undrains: boolean, logger: Logger): Promise<void> {
+  if (undrains && (await drain.end())) logger.info("the node was draining, and takes writes again");
+  else if (drain.status().state !== "serving") {
+    logger.warn(
+      'the node is draining and takes no writes; "pairdb-node undrain" or "serve --undrain" ends it',
+    );
+  }
+}
+
 async function openStore(
   context: CommandContext,
   configuration: Configuration,
@@ -214,8 +229,9 @@ async function openStore(
     clock,
     onStateChange: (state, usedShare) => telemetry.nodeObserver.diskStateChanged(state, usedShare),
   });
+  const drain = new Drain({ store: engine, clock, activeStreams: () => [] });
   const node = new StorageNode(
-    { store: engine, diskGuard, clock, observer: telemetry.nodeObserver },
+    { store: engine, diskGuard, drain, clock, observer: telemetry.nodeObserver },
     {
       nodeId: server.node_id,
       limits: { maxSiblings: conflict.max_siblings, maxRecordBytes: conflict.max_record_bytes },

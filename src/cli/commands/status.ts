@@ -20,11 +20,14 @@ async function status(context: CommandContext, options: NodeOptions): Promise<vo
 type Row = readonly [name: string, value: string];
 
 function nodeRows(answer: GetStatusResponse): Row[] {
-  const { nodeId, version, uptimeSeconds, health, access, process, disk } = answer;
+  const { nodeId, version, uptimeSeconds, health, drain, access, process, disk } = answer;
   const rows: Row[] = [["node", `${nodeId}, version ${version}, up for ${durationText(uptimeSeconds)}`]];
   if (health !== undefined) {
     const readiness = health.isReady ? "ready" : `not ready (${health.notReadyReasons.join("; ")})`;
     rows.push(["health", [`${health.status}, ${readiness}`, ...health.reasons].join("; ")]);
+  }
+  if (drain !== undefined && drain.state !== "serving") {
+    rows.push(["drain", [drain.state, ...drain.left].join("; ")]);
   }
   if (access !== undefined) {
     const where = access.isOnNetwork ? "on a network" : "on this machine alone";

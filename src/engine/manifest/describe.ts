@@ -42,6 +42,7 @@ function* editLines(edit: VersionEdit): Generator<string> {
   for (const { file, offset, lengthBytes, message } of edit.damage ?? []) {
     yield `damage in ${file} at byte ${offset}, ${lengthBytes} bytes: ${message}`;
   }
+  if (edit.isDraining !== undefined) yield edit.isDraining ? "draining begins" : "draining ends";
 }
 
 function* numberLine(label: string, value: number | undefined): Generator<string> {

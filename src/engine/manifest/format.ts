@@ -31,6 +31,7 @@ const tags = {
   damageAcknowledged: 9,
   damage: 10,
   addedRangeDeletion: 11,
+  draining: 12,
 } as const;
 
 const counters = [
@@ -69,6 +70,7 @@ export function encodeEdit(edit: VersionEdit): Uint8Array {
   }
   if (edit.damageAcknowledged === true) appendNumbers(output, tags.damageAcknowledged);
   for (const damage of edit.damage ?? []) appendDamage(output, damage);
+  if (edit.isDraining !== undefined) appendNumbers(output, tags.draining, Number(edit.isDraining));
   return output.bytes.slice(0, output.length);
 }
 
@@ -116,6 +118,7 @@ export function decodeEdit(payload: Uint8Array, file: string, offset: number): V
   const holders: HolderPosition[] = [];
   const damage: Damage[] = [];
   let damageAcknowledged = false;
+  let isDraining: boolean | undefined;
   while (reader.more) {
     const tag = reader.number();
     const counter = counters.find((name) => tags[name] === tag);
@@ -127,6 +130,7 @@ export function decodeEdit(payload: Uint8Array, file: string, offset: number): V
     else if (tag === tags.holder) holders.push(reader.holder());
     else if (tag === tags.damageAcknowledged) damageAcknowledged = true;
     else if (tag === tags.damage) damage.push(reader.damage());
+    else if (tag === tags.draining) isDraining = reader.flag();
     else if (reader.ok) throw unknownField(tag, file, offset);
   }
   if (!reader.ok) throw corruption(file, offset, "the record's checksum is right, but its fields are cut");
@@ -139,6 +143,7 @@ export function decodeEdit(payload: Uint8Array, file: string, offset: number): V
     ...(holders.length > 0 && { holders }),
     ...(damageAcknowledged && { damageAcknowledged }),
     ...(damage.length > 0 && { damage }),
+    ...(isDraining !== undefined && { isDraining }),
   };
 }
 
@@ -169,6 +174,12 @@ class FieldReader {
 
   number(): number {
     return this.#varints.read();
+  }
+
+  flag(): boolean {
+    const value = this.number();
+    if (value > 1) this.#varints.ok = false;
+    return value === 1;
   }
 
   bytes(): Uint8Array {

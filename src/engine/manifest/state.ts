@@ -27,6 +27,8 @@ export interface ManifestState {
   readonly damage: readonly Damage[];
   /** In force, and needed: some table may hold what they cover. Ascending by sequence number. */
   readonly rangeDeletions: readonly RangeDeletion[];
+  /** The node takes no writes: it is to be removed. */
+  readonly isDraining: boolean;
 }
 
 /** What the first record of every manifest, a snapshot, is applied to. */
@@ -39,6 +41,7 @@ export const emptyState: ManifestState = {
   holders: new Map(),
   damage: [],
   rangeDeletions: [],
+  isDraining: false,
 };
 
 /** The state after the edit; the one before is untouched. */
@@ -53,6 +56,7 @@ export function applyEdit(state: ManifestState, edit: VersionEdit): ManifestStat
     rangeDeletions: editRangeDeletions(state, edit, levels),
     holders: editHolders(state.holders, edit),
     damage: editDamage(state.damage, edit),
+    isDraining: edit.isDraining ?? state.isDraining,
   };
 }
 
@@ -69,6 +73,7 @@ export function snapshotEdit(state: ManifestState): VersionEdit {
     addedRangeDeletions: state.rangeDeletions,
     holders,
     damage: state.damage,
+    ...(state.isDraining && { isDraining: true }),
   };
 }
 

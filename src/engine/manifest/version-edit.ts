@@ -50,4 +50,6 @@ export interface VersionEdit {
   /** Forgets the damage listed so far, before `damage` is added. */
   readonly damageAcknowledged?: boolean;
   readonly damage?: readonly Damage[];
+  /** Whether the node takes no more writes, until an edit says otherwise. */
+  readonly isDraining?: boolean;
 }

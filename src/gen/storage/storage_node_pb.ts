@@ -645,13 +645,15 @@ export const KeyRangeResponseSchema: GenMessage<KeyRangeResponse> = /*@__PURE__*
  */
 export type DrainRequest = Message<"storage.DrainRequest"> & {
   /**
-   * Waits for what is in flight.
+   * Waits until all is durable and in tables, and streams to other nodes are completed; else answers at once.
    *
    * @generated from field: bool graceful = 1;
    */
   graceful: boolean;
 
   /**
+   * How long it waits, up to 3,600; 0 means 60. After it the answer is "draining".
+   *
    * @generated from field: int32 timeout_seconds = 2;
    */
   timeoutSeconds: number;
@@ -674,7 +676,7 @@ export type DrainResponse = Message<"storage.DrainResponse"> & {
   success: boolean;
 
   /**
-   * "drained", "draining" or "failed".
+   * "drained"; "draining", with what is left in error_message; or "failed", with the reason there.
    *
    * @generated from field: string status = 2;
    */
@@ -1453,7 +1455,10 @@ export const StorageNodeService: GenService<{
     output: typeof KeyRangeResponseSchema;
   },
   /**
-   * Takes the node out of service for writes.
+   * Takes the node out of service for writes: it refuses them with UNAVAILABLE and the reason NODE_DRAINING, replicated
+   * ones too, says so in its readiness, health and gossip, and goes on to read and to stream to other nodes. That
+   * survives restarts, until pairdb.admin.v1.AdminService/Undrain. Call it after the node was removed from the
+   * coordinator's ring, and again to see what is left.
    *
    * @generated from rpc storage.StorageNodeService.DrainNode
    */

@@ -5,7 +5,11 @@
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { StorageError } from "../../base/errors.ts";
-import { AdminService, type TableSchema } from "../../gen/pairdb/admin/v1/admin_pb.ts";
+import {
+  AdminService,
+  type DrainFiguresSchema,
+  type TableSchema,
+} from "../../gen/pairdb/admin/v1/admin_pb.ts";
 import type { Administration } from "../../node/administration/administration.ts";
 import type { TablePage } from "../../node/administration/tables.ts";
 import type { StorageNode } from "../../node/storage-node.ts";
@@ -46,7 +50,7 @@ export function adminEndpoints(options: AdminServiceOptions): Endpoint[] {
 }
 
 /** Those that change nothing. */
-function lookingEndpoints({ clock, administration, sources }: AdminServiceOptions): Endpoint[] {
+function lookingEndpoints({ clock, node, administration, sources }: AdminServiceOptions): Endpoint[] {
   const watchers = new Places(100, "WatchStats");
   return [
     unary(method.getStatus, () => {
@@ -61,6 +65,7 @@ function lookingEndpoints({ clock, administration, sources }: AdminServiceOption
         store: storeFigures(status),
         logLevel: log.level,
         access: { ...access, anonymousScopes: [...access.anonymousScopes] },
+        drain: drainFigures(node()),
       };
     }),
 
@@ -149,6 +154,8 @@ function storeEndpoints({ clock, node, administration }: AdminServiceOptions): E
       await node().deleteTenant(tenantId);
       return { approximateBytes, isLocalOnly: true };
     }),
+
+    unary(method.undrain, async () => ({ wasDraining: await node().drain.end() })),
   ];
 }
 
@@ -164,6 +171,11 @@ function processEndpoints({ sources }: AdminServiceOptions): Endpoint[] {
       return { previousLevel };
     }),
   ];
+}
+
+function drainFigures({ drain }: StorageNode): MessageInitShape<typeof DrainFiguresSchema> {
+  const { state, left } = drain.status();
+  return { state, left: [...left] };
 }
 
 function tableMessage(table: TablePage["tables"][number]): MessageInitShape<typeof TableSchema> {

@@ -327,6 +327,7 @@ describe("health", () => {
     ["a disk that fills up", "warning", {}, "healthy", true, ""],
     ["a throttled disk", "throttled", {}, "degraded", true, "large writes are refused"],
     ["a full disk", "full", {}, "unhealthy", false, "all writes are refused"],
+    ["draining", "ok", { isDraining: true }, "degraded", false, "it takes no writes"],
     ["lost data", "ok", { damage: [damage] }, "degraded", true, "data was lost: 3 records of f"],
     [
       "stopped writing",

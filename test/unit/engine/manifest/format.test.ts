@@ -52,6 +52,7 @@ const edits: fc.Arbitrary<VersionEdit> = fc.record(
     holders: list(fc.record({ name: text, segmentNumber: number })),
     damageAcknowledged: fc.constant(true),
     damage: list(damage),
+    isDraining: fc.boolean(),
   },
   { requiredKeys: [] },
 );
@@ -68,6 +69,12 @@ describe("an edit as bytes", () => {
   test("keeps a text that begins with a byte order mark", () => {
     const edit = { droppedHolders: ["\ufeffstream"] };
     expect(decodeEdit(encodeEdit(edit), "m", 0)).toEqual(edit);
+  });
+
+  test("is corruption where a flag is neither 0 nor 1", () => {
+    expect(() => decodeEdit(Uint8Array.of(12, 2), "MANIFEST-000001", 64)).toThrow(
+      "MANIFEST-000001 at byte 64",
+    );
   });
 
   test("leaves out what changes nothing", () => {

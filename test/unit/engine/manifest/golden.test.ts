@@ -105,6 +105,7 @@ test("every kind of field has its line", async () => {
     '  holder "backup ärchiv" needs segment 9 and later ones',
     "  damage acknowledged",
     "  damage in /data/commitlog/000003.log at byte 8192, 72 bytes: lost",
+    "  draining begins",
   ]);
 });
 

@@ -96,5 +96,6 @@ export function fullEdit(): VersionEdit {
     damage: [
       { file: "/data/commitlog/000003.log", offset: 8192, lengthBytes: 72, message: "lost", foundAtMs: 1 },
     ],
+    isDraining: true,
   };
 }

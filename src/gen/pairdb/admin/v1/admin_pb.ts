@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file pairdb/admin/v1/admin.proto.
  */
 export const file_pairdb_admin_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChtwYWlyZGIvYWRtaW4vdjEvYWRtaW4ucHJvdG8SD3BhaXJkYi5hZG1pbi52MSIPCg1XaG9BbUlSZXF1ZXN0ImwKDldob0FtSVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzY29wZXMYAyADKAkSHQoVaXNfbGltaXRlZF90b190ZW5hbnRzGAQgASgIEg8KB3RlbmFudHMYBSADKAkiEgoQR2V0U3RhdHVzUmVxdWVzdCLiBAoRR2V0U3RhdHVzUmVzcG9uc2USDwoHbm9kZV9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhoKEnN0YXJ0ZWRfYXRfdW5peF9tcxgDIAEoAxIWCg51cHRpbWVfc2Vjb25kcxgEIAEoARInCgZoZWFsdGgYBSABKAsyFy5wYWlyZGIuYWRtaW4udjEuSGVhbHRoEjAKB3Byb2Nlc3MYBiABKAsyHy5wYWlyZGIuYWRtaW4udjEuUHJvY2Vzc0ZpZ3VyZXMSKgoEZGlzaxgHIAEoCzIcLnBhaXJkYi5hZG1pbi52MS5EaXNrRmlndXJlcxIzCgltZW10YWJsZXMYCCABKAsyIC5wYWlyZGIuYWRtaW4udjEuTWVtdGFibGVGaWd1cmVzEjUKCmNvbW1pdF9sb2cYCSABKAsyIS5wYWlyZGIuYWRtaW4udjEuQ29tbWl0TG9nRmlndXJlcxIsCgVjYWNoZRgKIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5DYWNoZUZpZ3VyZXMSLQoGc3RhbGxzGAsgASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0YWxsRmlndXJlcxI2Cgpjb21wYWN0aW9uGAwgASgLMiIucGFpcmRiLmFkbWluLnYxLkNvbXBhY3Rpb25GaWd1cmVzEiwKBXN0b3JlGA0gASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0b3JlRmlndXJlcxIRCglsb2dfbGV2ZWwYDiABKAkSLgoGYWNjZXNzGA8gASgLMh4ucGFpcmRiLmFkbWluLnYxLkFjY2Vzc0ZpZ3VyZXMiZAoNQWNjZXNzRmlndXJlcxIRCglhdXRoX21vZGUYASABKAkSDwoHaGFzX3RscxgCIAEoCBIVCg1pc19vbl9uZXR3b3JrGAMgASgIEhgKEGFub255bW91c19zY29wZXMYBCADKAkiZQoGSGVhbHRoEg4KBnN0YXR1cxgBIAEoCRIPCgdyZWFzb25zGAIgAygJEhAKCGlzX3JlYWR5GAMgASgIEhkKEW5vdF9yZWFkeV9yZWFzb25zGAQgAygJEg0KBXBoYXNlGAUgASgJIp8BCg5Qcm9jZXNzRmlndXJlcxIUCgxtZW1vcnlfYnl0ZXMYASABKAQSHQoVbWFwcGVkX3Jlc2lkZW50X2J5dGVzGAIgASgEEhoKEm1lbW9yeV9saW1pdF9ieXRlcxgDIAEoBBIUCgx0aHJlYWRfY291bnQYBCABKA0SJgoebG9uZ2VzdF9ldmVudF9sb29wX2xhZ19zZWNvbmRzGAUgASgBIkoKC0Rpc2tGaWd1cmVzEhMKC3RvdGFsX2J5dGVzGAEgASgEEhcKD2F2YWlsYWJsZV9ieXRlcxgCIAEoBBINCgVzdGF0ZRgDIAEoCSKCAQoPTWVtdGFibGVGaWd1cmVzEhQKDGFjdGl2ZV9ieXRlcxgBIAEoBBIaChJhY3RpdmVfZW50cnlfY291bnQYAiABKAQSEQoJbWF4X2J5dGVzGAMgASgEEhQKDGZyb3plbl9jb3VudBgEIAEoDRIUCgxwaW5uZWRfYnl0ZXMYBSABKAQioQEKEENvbW1pdExvZ0ZpZ3VyZXMSFQoNc2VnbWVudF9jb3VudBgBIAEoDRISCgpzaXplX2J5dGVzGAIgASgEEiEKGXdyaXR0ZW5fYnl0ZXNfc2luY2Vfc3RhcnQYAyABKAQSHwoXZW50cnlfY291bnRfc2luY2Vfc3RhcnQYBCABKAQSHgoWc3luY19jb3VudF9zaW5jZV9zdGFydBgFIAEoBCKiAQoMQ2FjaGVGaWd1cmVzEhIKCnNpemVfYnl0ZXMYASABKAQSFAoMYnVkZ2V0X2J5dGVzGAIgASgEEhMKC2VudHJ5X2NvdW50GAMgASgEEhgKEGhpdHNfc2luY2Vfc3RhcnQYBCABKAQSGgoSbWlzc2VzX3NpbmNlX3N0YXJ0GAUgASgEEh0KFWV2aWN0aW9uc19zaW5jZV9zdGFydBgGIAEoBCKWAQoMU3RhbGxGaWd1cmVzEh8KF3N0YWxsX2NvdW50X3NpbmNlX3N0YXJ0GAEgASgEEiEKGXN0YWxsX3NlY29uZHNfc2luY2Vfc3RhcnQYAiABKAESHwoXZGVsYXlfY291bnRfc2luY2Vfc3RhcnQYAyABKAQSIQoZZGVsYXlfc2Vjb25kc19zaW5jZV9zdGFydBgEIAEoASLQAQoRQ29tcGFjdGlvbkZpZ3VyZXMSEQoJaXNfcGF1c2VkGAEgASgIEhUKDXJ1bm5pbmdfY291bnQYAiABKA0SDwoHZmFpbHVyZRgDIAEoCRIhChlmbHVzaGVkX2J5dGVzX3NpbmNlX3N0YXJ0GAQgASgEEiMKG2NvbXBhY3RlZF9ieXRlc19zaW5jZV9zdGFydBgFIAEoBBIgChN3cml0ZV9hbXBsaWZpY2F0aW9uGAYgASgBSACIAQFCFgoUX3dyaXRlX2FtcGxpZmljYXRpb24izQIKDFN0b3JlRmlndXJlcxIQCghzdG9yZV9pZBgBIAEoCRIVCg1sYXN0X3NlcXVlbmNlGAIgASgEEhgKEGR1cmFibGVfc2VxdWVuY2UYAyABKAQSEwoLdGFibGVfY291bnQYBCABKA0SEwoLdGFibGVfYnl0ZXMYBSABKAQSHAoUb2Jzb2xldGVfdGFibGVfYnl0ZXMYBiABKAQSGAoQb3Blbl90YWJsZV9jb3VudBgHIAEoDRIcChRyYW5nZV9kZWxldGlvbl9jb3VudBgIIAEoDRISCgp2aWV3X2NvdW50GAkgASgNEhsKE29sZGVzdF92aWV3X3NlY29uZHMYCiABKAESDgoGZGFtYWdlGAsgAygJEhcKD3dyaXRpbmdfc3RvcHBlZBgMIAEoCRIgChhsb29rdXBfY291bnRfc2luY2Vfc3RhcnQYDSABKAQiEwoRTGlzdExldmVsc1JlcXVlc3QiPAoSTGlzdExldmVsc1Jlc3BvbnNlEiYKBmxldmVscxgBIAMoCzIWLnBhaXJkYi5hZG1pbi52MS5MZXZlbCLMAwoFTGV2ZWwSDQoFbGV2ZWwYASABKA0SEwoLdGFibGVfY291bnQYAiABKA0SEgoKc2l6ZV9ieXRlcxgDIAEoBBITCgtlbnRyeV9jb3VudBgEIAEoBBIXCg90b21ic3RvbmVfY291bnQYBSABKAQSHQoVam9iX2NvdW50X3NpbmNlX3N0YXJ0GAYgASgEEiQKHGZhaWxlZF9qb2JfY291bnRfc2luY2Vfc3RhcnQYByABKAQSIgoaaW5jb21pbmdfYnl0ZXNfc2luY2Vfc3RhcnQYCCABKAQSIQoZd3JpdHRlbl9ieXRlc19zaW5jZV9zdGFydBgJIAEoBBIgChN3cml0ZV9hbXBsaWZpY2F0aW9uGAogASgBSACIAQESJAocZmlsdGVyX25lZ2F0aXZlc19zaW5jZV9zdGFydBgLIAEoBBIqCiJmaWx0ZXJfZmFsc2VfcG9zaXRpdmVzX3NpbmNlX3N0YXJ0GAwgASgEEh8KF2Jsb2NrX3JlYWRzX3NpbmNlX3N0YXJ0GA0gASgEEiQKHHNjYW5fYmxvY2tfcmVhZHNfc2luY2Vfc3RhcnQYDiABKARCFgoUX3dyaXRlX2FtcGxpZmljYXRpb24iWAoRTGlzdFRhYmxlc1JlcXVlc3QSEgoFbGV2ZWwYASABKA1IAIgBARIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCUIICgZfbGV2ZWwiVQoSTGlzdFRhYmxlc1Jlc3BvbnNlEiYKBnRhYmxlcxgBIAMoCzIWLnBhaXJkYi5hZG1pbi52MS5UYWJsZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkihQIKBVRhYmxlEg0KBWxldmVsGAEgASgNEg4KBm51bWJlchgCIAEoBBISCgpzaXplX2J5dGVzGAMgASgEEh8KF3VuY29tcHJlc3NlZF9zaXplX2J5dGVzGAQgASgEEhMKC2VudHJ5X2NvdW50GAUgASgEEhcKD3RvbWJzdG9uZV9jb3VudBgGIAEoBBIUCgxzbWFsbGVzdF9rZXkYByABKAwSEwoLbGFyZ2VzdF9rZXkYCCABKAwSGQoRc21hbGxlc3Rfc2VxdWVuY2UYCSABKAQSGAoQbGFyZ2VzdF9zZXF1ZW5jZRgKIAEoBBIaChJjcmVhdGVkX2F0X3VuaXhfbXMYCyABKAMiOwoSTGlzdFRlbmFudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJIlgKE0xpc3RUZW5hbnRzUmVzcG9uc2USKAoHdGVuYW50cxgBIAMoCzIXLnBhaXJkYi5hZG1pbi52MS5UZW5hbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImAKBlRlbmFudBIRCgl0ZW5hbnRfaWQYASABKAkSHwoXYXBwcm94aW1hdGVfdGFibGVfYnl0ZXMYAiABKAQSIgoaYXBwcm94aW1hdGVfbWVtdGFibGVfYnl0ZXMYAyABKAQiGQoXR2V0Q29uZmlndXJhdGlvblJlcXVlc3QiRgoYR2V0Q29uZmlndXJhdGlvblJlc3BvbnNlEioKCHNldHRpbmdzGAEgAygLMhgucGFpcmRiLmFkbWluLnYxLlNldHRpbmciJQoHU2V0dGluZxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAkiKAoRV2F0Y2hTdGF0c1JlcXVlc3QSEwoLaW50ZXJ2YWxfbXMYASABKA0ivgQKEldhdGNoU3RhdHNSZXNwb25zZRIUCgx0aW1lX3VuaXhfbXMYASABKAMSGAoQaW50ZXJ2YWxfc2Vjb25kcxgCIAEoARInCgZoZWFsdGgYAyABKAsyFy5wYWlyZGIuYWRtaW4udjEuSGVhbHRoEjAKB3Byb2Nlc3MYBCABKAsyHy5wYWlyZGIuYWRtaW4udjEuUHJvY2Vzc0ZpZ3VyZXMSKgoEZGlzaxgFIAEoCzIcLnBhaXJkYi5hZG1pbi52MS5EaXNrRmlndXJlcxIzCgltZW10YWJsZXMYBiABKAsyIC5wYWlyZGIuYWRtaW4udjEuTWVtdGFibGVGaWd1cmVzEjUKCmNvbW1pdF9sb2cYByABKAsyIS5wYWlyZGIuYWRtaW4udjEuQ29tbWl0TG9nRmlndXJlcxIsCgVjYWNoZRgIIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5DYWNoZUZpZ3VyZXMSLQoGc3RhbGxzGAkgASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0YWxsRmlndXJlcxI2Cgpjb21wYWN0aW9uGAogASgLMiIucGFpcmRiLmFkbWluLnYxLkNvbXBhY3Rpb25GaWd1cmVzEi0KB21ldGhvZHMYCyADKAsyHC5wYWlyZGIuYWRtaW4udjEuTWV0aG9kUmF0ZXMSJQoFcmF0ZXMYDCABKAsyFi5wYWlyZGIuYWRtaW4udjEuUmF0ZXMSGgoSbGV2ZWwwX3RhYmxlX2NvdW50GA0gASgNIv4BCgtNZXRob2RSYXRlcxIOCgZtZXRob2QYASABKAkSGAoQY2FsbHNfcGVyX3NlY29uZBgCIAEoARIbChNmYWlsdXJlc19wZXJfc2Vjb25kGAMgASgBEhgKC3A1MF9zZWNvbmRzGAQgASgBSACIAQESGAoLcDkwX3NlY29uZHMYBSABKAFIAYgBARIYCgtwOTlfc2Vjb25kcxgGIAEoAUgCiAEBEhkKDHA5OTlfc2Vjb25kcxgHIAEoAUgDiAEBQg4KDF9wNTBfc2Vjb25kc0IOCgxfcDkwX3NlY29uZHNCDgoMX3A5OV9zZWNvbmRzQg8KDV9wOTk5X3NlY29uZHMi7AEKBVJhdGVzEhwKD2NhY2hlX2hpdF9yYXRpbxgBIAEoAUgAiAEBEiMKG2NvbW1pdF9sb2dfYnl0ZXNfcGVyX3NlY29uZBgCIAEoARIYChBzeW5jc19wZXJfc2Vjb25kGAMgASgBEiAKGGZsdXNoZWRfYnl0ZXNfcGVyX3NlY29uZBgEIAEoARIiChpjb21wYWN0ZWRfYnl0ZXNfcGVyX3NlY29uZBgFIAEoARIVCg1zdGFsbGVkX3NoYXJlGAYgASgBEhUKDWRlbGF5ZWRfc2hhcmUYByABKAFCEgoQX2NhY2hlX2hpdF9yYXRpbyIOCgxGbHVzaFJlcXVlc3QiKQoNRmx1c2hSZXNwb25zZRIYChBkdXJhdGlvbl9zZWNvbmRzGAEgASgBIkcKDkNvbXBhY3RSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIRCglzdGFydF9rZXkYAiABKAkSDwoHZW5kX2tleRgDIAEoCSKfAQoPQ29tcGFjdFJlc3BvbnNlEg8KB2lzX2RvbmUYASABKAgSFwoPZWxhcHNlZF9zZWNvbmRzGAIgASgBEh8KF2FwcHJveGltYXRlX3JhbmdlX2J5dGVzGAMgASgEEhcKD2NvbXBhY3RlZF9ieXRlcxgEIAEoBBIVCg1ydW5uaW5nX2NvdW50GAUgASgNEhEKCWlzX3BhdXNlZBgGIAEoCCIhChFDaGVja3BvaW50UmVxdWVzdBIMCgRuYW1lGAEgASgJIngKEkNoZWNrcG9pbnRSZXNwb25zZRIRCglkaXJlY3RvcnkYASABKAkSEAoIc2VxdWVuY2UYAiABKAQSEwoLdGFibGVfY291bnQYAyABKA0SEgoKc2l6ZV9ieXRlcxgEIAEoBBIUCgxjb3BpZWRfYnl0ZXMYBSABKAQiGAoWUGF1c2VDb21wYWN0aW9uUmVxdWVzdCIwChdQYXVzZUNvbXBhY3Rpb25SZXNwb25zZRIVCg1ydW5uaW5nX2NvdW50GAEgASgNIhkKF1Jlc3VtZUNvbXBhY3Rpb25SZXF1ZXN0IhoKGFJlc3VtZUNvbXBhY3Rpb25SZXNwb25zZSJDChNEZWxldGVUZW5hbnRSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIZChFjb25maXJtX3RlbmFudF9pZBgCIAEoCSJIChREZWxldGVUZW5hbnRSZXNwb25zZRIZChFhcHByb3hpbWF0ZV9ieXRlcxgBIAEoBBIVCg1pc19sb2NhbF9vbmx5GAIgASgIIiMKElNldExvZ0xldmVsUmVxdWVzdBINCgVsZXZlbBgBIAEoCSItChNTZXRMb2dMZXZlbFJlc3BvbnNlEhYKDnByZXZpb3VzX2xldmVsGAEgASgJMuwJCgxBZG1pblNlcnZpY2USSQoGV2hvQW1JEh4ucGFpcmRiLmFkbWluLnYxLldob0FtSVJlcXVlc3QaHy5wYWlyZGIuYWRtaW4udjEuV2hvQW1JUmVzcG9uc2USUgoJR2V0U3RhdHVzEiEucGFpcmRiLmFkbWluLnYxLkdldFN0YXR1c1JlcXVlc3QaIi5wYWlyZGIuYWRtaW4udjEuR2V0U3RhdHVzUmVzcG9uc2USVQoKTGlzdExldmVscxIiLnBhaXJkYi5hZG1pbi52MS5MaXN0TGV2ZWxzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5MaXN0TGV2ZWxzUmVzcG9uc2USVQoKTGlzdFRhYmxlcxIiLnBhaXJkYi5hZG1pbi52MS5MaXN0VGFibGVzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5MaXN0VGFibGVzUmVzcG9uc2USWAoLTGlzdFRlbmFudHMSIy5wYWlyZGIuYWRtaW4udjEuTGlzdFRlbmFudHNSZXF1ZXN0GiQucGFpcmRiLmFkbWluLnYxLkxpc3RUZW5hbnRzUmVzcG9uc2USZwoQR2V0Q29uZmlndXJhdGlvbhIoLnBhaXJkYi5hZG1pbi52MS5HZXRDb25maWd1cmF0aW9uUmVxdWVzdBopLnBhaXJkYi5hZG1pbi52MS5HZXRDb25maWd1cmF0aW9uUmVzcG9uc2USVwoKV2F0Y2hTdGF0cxIiLnBhaXJkYi5hZG1pbi52MS5XYXRjaFN0YXRzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5XYXRjaFN0YXRzUmVzcG9uc2UwARJGCgVGbHVzaBIdLnBhaXJkYi5hZG1pbi52MS5GbHVzaFJlcXVlc3QaHi5wYWlyZGIuYWRtaW4udjEuRmx1c2hSZXNwb25zZRJOCgdDb21wYWN0Eh8ucGFpcmRiLmFkbWluLnYxLkNvbXBhY3RSZXF1ZXN0GiAucGFpcmRiLmFkbWluLnYxLkNvbXBhY3RSZXNwb25zZTABElUKCkNoZWNrcG9pbnQSIi5wYWlyZGIuYWRtaW4udjEuQ2hlY2twb2ludFJlcXVlc3QaIy5wYWlyZGIuYWRtaW4udjEuQ2hlY2twb2ludFJlc3BvbnNlEmQKD1BhdXNlQ29tcGFjdGlvbhInLnBhaXJkYi5hZG1pbi52MS5QYXVzZUNvbXBhY3Rpb25SZXF1ZXN0GigucGFpcmRiLmFkbWluLnYxLlBhdXNlQ29tcGFjdGlvblJlc3BvbnNlEmcKEFJlc3VtZUNvbXBhY3Rpb24SKC5wYWlyZGIuYWRtaW4udjEuUmVzdW1lQ29tcGFjdGlvblJlcXVlc3QaKS5wYWlyZGIuYWRtaW4udjEuUmVzdW1lQ29tcGFjdGlvblJlc3BvbnNlElsKDERlbGV0ZVRlbmFudBIkLnBhaXJkYi5hZG1pbi52MS5EZWxldGVUZW5hbnRSZXF1ZXN0GiUucGFpcmRiLmFkbWluLnYxLkRlbGV0ZVRlbmFudFJlc3BvbnNlElgKC1NldExvZ0xldmVsEiMucGFpcmRiLmFkbWluLnYxLlNldExvZ0xldmVsUmVxdWVzdBokLnBhaXJkYi5hZG1pbi52MS5TZXRMb2dMZXZlbFJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("ChtwYWlyZGIvYWRtaW4vdjEvYWRtaW4ucHJvdG8SD3BhaXJkYi5hZG1pbi52MSIPCg1XaG9BbUlSZXF1ZXN0ImwKDldob0FtSVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzY29wZXMYAyADKAkSHQoVaXNfbGltaXRlZF90b190ZW5hbnRzGAQgASgIEg8KB3RlbmFudHMYBSADKAkiEgoQR2V0U3RhdHVzUmVxdWVzdCKQBQoRR2V0U3RhdHVzUmVzcG9uc2USDwoHbm9kZV9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhoKEnN0YXJ0ZWRfYXRfdW5peF9tcxgDIAEoAxIWCg51cHRpbWVfc2Vjb25kcxgEIAEoARInCgZoZWFsdGgYBSABKAsyFy5wYWlyZGIuYWRtaW4udjEuSGVhbHRoEjAKB3Byb2Nlc3MYBiABKAsyHy5wYWlyZGIuYWRtaW4udjEuUHJvY2Vzc0ZpZ3VyZXMSKgoEZGlzaxgHIAEoCzIcLnBhaXJkYi5hZG1pbi52MS5EaXNrRmlndXJlcxIzCgltZW10YWJsZXMYCCABKAsyIC5wYWlyZGIuYWRtaW4udjEuTWVtdGFibGVGaWd1cmVzEjUKCmNvbW1pdF9sb2cYCSABKAsyIS5wYWlyZGIuYWRtaW4udjEuQ29tbWl0TG9nRmlndXJlcxIsCgVjYWNoZRgKIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5DYWNoZUZpZ3VyZXMSLQoGc3RhbGxzGAsgASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0YWxsRmlndXJlcxI2Cgpjb21wYWN0aW9uGAwgASgLMiIucGFpcmRiLmFkbWluLnYxLkNvbXBhY3Rpb25GaWd1cmVzEiwKBXN0b3JlGA0gASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0b3JlRmlndXJlcxIRCglsb2dfbGV2ZWwYDiABKAkSLgoGYWNjZXNzGA8gASgLMh4ucGFpcmRiLmFkbWluLnYxLkFjY2Vzc0ZpZ3VyZXMSLAoFZHJhaW4YECABKAsyHS5wYWlyZGIuYWRtaW4udjEuRHJhaW5GaWd1cmVzIisKDERyYWluRmlndXJlcxINCgVzdGF0ZRgBIAEoCRIMCgRsZWZ0GAIgAygJImQKDUFjY2Vzc0ZpZ3VyZXMSEQoJYXV0aF9tb2RlGAEgASgJEg8KB2hhc190bHMYAiABKAgSFQoNaXNfb25fbmV0d29yaxgDIAEoCBIYChBhbm9ueW1vdXNfc2NvcGVzGAQgAygJImUKBkhlYWx0aBIOCgZzdGF0dXMYASABKAkSDwoHcmVhc29ucxgCIAMoCRIQCghpc19yZWFkeRgDIAEoCBIZChFub3RfcmVhZHlfcmVhc29ucxgEIAMoCRINCgVwaGFzZRgFIAEoCSKfAQoOUHJvY2Vzc0ZpZ3VyZXMSFAoMbWVtb3J5X2J5dGVzGAEgASgEEh0KFW1hcHBlZF9yZXNpZGVudF9ieXRlcxgCIAEoBBIaChJtZW1vcnlfbGltaXRfYnl0ZXMYAyABKAQSFAoMdGhyZWFkX2NvdW50GAQgASgNEiYKHmxvbmdlc3RfZXZlbnRfbG9vcF9sYWdfc2Vjb25kcxgFIAEoASJKCgtEaXNrRmlndXJlcxITCgt0b3RhbF9ieXRlcxgBIAEoBBIXCg9hdmFpbGFibGVfYnl0ZXMYAiABKAQSDQoFc3RhdGUYAyABKAkiggEKD01lbXRhYmxlRmlndXJlcxIUCgxhY3RpdmVfYnl0ZXMYASABKAQSGgoSYWN0aXZlX2VudHJ5X2NvdW50GAIgASgEEhEKCW1heF9ieXRlcxgDIAEoBBIUCgxmcm96ZW5fY291bnQYBCABKA0SFAoMcGlubmVkX2J5dGVzGAUgASgEIqEBChBDb21taXRMb2dGaWd1cmVzEhUKDXNlZ21lbnRfY291bnQYASABKA0SEgoKc2l6ZV9ieXRlcxgCIAEoBBIhChl3cml0dGVuX2J5dGVzX3NpbmNlX3N0YXJ0GAMgASgEEh8KF2VudHJ5X2NvdW50X3NpbmNlX3N0YXJ0GAQgASgEEh4KFnN5bmNfY291bnRfc2luY2Vfc3RhcnQYBSABKAQiogEKDENhY2hlRmlndXJlcxISCgpzaXplX2J5dGVzGAEgASgEEhQKDGJ1ZGdldF9ieXRlcxgCIAEoBBITCgtlbnRyeV9jb3VudBgDIAEoBBIYChBoaXRzX3NpbmNlX3N0YXJ0GAQgASgEEhoKEm1pc3Nlc19zaW5jZV9zdGFydBgFIAEoBBIdChVldmljdGlvbnNfc2luY2Vfc3RhcnQYBiABKAQilgEKDFN0YWxsRmlndXJlcxIfChdzdGFsbF9jb3VudF9zaW5jZV9zdGFydBgBIAEoBBIhChlzdGFsbF9zZWNvbmRzX3NpbmNlX3N0YXJ0GAIgASgBEh8KF2RlbGF5X2NvdW50X3NpbmNlX3N0YXJ0GAMgASgEEiEKGWRlbGF5X3NlY29uZHNfc2luY2Vfc3RhcnQYBCABKAEi0AEKEUNvbXBhY3Rpb25GaWd1cmVzEhEKCWlzX3BhdXNlZBgBIAEoCBIVCg1ydW5uaW5nX2NvdW50GAIgASgNEg8KB2ZhaWx1cmUYAyABKAkSIQoZZmx1c2hlZF9ieXRlc19zaW5jZV9zdGFydBgEIAEoBBIjChtjb21wYWN0ZWRfYnl0ZXNfc2luY2Vfc3RhcnQYBSABKAQSIAoTd3JpdGVfYW1wbGlmaWNhdGlvbhgGIAEoAUgAiAEBQhYKFF93cml0ZV9hbXBsaWZpY2F0aW9uIs0CCgxTdG9yZUZpZ3VyZXMSEAoIc3RvcmVfaWQYASABKAkSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBBIYChBkdXJhYmxlX3NlcXVlbmNlGAMgASgEEhMKC3RhYmxlX2NvdW50GAQgASgNEhMKC3RhYmxlX2J5dGVzGAUgASgEEhwKFG9ic29sZXRlX3RhYmxlX2J5dGVzGAYgASgEEhgKEG9wZW5fdGFibGVfY291bnQYByABKA0SHAoUcmFuZ2VfZGVsZXRpb25fY291bnQYCCABKA0SEgoKdmlld19jb3VudBgJIAEoDRIbChNvbGRlc3Rfdmlld19zZWNvbmRzGAogASgBEg4KBmRhbWFnZRgLIAMoCRIXCg93cml0aW5nX3N0b3BwZWQYDCABKAkSIAoYbG9va3VwX2NvdW50X3NpbmNlX3N0YXJ0GA0gASgEIhMKEUxpc3RMZXZlbHNSZXF1ZXN0IjwKEkxpc3RMZXZlbHNSZXNwb25zZRImCgZsZXZlbHMYASADKAsyFi5wYWlyZGIuYWRtaW4udjEuTGV2ZWwizAMKBUxldmVsEg0KBWxldmVsGAEgASgNEhMKC3RhYmxlX2NvdW50GAIgASgNEhIKCnNpemVfYnl0ZXMYAyABKAQSEwoLZW50cnlfY291bnQYBCABKAQSFwoPdG9tYnN0b25lX2NvdW50GAUgASgEEh0KFWpvYl9jb3VudF9zaW5jZV9zdGFydBgGIAEoBBIkChxmYWlsZWRfam9iX2NvdW50X3NpbmNlX3N0YXJ0GAcgASgEEiIKGmluY29taW5nX2J5dGVzX3NpbmNlX3N0YXJ0GAggASgEEiEKGXdyaXR0ZW5fYnl0ZXNfc2luY2Vfc3RhcnQYCSABKAQSIAoTd3JpdGVfYW1wbGlmaWNhdGlvbhgKIAEoAUgAiAEBEiQKHGZpbHRlcl9uZWdhdGl2ZXNfc2luY2Vfc3RhcnQYCyABKAQSKgoiZmlsdGVyX2ZhbHNlX3Bvc2l0aXZlc19zaW5jZV9zdGFydBgMIAEoBBIfChdibG9ja19yZWFkc19zaW5jZV9zdGFydBgNIAEoBBIkChxzY2FuX2Jsb2NrX3JlYWRzX3NpbmNlX3N0YXJ0GA4gASgEQhYKFF93cml0ZV9hbXBsaWZpY2F0aW9uIlgKEUxpc3RUYWJsZXNSZXF1ZXN0EhIKBWxldmVsGAEgASgNSACIAQESEQoJcGFnZV9zaXplGAIgASgNEhIKCnBhZ2VfdG9rZW4YAyABKAlCCAoGX2xldmVsIlUKEkxpc3RUYWJsZXNSZXNwb25zZRImCgZ0YWJsZXMYASADKAsyFi5wYWlyZGIuYWRtaW4udjEuVGFibGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIoUCCgVUYWJsZRINCgVsZXZlbBgBIAEoDRIOCgZudW1iZXIYAiABKAQSEgoKc2l6ZV9ieXRlcxgDIAEoBBIfChd1bmNvbXByZXNzZWRfc2l6ZV9ieXRlcxgEIAEoBBITCgtlbnRyeV9jb3VudBgFIAEoBBIXCg90b21ic3RvbmVfY291bnQYBiABKAQSFAoMc21hbGxlc3Rfa2V5GAcgASgMEhMKC2xhcmdlc3Rfa2V5GAggASgMEhkKEXNtYWxsZXN0X3NlcXVlbmNlGAkgASgEEhgKEGxhcmdlc3Rfc2VxdWVuY2UYCiABKAQSGgoSY3JlYXRlZF9hdF91bml4X21zGAsgASgDIjsKEkxpc3RUZW5hbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCSJYChNMaXN0VGVuYW50c1Jlc3BvbnNlEigKB3RlbmFudHMYASADKAsyFy5wYWlyZGIuYWRtaW4udjEuVGVuYW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEh8KF2FwcHJveGltYXRlX3RhYmxlX2J5dGVzGAIgASgEEiIKGmFwcHJveGltYXRlX21lbXRhYmxlX2J5dGVzGAMgASgEIhkKF0dldENvbmZpZ3VyYXRpb25SZXF1ZXN0IkYKGEdldENvbmZpZ3VyYXRpb25SZXNwb25zZRIqCghzZXR0aW5ncxgBIAMoCzIYLnBhaXJkYi5hZG1pbi52MS5TZXR0aW5nIiUKB1NldHRpbmcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIigKEVdhdGNoU3RhdHNSZXF1ZXN0EhMKC2ludGVydmFsX21zGAEgASgNIr4EChJXYXRjaFN0YXRzUmVzcG9uc2USFAoMdGltZV91bml4X21zGAEgASgDEhgKEGludGVydmFsX3NlY29uZHMYAiABKAESJwoGaGVhbHRoGAMgASgLMhcucGFpcmRiLmFkbWluLnYxLkhlYWx0aBIwCgdwcm9jZXNzGAQgASgLMh8ucGFpcmRiLmFkbWluLnYxLlByb2Nlc3NGaWd1cmVzEioKBGRpc2sYBSABKAsyHC5wYWlyZGIuYWRtaW4udjEuRGlza0ZpZ3VyZXMSMwoJbWVtdGFibGVzGAYgASgLMiAucGFpcmRiLmFkbWluLnYxLk1lbXRhYmxlRmlndXJlcxI1Cgpjb21taXRfbG9nGAcgASgLMiEucGFpcmRiLmFkbWluLnYxLkNvbW1pdExvZ0ZpZ3VyZXMSLAoFY2FjaGUYCCABKAsyHS5wYWlyZGIuYWRtaW4udjEuQ2FjaGVGaWd1cmVzEi0KBnN0YWxscxgJIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5TdGFsbEZpZ3VyZXMSNgoKY29tcGFjdGlvbhgKIAEoCzIiLnBhaXJkYi5hZG1pbi52MS5Db21wYWN0aW9uRmlndXJlcxItCgdtZXRob2RzGAsgAygLMhwucGFpcmRiLmFkbWluLnYxLk1ldGhvZFJhdGVzEiUKBXJhdGVzGAwgASgLMhYucGFpcmRiLmFkbWluLnYxLlJhdGVzEhoKEmxldmVsMF90YWJsZV9jb3VudBgNIAEoDSL+AQoLTWV0aG9kUmF0ZXMSDgoGbWV0aG9kGAEgASgJEhgKEGNhbGxzX3Blcl9zZWNvbmQYAiABKAESGwoTZmFpbHVyZXNfcGVyX3NlY29uZBgDIAEoARIYCgtwNTBfc2Vjb25kcxgEIAEoAUgAiAEBEhgKC3A5MF9zZWNvbmRzGAUgASgBSAGIAQESGAoLcDk5X3NlY29uZHMYBiABKAFIAogBARIZCgxwOTk5X3NlY29uZHMYByABKAFIA4gBAUIOCgxfcDUwX3NlY29uZHNCDgoMX3A5MF9zZWNvbmRzQg4KDF9wOTlfc2Vjb25kc0IPCg1fcDk5OV9zZWNvbmRzIuwBCgVSYXRlcxIcCg9jYWNoZV9oaXRfcmF0aW8YASABKAFIAIgBARIjChtjb21taXRfbG9nX2J5dGVzX3Blcl9zZWNvbmQYAiABKAESGAoQc3luY3NfcGVyX3NlY29uZBgDIAEoARIgChhmbHVzaGVkX2J5dGVzX3Blcl9zZWNvbmQYBCABKAESIgoaY29tcGFjdGVkX2J5dGVzX3Blcl9zZWNvbmQYBSABKAESFQoNc3RhbGxlZF9zaGFyZRgGIAEoARIVCg1kZWxheWVkX3NoYXJlGAcgASgBQhIKEF9jYWNoZV9oaXRfcmF0aW8iDgoMRmx1c2hSZXF1ZXN0IikKDUZsdXNoUmVzcG9uc2USGAoQZHVyYXRpb25fc2Vjb25kcxgBIAEoASJHCg5Db21wYWN0UmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSEQoJc3RhcnRfa2V5GAIgASgJEg8KB2VuZF9rZXkYAyABKAkinwEKD0NvbXBhY3RSZXNwb25zZRIPCgdpc19kb25lGAEgASgIEhcKD2VsYXBzZWRfc2Vjb25kcxgCIAEoARIfChdhcHByb3hpbWF0ZV9yYW5nZV9ieXRlcxgDIAEoBBIXCg9jb21wYWN0ZWRfYnl0ZXMYBCABKAQSFQoNcnVubmluZ19jb3VudBgFIAEoDRIRCglpc19wYXVzZWQYBiABKAgiIQoRQ2hlY2twb2ludFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJ4ChJDaGVja3BvaW50UmVzcG9uc2USEQoJZGlyZWN0b3J5GAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEhMKC3RhYmxlX2NvdW50GAMgASgNEhIKCnNpemVfYnl0ZXMYBCABKAQSFAoMY29waWVkX2J5dGVzGAUgASgEIhgKFlBhdXNlQ29tcGFjdGlvblJlcXVlc3QiMAoXUGF1c2VDb21wYWN0aW9uUmVzcG9uc2USFQoNcnVubmluZ19jb3VudBgBIAEoDSIZChdSZXN1bWVDb21wYWN0aW9uUmVxdWVzdCIaChhSZXN1bWVDb21wYWN0aW9uUmVzcG9uc2UiQwoTRGVsZXRlVGVuYW50UmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSGQoRY29uZmlybV90ZW5hbnRfaWQYAiABKAkiSAoURGVsZXRlVGVuYW50UmVzcG9uc2USGQoRYXBwcm94aW1hdGVfYnl0ZXMYASABKAQSFQoNaXNfbG9jYWxfb25seRgCIAEoCCIQCg5VbmRyYWluUmVxdWVzdCInCg9VbmRyYWluUmVzcG9uc2USFAoMd2FzX2RyYWluaW5nGAEgASgIIiMKElNldExvZ0xldmVsUmVxdWVzdBINCgVsZXZlbBgBIAEoCSItChNTZXRMb2dMZXZlbFJlc3BvbnNlEhYKDnByZXZpb3VzX2xldmVsGAEgASgJMroKCgxBZG1pblNlcnZpY2USSQoGV2hvQW1JEh4ucGFpcmRiLmFkbWluLnYxLldob0FtSVJlcXVlc3QaHy5wYWlyZGIuYWRtaW4udjEuV2hvQW1JUmVzcG9uc2USUgoJR2V0U3RhdHVzEiEucGFpcmRiLmFkbWluLnYxLkdldFN0YXR1c1JlcXVlc3QaIi5wYWlyZGIuYWRtaW4udjEuR2V0U3RhdHVzUmVzcG9uc2USVQoKTGlzdExldmVscxIiLnBhaXJkYi5hZG1pbi52MS5MaXN0TGV2ZWxzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5MaXN0TGV2ZWxzUmVzcG9uc2USVQoKTGlzdFRhYmxlcxIiLnBhaXJkYi5hZG1pbi52MS5MaXN0VGFibGVzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5MaXN0VGFibGVzUmVzcG9uc2USWAoLTGlzdFRlbmFudHMSIy5wYWlyZGIuYWRtaW4udjEuTGlzdFRlbmFudHNSZXF1ZXN0GiQucGFpcmRiLmFkbWluLnYxLkxpc3RUZW5hbnRzUmVzcG9uc2USZwoQR2V0Q29uZmlndXJhdGlvbhIoLnBhaXJkYi5hZG1pbi52MS5HZXRDb25maWd1cmF0aW9uUmVxdWVzdBopLnBhaXJkYi5hZG1pbi52MS5HZXRDb25maWd1cmF0aW9uUmVzcG9uc2USVwoKV2F0Y2hTdGF0cxIiLnBhaXJkYi5hZG1pbi52MS5XYXRjaFN0YXRzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5XYXRjaFN0YXRzUmVzcG9uc2UwARJGCgVGbHVzaBIdLnBhaXJkYi5hZG1pbi52MS5GbHVzaFJlcXVlc3QaHi5wYWlyZGIuYWRtaW4udjEuRmx1c2hSZXNwb25zZRJOCgdDb21wYWN0Eh8ucGFpcmRiLmFkbWluLnYxLkNvbXBhY3RSZXF1ZXN0GiAucGFpcmRiLmFkbWluLnYxLkNvbXBhY3RSZXNwb25zZTABElUKCkNoZWNrcG9pbnQSIi5wYWlyZGIuYWRtaW4udjEuQ2hlY2twb2ludFJlcXVlc3QaIy5wYWlyZGIuYWRtaW4udjEuQ2hlY2twb2ludFJlc3BvbnNlEmQKD1BhdXNlQ29tcGFjdGlvbhInLnBhaXJkYi5hZG1pbi52MS5QYXVzZUNvbXBhY3Rpb25SZXF1ZXN0GigucGFpcmRiLmFkbWluLnYxLlBhdXNlQ29tcGFjdGlvblJlc3BvbnNlEmcKEFJlc3VtZUNvbXBhY3Rpb24SKC5wYWlyZGIuYWRtaW4udjEuUmVzdW1lQ29tcGFjdGlvblJlcXVlc3QaKS5wYWlyZGIuYWRtaW4udjEuUmVzdW1lQ29tcGFjdGlvblJlc3BvbnNlElsKDERlbGV0ZVRlbmFudBIkLnBhaXJkYi5hZG1pbi52MS5EZWxldGVUZW5hbnRSZXF1ZXN0GiUucGFpcmRiLmFkbWluLnYxLkRlbGV0ZVRlbmFudFJlc3BvbnNlEkwKB1VuZHJhaW4SHy5wYWlyZGIuYWRtaW4udjEuVW5kcmFpblJlcXVlc3QaIC5wYWlyZGIuYWRtaW4udjEuVW5kcmFpblJlc3BvbnNlElgKC1NldExvZ0xldmVsEiMucGFpcmRiLmFkbWluLnYxLlNldExvZ0xldmVsUmVxdWVzdBokLnBhaXJkYi5hZG1pbi52MS5TZXRMb2dMZXZlbFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message pairdb.admin.v1.WhoAmIRequest
@@ -173,6 +173,11 @@ export type GetStatusResponse = Message<"pairdb.admin.v1.GetStatusResponse"> & {
    * @generated from field: pairdb.admin.v1.AccessFigures access = 15;
    */
   access?: AccessFigures | undefined;
+
+  /**
+   * @generated from field: pairdb.admin.v1.DrainFigures drain = 16;
+   */
+  drain?: DrainFigures | undefined;
 };
 
 /**
@@ -181,6 +186,34 @@ export type GetStatusResponse = Message<"pairdb.admin.v1.GetStatusResponse"> & {
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
   messageDesc(file_pairdb_admin_v1_admin, 3);
+
+/**
+ * Whether the node is to be removed.
+ *
+ * @generated from message pairdb.admin.v1.DrainFigures
+ */
+export type DrainFigures = Message<"pairdb.admin.v1.DrainFigures"> & {
+  /**
+   * "serving", "draining" or "drained".
+   *
+   * @generated from field: string state = 1;
+   */
+  state: string;
+
+  /**
+   * What draining waits for, one sentence each.
+   *
+   * @generated from field: repeated string left = 2;
+   */
+  left: string[];
+};
+
+/**
+ * Describes the message pairdb.admin.v1.DrainFigures.
+ * Use `create(DrainFiguresSchema)` to create a new message.
+ */
+export const DrainFiguresSchema: GenMessage<DrainFigures> = /*@__PURE__*/
+  messageDesc(file_pairdb_admin_v1_admin, 4);
 
 /**
  * Who may reach the node.
@@ -220,7 +253,7 @@ export type AccessFigures = Message<"pairdb.admin.v1.AccessFigures"> & {
  * Use `create(AccessFiguresSchema)` to create a new message.
  */
 export const AccessFiguresSchema: GenMessage<AccessFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 4);
+  messageDesc(file_pairdb_admin_v1_admin, 5);
 
 /**
  * @generated from message pairdb.admin.v1.Health
@@ -267,7 +300,7 @@ export type Health = Message<"pairdb.admin.v1.Health"> & {
  * Use `create(HealthSchema)` to create a new message.
  */
 export const HealthSchema: GenMessage<Health> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 5);
+  messageDesc(file_pairdb_admin_v1_admin, 6);
 
 /**
  * @generated from message pairdb.admin.v1.ProcessFigures
@@ -312,7 +345,7 @@ export type ProcessFigures = Message<"pairdb.admin.v1.ProcessFigures"> & {
  * Use `create(ProcessFiguresSchema)` to create a new message.
  */
 export const ProcessFiguresSchema: GenMessage<ProcessFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 6);
+  messageDesc(file_pairdb_admin_v1_admin, 7);
 
 /**
  * The file system that holds the data.
@@ -343,7 +376,7 @@ export type DiskFigures = Message<"pairdb.admin.v1.DiskFigures"> & {
  * Use `create(DiskFiguresSchema)` to create a new message.
  */
 export const DiskFiguresSchema: GenMessage<DiskFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 7);
+  messageDesc(file_pairdb_admin_v1_admin, 8);
 
 /**
  * @generated from message pairdb.admin.v1.MemtableFigures
@@ -388,7 +421,7 @@ export type MemtableFigures = Message<"pairdb.admin.v1.MemtableFigures"> & {
  * Use `create(MemtableFiguresSchema)` to create a new message.
  */
 export const MemtableFiguresSchema: GenMessage<MemtableFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 8);
+  messageDesc(file_pairdb_admin_v1_admin, 9);
 
 /**
  * @generated from message pairdb.admin.v1.CommitLogFigures
@@ -425,7 +458,7 @@ export type CommitLogFigures = Message<"pairdb.admin.v1.CommitLogFigures"> & {
  * Use `create(CommitLogFiguresSchema)` to create a new message.
  */
 export const CommitLogFiguresSchema: GenMessage<CommitLogFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 9);
+  messageDesc(file_pairdb_admin_v1_admin, 10);
 
 /**
  * @generated from message pairdb.admin.v1.CacheFigures
@@ -467,7 +500,7 @@ export type CacheFigures = Message<"pairdb.admin.v1.CacheFigures"> & {
  * Use `create(CacheFiguresSchema)` to create a new message.
  */
 export const CacheFiguresSchema: GenMessage<CacheFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 10);
+  messageDesc(file_pairdb_admin_v1_admin, 11);
 
 /**
  * Writers that waited for room, and those that were slowed before it came to that.
@@ -501,7 +534,7 @@ export type StallFigures = Message<"pairdb.admin.v1.StallFigures"> & {
  * Use `create(StallFiguresSchema)` to create a new message.
  */
 export const StallFiguresSchema: GenMessage<StallFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 11);
+  messageDesc(file_pairdb_admin_v1_admin, 12);
 
 /**
  * @generated from message pairdb.admin.v1.CompactionFigures
@@ -549,7 +582,7 @@ export type CompactionFigures = Message<"pairdb.admin.v1.CompactionFigures"> & {
  * Use `create(CompactionFiguresSchema)` to create a new message.
  */
 export const CompactionFiguresSchema: GenMessage<CompactionFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 12);
+  messageDesc(file_pairdb_admin_v1_admin, 13);
 
 /**
  * @generated from message pairdb.admin.v1.StoreFigures
@@ -638,7 +671,7 @@ export type StoreFigures = Message<"pairdb.admin.v1.StoreFigures"> & {
  * Use `create(StoreFiguresSchema)` to create a new message.
  */
 export const StoreFiguresSchema: GenMessage<StoreFigures> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 13);
+  messageDesc(file_pairdb_admin_v1_admin, 14);
 
 /**
  * @generated from message pairdb.admin.v1.ListLevelsRequest
@@ -651,7 +684,7 @@ export type ListLevelsRequest = Message<"pairdb.admin.v1.ListLevelsRequest"> & {
  * Use `create(ListLevelsRequestSchema)` to create a new message.
  */
 export const ListLevelsRequestSchema: GenMessage<ListLevelsRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 14);
+  messageDesc(file_pairdb_admin_v1_admin, 15);
 
 /**
  * @generated from message pairdb.admin.v1.ListLevelsResponse
@@ -668,7 +701,7 @@ export type ListLevelsResponse = Message<"pairdb.admin.v1.ListLevelsResponse"> &
  * Use `create(ListLevelsResponseSchema)` to create a new message.
  */
 export const ListLevelsResponseSchema: GenMessage<ListLevelsResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 15);
+  messageDesc(file_pairdb_admin_v1_admin, 16);
 
 /**
  * @generated from message pairdb.admin.v1.Level
@@ -758,7 +791,7 @@ export type Level = Message<"pairdb.admin.v1.Level"> & {
  * Use `create(LevelSchema)` to create a new message.
  */
 export const LevelSchema: GenMessage<Level> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 16);
+  messageDesc(file_pairdb_admin_v1_admin, 17);
 
 /**
  * @generated from message pairdb.admin.v1.ListTablesRequest
@@ -787,7 +820,7 @@ export type ListTablesRequest = Message<"pairdb.admin.v1.ListTablesRequest"> & {
  * Use `create(ListTablesRequestSchema)` to create a new message.
  */
 export const ListTablesRequestSchema: GenMessage<ListTablesRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 17);
+  messageDesc(file_pairdb_admin_v1_admin, 18);
 
 /**
  * @generated from message pairdb.admin.v1.ListTablesResponse
@@ -809,7 +842,7 @@ export type ListTablesResponse = Message<"pairdb.admin.v1.ListTablesResponse"> &
  * Use `create(ListTablesResponseSchema)` to create a new message.
  */
 export const ListTablesResponseSchema: GenMessage<ListTablesResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 18);
+  messageDesc(file_pairdb_admin_v1_admin, 19);
 
 /**
  * @generated from message pairdb.admin.v1.Table
@@ -880,7 +913,7 @@ export type Table = Message<"pairdb.admin.v1.Table"> & {
  * Use `create(TableSchema)` to create a new message.
  */
 export const TableSchema: GenMessage<Table> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 19);
+  messageDesc(file_pairdb_admin_v1_admin, 20);
 
 /**
  * @generated from message pairdb.admin.v1.ListTenantsRequest
@@ -902,7 +935,7 @@ export type ListTenantsRequest = Message<"pairdb.admin.v1.ListTenantsRequest"> &
  * Use `create(ListTenantsRequestSchema)` to create a new message.
  */
 export const ListTenantsRequestSchema: GenMessage<ListTenantsRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 20);
+  messageDesc(file_pairdb_admin_v1_admin, 21);
 
 /**
  * @generated from message pairdb.admin.v1.ListTenantsResponse
@@ -924,7 +957,7 @@ export type ListTenantsResponse = Message<"pairdb.admin.v1.ListTenantsResponse">
  * Use `create(ListTenantsResponseSchema)` to create a new message.
  */
 export const ListTenantsResponseSchema: GenMessage<ListTenantsResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 21);
+  messageDesc(file_pairdb_admin_v1_admin, 22);
 
 /**
  * @generated from message pairdb.admin.v1.Tenant
@@ -955,7 +988,7 @@ export type Tenant = Message<"pairdb.admin.v1.Tenant"> & {
  * Use `create(TenantSchema)` to create a new message.
  */
 export const TenantSchema: GenMessage<Tenant> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 22);
+  messageDesc(file_pairdb_admin_v1_admin, 23);
 
 /**
  * @generated from message pairdb.admin.v1.GetConfigurationRequest
@@ -968,7 +1001,7 @@ export type GetConfigurationRequest = Message<"pairdb.admin.v1.GetConfigurationR
  * Use `create(GetConfigurationRequestSchema)` to create a new message.
  */
 export const GetConfigurationRequestSchema: GenMessage<GetConfigurationRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 23);
+  messageDesc(file_pairdb_admin_v1_admin, 24);
 
 /**
  * @generated from message pairdb.admin.v1.GetConfigurationResponse
@@ -985,7 +1018,7 @@ export type GetConfigurationResponse = Message<"pairdb.admin.v1.GetConfiguration
  * Use `create(GetConfigurationResponseSchema)` to create a new message.
  */
 export const GetConfigurationResponseSchema: GenMessage<GetConfigurationResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 24);
+  messageDesc(file_pairdb_admin_v1_admin, 25);
 
 /**
  * @generated from message pairdb.admin.v1.Setting
@@ -1011,7 +1044,7 @@ export type Setting = Message<"pairdb.admin.v1.Setting"> & {
  * Use `create(SettingSchema)` to create a new message.
  */
 export const SettingSchema: GenMessage<Setting> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 25);
+  messageDesc(file_pairdb_admin_v1_admin, 26);
 
 /**
  * @generated from message pairdb.admin.v1.WatchStatsRequest
@@ -1030,7 +1063,7 @@ export type WatchStatsRequest = Message<"pairdb.admin.v1.WatchStatsRequest"> & {
  * Use `create(WatchStatsRequestSchema)` to create a new message.
  */
 export const WatchStatsRequestSchema: GenMessage<WatchStatsRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 26);
+  messageDesc(file_pairdb_admin_v1_admin, 27);
 
 /**
  * Rates and latencies are of the time since the last message; the first one has none.
@@ -1113,7 +1146,7 @@ export type WatchStatsResponse = Message<"pairdb.admin.v1.WatchStatsResponse"> &
  * Use `create(WatchStatsResponseSchema)` to create a new message.
  */
 export const WatchStatsResponseSchema: GenMessage<WatchStatsResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 27);
+  messageDesc(file_pairdb_admin_v1_admin, 28);
 
 /**
  * @generated from message pairdb.admin.v1.MethodRates
@@ -1164,7 +1197,7 @@ export type MethodRates = Message<"pairdb.admin.v1.MethodRates"> & {
  * Use `create(MethodRatesSchema)` to create a new message.
  */
 export const MethodRatesSchema: GenMessage<MethodRates> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 28);
+  messageDesc(file_pairdb_admin_v1_admin, 29);
 
 /**
  * @generated from message pairdb.admin.v1.Rates
@@ -1215,7 +1248,7 @@ export type Rates = Message<"pairdb.admin.v1.Rates"> & {
  * Use `create(RatesSchema)` to create a new message.
  */
 export const RatesSchema: GenMessage<Rates> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 29);
+  messageDesc(file_pairdb_admin_v1_admin, 30);
 
 /**
  * @generated from message pairdb.admin.v1.FlushRequest
@@ -1228,7 +1261,7 @@ export type FlushRequest = Message<"pairdb.admin.v1.FlushRequest"> & {
  * Use `create(FlushRequestSchema)` to create a new message.
  */
 export const FlushRequestSchema: GenMessage<FlushRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 30);
+  messageDesc(file_pairdb_admin_v1_admin, 31);
 
 /**
  * @generated from message pairdb.admin.v1.FlushResponse
@@ -1245,7 +1278,7 @@ export type FlushResponse = Message<"pairdb.admin.v1.FlushResponse"> & {
  * Use `create(FlushResponseSchema)` to create a new message.
  */
 export const FlushResponseSchema: GenMessage<FlushResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 31);
+  messageDesc(file_pairdb_admin_v1_admin, 32);
 
 /**
  * @generated from message pairdb.admin.v1.CompactRequest
@@ -1278,7 +1311,7 @@ export type CompactRequest = Message<"pairdb.admin.v1.CompactRequest"> & {
  * Use `create(CompactRequestSchema)` to create a new message.
  */
 export const CompactRequestSchema: GenMessage<CompactRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 32);
+  messageDesc(file_pairdb_admin_v1_admin, 33);
 
 /**
  * @generated from message pairdb.admin.v1.CompactResponse
@@ -1328,7 +1361,7 @@ export type CompactResponse = Message<"pairdb.admin.v1.CompactResponse"> & {
  * Use `create(CompactResponseSchema)` to create a new message.
  */
 export const CompactResponseSchema: GenMessage<CompactResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 33);
+  messageDesc(file_pairdb_admin_v1_admin, 34);
 
 /**
  * @generated from message pairdb.admin.v1.CheckpointRequest
@@ -1347,7 +1380,7 @@ export type CheckpointRequest = Message<"pairdb.admin.v1.CheckpointRequest"> & {
  * Use `create(CheckpointRequestSchema)` to create a new message.
  */
 export const CheckpointRequestSchema: GenMessage<CheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 34);
+  messageDesc(file_pairdb_admin_v1_admin, 35);
 
 /**
  * @generated from message pairdb.admin.v1.CheckpointResponse
@@ -1390,7 +1423,7 @@ export type CheckpointResponse = Message<"pairdb.admin.v1.CheckpointResponse"> &
  * Use `create(CheckpointResponseSchema)` to create a new message.
  */
 export const CheckpointResponseSchema: GenMessage<CheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 35);
+  messageDesc(file_pairdb_admin_v1_admin, 36);
 
 /**
  * @generated from message pairdb.admin.v1.PauseCompactionRequest
@@ -1403,7 +1436,7 @@ export type PauseCompactionRequest = Message<"pairdb.admin.v1.PauseCompactionReq
  * Use `create(PauseCompactionRequestSchema)` to create a new message.
  */
 export const PauseCompactionRequestSchema: GenMessage<PauseCompactionRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 36);
+  messageDesc(file_pairdb_admin_v1_admin, 37);
 
 /**
  * @generated from message pairdb.admin.v1.PauseCompactionResponse
@@ -1422,7 +1455,7 @@ export type PauseCompactionResponse = Message<"pairdb.admin.v1.PauseCompactionRe
  * Use `create(PauseCompactionResponseSchema)` to create a new message.
  */
 export const PauseCompactionResponseSchema: GenMessage<PauseCompactionResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 37);
+  messageDesc(file_pairdb_admin_v1_admin, 38);
 
 /**
  * @generated from message pairdb.admin.v1.ResumeCompactionRequest
@@ -1435,7 +1468,7 @@ export type ResumeCompactionRequest = Message<"pairdb.admin.v1.ResumeCompactionR
  * Use `create(ResumeCompactionRequestSchema)` to create a new message.
  */
 export const ResumeCompactionRequestSchema: GenMessage<ResumeCompactionRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 38);
+  messageDesc(file_pairdb_admin_v1_admin, 39);
 
 /**
  * @generated from message pairdb.admin.v1.ResumeCompactionResponse
@@ -1448,7 +1481,7 @@ export type ResumeCompactionResponse = Message<"pairdb.admin.v1.ResumeCompaction
  * Use `create(ResumeCompactionResponseSchema)` to create a new message.
  */
 export const ResumeCompactionResponseSchema: GenMessage<ResumeCompactionResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 39);
+  messageDesc(file_pairdb_admin_v1_admin, 40);
 
 /**
  * @generated from message pairdb.admin.v1.DeleteTenantRequest
@@ -1472,7 +1505,7 @@ export type DeleteTenantRequest = Message<"pairdb.admin.v1.DeleteTenantRequest">
  * Use `create(DeleteTenantRequestSchema)` to create a new message.
  */
 export const DeleteTenantRequestSchema: GenMessage<DeleteTenantRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 40);
+  messageDesc(file_pairdb_admin_v1_admin, 41);
 
 /**
  * @generated from message pairdb.admin.v1.DeleteTenantResponse
@@ -1498,7 +1531,37 @@ export type DeleteTenantResponse = Message<"pairdb.admin.v1.DeleteTenantResponse
  * Use `create(DeleteTenantResponseSchema)` to create a new message.
  */
 export const DeleteTenantResponseSchema: GenMessage<DeleteTenantResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 41);
+  messageDesc(file_pairdb_admin_v1_admin, 42);
+
+/**
+ * @generated from message pairdb.admin.v1.UndrainRequest
+ */
+export type UndrainRequest = Message<"pairdb.admin.v1.UndrainRequest"> & {
+};
+
+/**
+ * Describes the message pairdb.admin.v1.UndrainRequest.
+ * Use `create(UndrainRequestSchema)` to create a new message.
+ */
+export const UndrainRequestSchema: GenMessage<UndrainRequest> = /*@__PURE__*/
+  messageDesc(file_pairdb_admin_v1_admin, 43);
+
+/**
+ * @generated from message pairdb.admin.v1.UndrainResponse
+ */
+export type UndrainResponse = Message<"pairdb.admin.v1.UndrainResponse"> & {
+  /**
+   * @generated from field: bool was_draining = 1;
+   */
+  wasDraining: boolean;
+};
+
+/**
+ * Describes the message pairdb.admin.v1.UndrainResponse.
+ * Use `create(UndrainResponseSchema)` to create a new message.
+ */
+export const UndrainResponseSchema: GenMessage<UndrainResponse> = /*@__PURE__*/
+  messageDesc(file_pairdb_admin_v1_admin, 44);
 
 /**
  * @generated from message pairdb.admin.v1.SetLogLevelRequest
@@ -1517,7 +1580,7 @@ export type SetLogLevelRequest = Message<"pairdb.admin.v1.SetLogLevelRequest"> &
  * Use `create(SetLogLevelRequestSchema)` to create a new message.
  */
 export const SetLogLevelRequestSchema: GenMessage<SetLogLevelRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 42);
+  messageDesc(file_pairdb_admin_v1_admin, 45);
 
 /**
  * @generated from message pairdb.admin.v1.SetLogLevelResponse
@@ -1534,7 +1597,7 @@ export type SetLogLevelResponse = Message<"pairdb.admin.v1.SetLogLevelResponse">
  * Use `create(SetLogLevelResponseSchema)` to create a new message.
  */
 export const SetLogLevelResponseSchema: GenMessage<SetLogLevelResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 43);
+  messageDesc(file_pairdb_admin_v1_admin, 46);
 
 /**
  * @generated from service pairdb.admin.v1.AdminService
@@ -1671,6 +1734,16 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof DeleteTenantRequestSchema;
     output: typeof DeleteTenantResponseSchema;
+  },
+  /**
+   * Takes writes again after DrainNode; durable on return. Where the node was not draining it changes nothing.
+   *
+   * @generated from rpc pairdb.admin.v1.AdminService.Undrain
+   */
+  undrain: {
+    methodKind: "unary";
+    input: typeof UndrainRequestSchema;
+    output: typeof UndrainResponseSchema;
   },
   /**
    * Changes what is logged, until a restart.
