@@ -26,6 +26,8 @@ export interface ClusterParts {
 
 export interface Cluster {
   readonly peers: PeerDirectory;
+  /** What this node shows of itself, as of now. */
+  credentials(): PeerCredentials;
   /** Reads the files anew. */
   reload(): void;
   stop(): void;
@@ -59,6 +61,7 @@ export function createCluster({ configuration, clock, logger, grpcPort, ring }: 
   });
   return {
     peers: new PeerDirectory(policy, () => files.current),
+    credentials: () => files.current,
     reload: () => {
       if (paths.length > 0) files.reload();
     },

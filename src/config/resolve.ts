@@ -130,6 +130,9 @@ export function conflictsBetweenKeys(configuration: Configuration): string[] {
   if (mode === "tokens" && token_file === undefined && certificates.length === 0) {
     problems.push("auth.mode is tokens; allowed is that with auth.token_file or auth.certificates beside it");
   }
+  if (configuration.coordinator.enabled && configuration.coordinator.host === undefined) {
+    problems.push("coordinator.enabled is true; allowed is that with coordinator.host beside it");
+  }
   const { probe_timeout, probe_interval } = configuration.gossip;
   if (probe_timeout >= probe_interval) {
     problems.push(

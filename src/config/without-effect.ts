@@ -26,10 +26,5 @@ export function settingsWithoutEffect(sections: RawSections, configuration: Conf
   if (mode === "none" && (token_file !== undefined || certificates.length > 0)) {
     warnings.push("auth.mode is none: nobody is asked for a token or a certificate of auth.certificates");
   }
-  if (configuration.coordinator.enabled) {
-    warnings.push(
-      "coordinator.enabled is true, but this version registers with no coordinator: add the node there by hand",
-    );
-  }
   return warnings;
 }

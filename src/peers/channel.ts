@@ -1,5 +1,5 @@
 /** One HTTP/2 connection to one address, opened by the first call on it. */
-import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
+import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { StorageNodeService } from "../gen/storage/storage_node_pb.ts";
 import type { PeerCredentials, PeerTls } from "./peer-credentials.ts";
@@ -15,17 +15,22 @@ export interface Channel {
 const pingIntervalMs = 10_000;
 const pingTimeoutMs = 5000;
 
-/** TLS is that of this moment, tokens those of each call. */
 export function openChannel(place: PeerPlace, credentials: () => PeerCredentials): Channel {
+  const { transport, close } = openTransport(place, credentials);
+  return { service: createClient(StorageNodeService, transport), close };
+}
+
+/** For clients of any service. TLS is that of this moment, tokens those of each call. */
+export function openTransport(
+  place: PeerPlace,
+  credentials: () => PeerCredentials,
+): { readonly transport: Transport; readonly close: () => void } {
   const { tls } = credentials();
   const baseUrl = `${tls === undefined ? "http" : "https"}://${hostAndPort(place)}`;
   const pings = { pingIntervalMs, pingTimeoutMs };
   const sessionManager = new Http2SessionManager(baseUrl, pings, tls && tlsOptions(tls, place.serverName));
   const transport = createGrpcTransport({ baseUrl, sessionManager, interceptors: [showing(credentials)] });
-  return {
-    service: createClient(StorageNodeService, transport),
-    close: () => sessionManager.abort(),
-  };
+  return { transport, close: () => sessionManager.abort() };
 }
 
 export function hostAndPort({ address, port }: Pick<PeerPlace, "address" | "port">): string {

@@ -28,6 +28,7 @@ import { type ConfigurationOptions, configurationOf } from "../configuration.ts"
 import type { CommandContext } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { type Gossip, startGossip } from "../gossip.ts";
+import { createRegistrar } from "../registration.ts";
 import { createTls } from "../tls-files.ts";
 
 /** `--insecure` says what `auth.mode: none` says. */
@@ -73,7 +74,7 @@ async function runNode(
   logger: Logger,
   undrains: boolean,
 ): Promise<boolean> {
-  const { clock, random, files } = context.environment;
+  const { clock, random, files, variables } = context.environment;
   const surroundings = {
     clock,
     processStatus: readProcessStatus,
@@ -95,6 +96,17 @@ async function runNode(
     logger,
     grpcPort: () => server.grpcPort,
     ring: (nodeId) => gossip?.placeOf(nodeId),
+  });
+  const { credentials } = cluster;
+  const grpcPort = () => server.grpcPort;
+  const registrar = createRegistrar({
+    configuration,
+    variables,
+    files,
+    clock,
+    logger,
+    credentials,
+    grpcPort,
   });
   const ignoreHangUps = onHangUp(() => {
     authentication.reload();
@@ -121,6 +133,7 @@ async function runNode(
     },
     onServing: () => {
       telemetry.health.serving();
+      if (!telemetry.health.isDraining) void registrar?.start();
       logger.info("serving", {
         host: configuration.server.host,
         grpc_port: server.grpcPort,
@@ -152,6 +165,7 @@ async function runNode(
     ignoreHangUps();
     authentication.stop();
     tls?.stop();
+    registrar?.stop();
     cluster.stop();
     telemetry.stop();
   }

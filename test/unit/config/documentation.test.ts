@@ -115,7 +115,10 @@ describe.each(documentedKeys)("$path", (documented) => {
 });
 
 /** What has to be said beside any key of these sections. */
-const companions: Readonly<Record<string, object>> = { tls: { cert_file: "cert.pem", key_file: "key.pem" } };
+const companions: Readonly<Record<string, object>> = {
+  tls: { cert_file: "cert.pem", key_file: "key.pem" },
+  coordinator: { host: "coordinator" },
+};
 
 /** Something that a file may say of the key. */
 function valueInFile(documented: DocumentedKey): unknown {

@@ -258,10 +258,16 @@ describe("operators' files", () => {
     ]);
   });
 
-  test("the coordinator's ConfigMap loads and says that nobody registers the node", () => {
+  test("the coordinator's ConfigMap loads", () => {
     const { configuration, warnings } = load({ file: configMapFile("configmap-with-coordinator.yaml") });
     expect(configuration.coordinator.enabled).toBe(true);
     expect(warnings.filter((warning) => warning.includes(" is ignored: "))).toHaveLength(2);
-    expect(warnings).toContainEqual(expect.stringContaining("coordinator.enabled is true"));
+    expect(configuration.coordinator.host).toBeDefined();
+  });
+
+  test("a coordinator that is nowhere is refused", () => {
+    expect(() => load({ file: "coordinator:\n  enabled: true\n" })).toThrow(
+      "coordinator.enabled is true; allowed is that with coordinator.host beside it",
+    );
   });
 });

@@ -4,6 +4,9 @@ import { join } from "node:path";
 import type { DescFile, DescMethod } from "@bufbuild/protobuf";
 import { methodAccess } from "../../../src/rpc/method-access.ts";
 
+/** The coordinator's, which no node serves. */
+const calledByNodes = "proto.CoordinatorService";
+
 const generated = join(import.meta.dir, "../../../src/gen");
 
 async function generatedMethods(): Promise<DescMethod[]> {
@@ -12,7 +15,10 @@ async function generatedMethods(): Promise<DescMethod[]> {
   const files = modules
     .flatMap((module: Record<string, unknown>) => Object.values(module))
     .filter((value): value is DescFile => (value as DescFile | undefined)?.kind === "file");
-  return files.flatMap((file) => file.services).flatMap((service) => service.methods);
+  return files
+    .flatMap((file) => file.services)
+    .filter((service) => service.typeName !== calledByNodes)
+    .flatMap((service) => service.methods);
 }
 
 const nameOf = (method: DescMethod) => `${method.parent.typeName}/${method.name}`;
