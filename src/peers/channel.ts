@@ -1,6 +1,7 @@
 /** One HTTP/2 connection to one address, opened by the first call on it. */
 import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { parseAddress } from "../base/ip-address.ts";
 import { StorageNodeService } from "../gen/storage/storage_node_pb.ts";
 import type { PeerCredentials, PeerTls } from "./peer-credentials.ts";
 import type { PeerPlace } from "./target-policy.ts";
@@ -38,8 +39,10 @@ export function hostAndPort({ address, port }: Pick<PeerPlace, "address" | "port
 }
 
 function tlsOptions({ authority, certificate, key, serverName }: PeerTls, hostName: string) {
+  const name = serverName ?? hostName;
   return {
-    servername: serverName ?? hostName,
+    // An address is checked as what was dialled, and TLS knows no names that are addresses.
+    ...(parseAddress(name) === undefined ? { servername: name } : {}),
     ...(authority === undefined ? {} : { ca: authority }),
     ...(certificate === undefined ? {} : { cert: certificate }),
     ...(key === undefined ? {} : { key }),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type Announcement, encodeAnnouncement } from "../../../src/server/announcement.ts";
+import { type Announcement, announcedPort, encodeAnnouncement } from "../../../src/server/announcement.ts";
 import { FigureSource } from "../../../src/server/figure-source.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
@@ -85,4 +85,16 @@ test("rates are those since the last reading", () => {
     errorShare: 0.1,
     cacheHitShare: 0.75,
   });
+});
+
+test("the port that a node tells is read by others; what strangers tell may be anything", () => {
+  expect(announcedPort(encodeAnnouncement(announcement, 512))).toBe(50_052);
+  const text = (meta: string) => announcedPort(new TextEncoder().encode(meta));
+  for (const meta of ["", "no JSON", "null", "[]", "7", "{}", '{"GRPCPort":"7"}']) {
+    expect(text(meta)).toBeUndefined();
+  }
+  for (const port of ["0", "-1", "65536", "1.5", "null", "1e99"]) {
+    expect(text(`{"GRPCPort":${port}}`)).toBeUndefined();
+  }
+  expect(announcedPort(Uint8Array.of(0xff, 0xfe))).toBeUndefined();
 });
