@@ -10,6 +10,10 @@ default:
 dev:
     bun --watch src/main.ts serve --data-dir data
 
+# Three nodes that gossip on loopback, until Ctrl-C (--nodes N, --data-dir DIRECTORY: keeps the data there).
+cluster *ARGUMENTS:
+    bun scripts/cluster.ts {{ARGUMENTS}}
+
 # All tests.
 test:
     bun scripts/test.ts all

@@ -30,6 +30,8 @@ export interface SpawnNodeOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Runs before `serve`: another entry point, a tracer; default `nodeCommand()`. */
   readonly command?: readonly string[];
+  /** In a process group of its own, which Ctrl-C does not reach. */
+  readonly detached?: boolean;
 }
 
 export interface NodeProcess {
@@ -65,7 +67,7 @@ interface ServingLine {
 }
 
 export function spawnNode(options: SpawnNodeOptions): SpawnedNode {
-  const { dataDirectory, args = [], environment = {}, command = nodeCommand() } = options;
+  const { dataDirectory, args = [], environment = {}, command = nodeCommand(), detached = false } = options;
   const ports = ["--host", "127.0.0.1", "--grpc-port", "0", "--http-port", "0"];
   const child = Bun.spawn([...command, "serve", "--data-dir", dataDirectory, ...ports, ...args], {
     cwd: root,
@@ -73,6 +75,7 @@ export function spawnNode(options: SpawnNodeOptions): SpawnedNode {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
+    detached,
   });
   const kill = async (): Promise<void> => {
     child.kill("SIGKILL");
