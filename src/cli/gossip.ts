@@ -2,46 +2,39 @@
 
 import { StorageError } from "../base/errors.ts";
 import { hostOf, parseAddress } from "../base/ip-address.ts";
-import { version } from "../base/version.ts";
 import type { Configuration } from "../config/resolve.ts";
 import { parseKeys } from "../gossip/key-file.ts";
 import { isGone } from "../gossip/member.ts";
 import { RingMember } from "../gossip/ring-member.ts";
 import { defaultLimits, defaultTiming } from "../gossip/settings.ts";
 import { Keyring } from "../gossip/wire/keyring.ts";
-import { maxMetaBytes } from "../gossip/wire/messages.ts";
 import type { RingPlace } from "../peers/target-policy.ts";
-import type { Clock, Timer } from "../platform/clock.ts";
 import { firstNetworkAddress } from "../platform/network-addresses.ts";
 import type { Random } from "../platform/random.ts";
 import { systemResolver } from "../platform/resolver.ts";
 import { readSecretFile } from "../platform/secret-files.ts";
 import { systemSecrets } from "../platform/secrets.ts";
-import { announcedPort, encodeAnnouncement } from "../server/announcement.ts";
-import { FigureSource, type FigureSources } from "../server/figure-source.ts";
+import { announcedPort } from "../server/announcement.ts";
+import { Announcer, type AnnouncerParts } from "../server/announcer.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import type { Telemetry } from "../telemetry/telemetry.ts";
 
-export interface GossipParts extends Omit<FigureSources, "calls" | "clock"> {
-  readonly configuration: Configuration;
-  readonly clock: Clock;
+export interface GossipParts extends AnnouncerParts {
   readonly random: Random;
   readonly logger: Logger;
-  readonly telemetry: Telemetry;
-  readonly grpcPort: number;
 }
 
 export interface Gossip {
+  /** Answers members from now on, and joins in the background. The node serves. */
+  join(): void;
   /** Where a member serves gRPC; undefined for who is none, or not any more. */
   placeOf(nodeId: string): RingPlace | undefined;
   /** Reads the keys anew. */
   reload(): void;
-  /** Says goodbye. */
+  /** Says goodbye, where it has joined, and gives the port back. */
   leave(): Promise<void>;
+  /** Gives the port back without a word; after `leave` nothing is left to do. */
+  close(): void;
 }
-
-/** How soon others hear that the node's status is another one. */
-const statusIntervalMs = 1000;
 
 const leaveTimeoutMs = 3000;
 
@@ -52,14 +45,17 @@ export function readKeyring({ key_file }: Configuration["gossip"]): Keyring | un
     : new Keyring(parseKeys(readSecretFile(key_file), key_file), systemSecrets);
 }
 
-/** Listens, and joins in the background; undefined where there is to be no gossip. */
-export async function startGossip(parts: GossipParts): Promise<Gossip | undefined> {
+/**
+ * Takes the port and checks all that is configured, before the node serves; undefined where there is to be no gossip.
+ * Throws UNAVAILABLE and INVALID_ARGUMENT.
+ */
+export async function openGossip(parts: GossipParts): Promise<Gossip | undefined> {
   const { configuration, clock, random, logger, telemetry } = parts;
   const { gossip, server } = configuration;
   if (!gossip.enabled) return undefined;
   const keyring = readKeyring(gossip);
   const announcer = new Announcer(parts);
-  const ring = await RingMember.start({
+  const ring = await RingMember.open({
     host: server.host,
     seeds: gossip.seed_nodes,
     seedPort: gossip.bind_port,
@@ -78,7 +74,7 @@ export async function startGossip(parts: GossipParts): Promise<Gossip | undefine
       name: server.node_id,
       address: await advertisedAddress(configuration),
       port: gossip.bind_port,
-      meta: announcer.text(),
+      meta: new Uint8Array(0),
       delegateVersions: gossip.delegate_versions,
       label: gossip.label ?? "",
       keyring,
@@ -93,15 +89,14 @@ export async function startGossip(parts: GossipParts): Promise<Gossip | undefine
     },
   });
   telemetry.gossipObserver.observe(() => ({ members: ring.members, healthScore: ring.node.healthScore }));
-  announcer.start((meta) => ring.node.updateMeta(meta));
   const { address, port } = ring.node.self;
-  logger.info("gossip", {
-    host: server.host,
-    port,
-    advertised: hostOf(address),
-    sealed: keyring !== undefined,
-  });
+  const fields = { host: server.host, port, advertised: hostOf(address), sealed: keyring !== undefined };
   return {
+    join: () => {
+      ring.join(announcer.text());
+      announcer.start((meta) => ring.node.updateMeta(meta));
+      logger.info("gossip", fields);
+    },
     placeOf: (nodeId) => {
       const member = ring.node.member(nodeId);
       if (member === undefined || isGone(member)) return undefined;
@@ -111,6 +106,10 @@ export async function startGossip(parts: GossipParts): Promise<Gossip | undefine
     leave: async () => {
       announcer.stop();
       await ring.leave(leaveTimeoutMs);
+    },
+    close: () => {
+      announcer.stop();
+      ring.close();
     },
   };
 }
@@ -140,54 +139,4 @@ async function advertisedAddress({ gossip, server }: Configuration): Promise<Uin
     "INVALID_ARGUMENT",
     `${host} is no address that others could reach; set gossip.advertise_host`,
   );
-}
-
-/** Keeps what the ring is told of this node up to date. */
-class Announcer {
-  readonly #parts: GossipParts;
-  readonly #figures: FigureSource;
-  #status = "";
-  #toldAtMs = 0;
-  #timer: Timer | undefined;
-
-  constructor(parts: GossipParts) {
-    this.#parts = parts;
-    this.#figures = new FigureSource({ ...parts, calls: () => parts.telemetry.rpcObserver.calls() });
-  }
-
-  text(): Uint8Array {
-    const { configuration, clock, grpcPort } = this.#parts;
-    this.#status = this.#statusNow();
-    this.#toldAtMs = clock.monotonicMs();
-    const announcement = {
-      nodeId: configuration.server.node_id,
-      status: this.#status,
-      timestampMs: clock.nowMs(),
-      grpcPort,
-      version,
-      figures: this.#figures.read(),
-    };
-    return encodeAnnouncement(announcement, maxMetaBytes);
-  }
-
-  /** A new status at once, figures every `gossip.gossip_interval`. */
-  start(tell: (meta: Uint8Array) => void): void {
-    const { configuration, clock } = this.#parts;
-    this.#timer = clock.after(statusIntervalMs, () => {
-      const isChanged = this.#statusNow() !== this.#status;
-      const isOld = clock.monotonicMs() - this.#toldAtMs >= configuration.gossip.gossip_interval;
-      if (isChanged || isOld) tell(this.text());
-      this.start(tell);
-    });
-  }
-
-  stop(): void {
-    this.#timer?.cancel();
-  }
-
-  /** That of the health, unless the node is to be removed. */
-  #statusNow(): string {
-    const { health } = this.#parts.telemetry;
-    return health.isDraining ? "draining" : health.health().status;
-  }
 }

@@ -1,4 +1,4 @@
-/** A member with its place on the network and its seeds: what an application starts, and stops. */
+/** A member with its place on the network and its seeds: an application opens it, lets it join, and has it leave. */
 import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import type { Resolver } from "../platform/resolver.ts";
@@ -30,25 +30,41 @@ export class RingMember {
   readonly node: GossipNode;
   readonly #transport: NetworkTransport;
   readonly #joiner: SeedJoiner;
-  /** The first try to join has ended. */
-  readonly whenTried: Promise<void>;
+  readonly #options: RingMemberOptions;
+  #hasJoined = false;
+  #isClosed = false;
 
   private constructor(options: RingMemberOptions, transport: NetworkTransport) {
-    const { settings, clock, seeds, seedPort } = options;
+    this.#options = options;
     this.#transport = transport;
-    this.node = new GossipNode({ ...settings, port: transport.port }, { ...options, transport });
-    transport.attach(timed(this.node, clock, options.packetHandled));
-    this.node.start();
-    this.#joiner = new SeedJoiner({ ...options, seeds, defaultPort: seedPort, node: this.node });
-    this.whenTried = this.#joiner.start();
+    this.node = new GossipNode({ ...options.settings, port: transport.port }, { ...options, transport });
+    this.#joiner = new SeedJoiner({ ...options, defaultPort: options.seedPort, node: this.node });
   }
 
-  /** Listens, and joins in the background. UNAVAILABLE where the port cannot be had. */
-  static async start(options: RingMemberOptions): Promise<RingMember> {
+  /**
+   * Takes the port, and answers nobody yet. UNAVAILABLE where it cannot be had, INVALID_ARGUMENT for what no member may
+   * have.
+   */
+  static async open(options: RingMemberOptions): Promise<RingMember> {
     const { host, clock, settings } = options;
     const { streamTimeoutMs } = settings.timing;
     const transport = await NetworkTransport.open({ host, port: settings.port, clock, streamTimeoutMs });
-    return new RingMember(options, transport);
+    try {
+      return new RingMember(options, transport);
+    } catch (error) {
+      transport.close();
+      throw error;
+    }
+  }
+
+  /** Says what the member is, answers, and joins in the background. */
+  join(meta: Uint8Array): void {
+    if (this.#isClosed) return;
+    this.#hasJoined = true;
+    this.node.updateMeta(meta);
+    this.#transport.attach(timed(this.node, this.#options.clock, this.#options.packetHandled));
+    this.node.start();
+    void this.#joiner.start();
   }
 
   get members(): readonly Member[] {
@@ -58,12 +74,14 @@ export class RingMember {
   /** Says goodbye, so that others see no failure, and closes. */
   async leave(timeoutMs: number): Promise<void> {
     this.#joiner.stop();
-    await new Promise<void>((resolve) => this.node.leave(timeoutMs, resolve));
+    if (this.#hasJoined) await new Promise<void>((resolve) => this.node.leave(timeoutMs, resolve));
     this.close();
   }
 
   /** Ends without a word. */
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#joiner.stop();
     this.node.stop();
     this.#transport.close();

@@ -95,11 +95,23 @@ describe("three nodes", () => {
     expect((await rows(port)).map(({ name }) => name)).toEqual(["inside"]);
   }, 300_000);
 
-  test("a port that is taken ends the start, and says so", async () => {
+  test("what no member can be ends the start before the node serves, and says so", async () => {
     const port = await freePort();
     await start("one", port, []);
-    const second = await start("two", port, []);
-    expect(await second.exited).not.toBe(0);
-    expect(second.output()).toContain("cannot listen for gossip on 127.0.0.1");
+    const refusal = await start("two", port, []).then(String, String);
+    expect(refusal).toContain("cannot listen for gossip on 127.0.0.1");
+    expect(refusal).not.toContain('"msg":"recovering"');
+    const unusable = join(temporaryFolder(), "no-keys");
+    writeFileSync(unusable, "not a key\n");
+    chmodSync(unusable, 0o600);
+    const environment = { PAIRDB_GOSSIP_ENABLED: "true", PAIRDB_GOSSIP_BIND_PORT: "0" };
+    for (const [name, value] of [
+      ["PAIRDB_GOSSIP_KEY_FILE", unusable],
+      ["PAIRDB_GOSSIP_ADVERTISE_HOST", "no-such-host.invalid"],
+    ] as const) {
+      const output = await startNode({ environment: { ...environment, [name]: value } }).then(String, String);
+      expect(output).toContain("before it served");
+      expect(output).not.toContain('"msg":"recovering"');
+    }
   }, 300_000);
 });

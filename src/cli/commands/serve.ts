@@ -27,7 +27,7 @@ import { describeCommand } from "../command.ts";
 import { type ConfigurationOptions, configurationOf } from "../configuration.ts";
 import type { CommandContext } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { type Gossip, startGossip } from "../gossip.ts";
+import { type Gossip, openGossip } from "../gossip.ts";
 import { createRegistrar } from "../registration.ts";
 import { createTls } from "../tls-files.ts";
 
@@ -90,15 +90,15 @@ async function runNode(
   const authentication = createAuthentication(configuration, clock, logger);
   const tls = createTls(configuration, clock, logger, telemetry);
   let gossip: Gossip | undefined;
+  const grpcPort = () => server.grpcPort;
   const cluster = createCluster({
     configuration,
     clock,
     logger,
-    grpcPort: () => server.grpcPort,
+    grpcPort,
     ring: (nodeId) => gossip?.placeOf(nodeId),
   });
   const { credentials } = cluster;
-  const grpcPort = () => server.grpcPort;
   const registrar = createRegistrar({
     configuration,
     variables,
@@ -143,25 +143,22 @@ async function runNode(
     },
     onStopping: () => telemetry.health.stopping(),
   });
-  const joinRing = async (): Promise<Gossip | undefined> => {
-    const { grpcPort } = server;
-    const cacheCounts = () => telemetry.cacheCounts();
-    const parts = {
-      ...surroundings,
-      configuration,
-      random,
-      logger,
-      telemetry,
-      grpcPort,
-      cpuTimeMs,
-      cacheCounts,
-    };
-    gossip = await startGossip(parts);
-    return gossip;
+  const cacheCounts = () => telemetry.cacheCounts();
+  const parts = {
+    ...surroundings,
+    configuration,
+    random,
+    logger,
+    telemetry,
+    grpcPort,
+    cpuTimeMs,
+    cacheCounts,
   };
   try {
-    return await untilStopped(context, server, logger, joinRing);
+    gossip = await openGossip(parts);
+    return await untilStopped(context, server, logger, gossip);
   } finally {
+    gossip?.close();
     ignoreHangUps();
     authentication.stop();
     tls?.stop();
@@ -176,14 +173,13 @@ async function untilStopped(
   context: CommandContext,
   server: NodeServer,
   logger: Logger,
-  joinRing: () => Promise<Gossip | undefined>,
+  gossip: Gossip | undefined,
 ): Promise<boolean> {
   const stopped = Promise.withResolvers<boolean>();
-  let joining: Promise<Gossip | undefined> | undefined;
   const stop = (reason: string): void => {
     logger.info("stopping", { reason });
-    // Others hear of it while the last calls are answered; also of a node that has only begun to join them.
-    const ending = Promise.all([server.shutdown(), joining?.then((gossip) => gossip?.leave())]);
+    // Others hear of it while the last calls are answered.
+    const ending = Promise.all([server.shutdown(), gossip?.leave()]);
     ending.then(([isClean]) => stopped.resolve(isClean), stopped.reject);
   };
   const ignoreSignals = onStopSignals({
@@ -199,11 +195,7 @@ async function untilStopped(
   });
   try {
     if (await server.start()) {
-      joining = joinRing();
-      await joining.catch(async (error: unknown) => {
-        await server.shutdown();
-        throw error;
-      });
+      gossip?.join();
       const { grpcPort, httpPort } = server;
       context.environment.onServing?.({ grpcPort, httpPort, stop: () => stop("asked to") });
     }
