@@ -7,7 +7,12 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { CallOptions, Client } from "@connectrpc/connect";
 import { StorageError } from "../base/errors.ts";
-import type { ListRangeDigestsRequestSchema, StorageNodeService } from "../gen/storage/storage_node_pb.ts";
+import type {
+  BatchWriteRequest,
+  KeyValueEntry,
+  ListRangeDigestsRequestSchema,
+  StorageNodeService,
+} from "../gen/storage/storage_node_pb.ts";
 import type { HashBuckets } from "../migration/hash-buckets.ts";
 import type { DigestChunk } from "../migration/list-digests.ts";
 import {
@@ -70,7 +75,7 @@ export class PeerConnection implements Peer {
       batchWrite: async (entries) => {
         try {
           await this.#call("BatchWrite", options, (service, callOptions) =>
-            service.batchWrite({ entries, replicated: true }, callOptions),
+            service.batchWrite(batchRequest(entries), callOptions),
           );
         } catch (error) {
           if (isUnimplemented(error)) this.#knowsBatches = false;
@@ -211,4 +216,9 @@ function checksumRequest({ ranges, perRange }: HashBuckets, deletedBeforeSeconds
     bucketCount: perRange,
     deletedBefore: BigInt(deletedBeforeSeconds),
   };
+}
+
+/** A whole message, as its entries are. */
+function batchRequest(entries: KeyValueEntry[]): BatchWriteRequest {
+  return { $typeName: "storage.BatchWriteRequest", entries, replicated: true, idempotencyKey: "" };
 }

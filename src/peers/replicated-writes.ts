@@ -3,27 +3,24 @@
  * them too large; one Repair for each key where it knows no batches.
  */
 
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { StorageError } from "../base/errors.ts";
-import type { KeyValueEntrySchema, VectorClockSchema } from "../gen/storage/storage_node_pb.ts";
+import type { KeyValueEntry, VectorClock as VectorClockMessage } from "../gen/storage/storage_node_pb.ts";
 import { isUnimplemented, type ReplicatedRecord, type WriteOutcome } from "../migration/peer.ts";
 import { WorkWindow } from "../migration/work-window.ts";
 import type { Version } from "../versions/record.ts";
 import type { VectorClock } from "../versions/vector-clock.ts";
 import { isTooLarge } from "./peer-failures.ts";
 
-export type EntryInit = MessageInitShape<typeof KeyValueEntrySchema>;
-
 export interface RepairInit {
   readonly tenantId: string;
   readonly key: string;
   readonly value: Uint8Array;
-  readonly vectorClock: MessageInitShape<typeof VectorClockSchema>;
+  readonly vectorClock: VectorClockMessage;
 }
 
 /** The calls that it takes; each throws a StorageError. */
 export interface WriteCalls {
-  batchWrite(entries: EntryInit[]): Promise<void>;
+  batchWrite(entries: KeyValueEntry[]): Promise<void>;
   repair(request: RepairInit): Promise<void>;
 }
 
@@ -67,7 +64,7 @@ export async function repairRecords(
     siblingsLeft += versions.length - 1;
     if (highest.isTombstone) deletedKeysLeft.push(key);
     else {
-      const vectorClock = clockInit(highest.clock);
+      const vectorClock = clockMessage(highest.clock);
       await window.add(() => calls.repair({ tenantId, key, value: bytesOf(highest), vectorClock }));
     }
   }
@@ -137,14 +134,18 @@ function encodedBytes({ tenantId, key, versions }: ReplicatedRecord): number {
   return sum;
 }
 
-function entriesOf({ tenantId, key, versions }: ReplicatedRecord): EntryInit[] {
+/** Whole messages, not fields of ones, so that the library does not make each anew: there are many. */
+function entriesOf({ tenantId, key, versions }: ReplicatedRecord): KeyValueEntry[] {
   return versions.map((version) => ({
+    $typeName: "storage.KeyValueEntry",
     tenantId,
     key,
     value: bytesOf(version),
-    vectorClock: clockInit(version.clock),
+    vectorClock: clockMessage(version.clock),
     timestamp: BigInt(version.timestampSeconds),
     isTombstone: version.isTombstone,
+    valueSize: 0,
+    siblingCount: 0,
   }));
 }
 
@@ -153,9 +154,11 @@ function bytesOf({ value: { bytes, start, length } }: Version): Uint8Array {
   return bytes.subarray(start, start + length);
 }
 
-function clockInit(clock: VectorClock): MessageInitShape<typeof VectorClockSchema> {
+function clockMessage(clock: VectorClock): VectorClockMessage {
   return {
+    $typeName: "storage.VectorClock",
     entries: clock.map(({ nodeId, timestamp }) => ({
+      $typeName: "storage.VectorClockEntry",
       coordinatorNodeId: nodeId,
       logicalTimestamp: timestamp,
     })),
