@@ -7,8 +7,10 @@ import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:
 import { delimiter, join } from "node:path";
 import type { IVolume } from "kubernetes-models/v1";
 import { parse } from "yaml";
+import { exposureWarnings } from "../../src/config/exposure.ts";
+import { loadConfiguration } from "../../src/config/load.ts";
 import { isOpensslThere } from "../support/certificates.ts";
-import { codeBlocks, readDocument } from "../support/documents.ts";
+import { codeBlocks } from "../support/documents.ts";
 import { cleanEnvironment, nodeCommand, startNode } from "../support/node-process.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 
@@ -115,8 +117,24 @@ describe.if(isOpensslThere)("a node with production's configuration", () => {
   });
 });
 
-test("the document's configuration of a machine of its own loads", async () => {
+test("the document's configuration of a machine of its own loads, and asks for tokens over TLS", () => {
   const yaml = codeBlocks(document).find(({ language }) => language === "yaml")?.text ?? "";
-  expect(Object.keys(parse(yaml))).toEqual(["server", "storage", "tls", "auth"]);
-  expect(readDocument(document)).toContain("systemctl enable --now pairdb-node");
+  const { configuration, warnings } = loadConfiguration({
+    file: "config.yaml",
+    readText: () => yaml,
+    environment: {},
+    flags: new Map(),
+    hostName: "host",
+    memoryLimitBytes: 2 ** 33,
+  });
+  expect([...warnings, ...exposureWarnings(configuration)]).toEqual([]);
+  expect(configuration.auth).toMatchObject({ mode: "tokens", anonymous_scopes: [] });
+  // What the lines above it install.
+  for (const file of [
+    configuration.tls.cert_file,
+    configuration.tls.key_file,
+    configuration.auth.token_file,
+  ]) {
+    expect(blockWith("install -m 0640")).toContain(file?.replace("/etc/pairdb/", ""));
+  }
 });
