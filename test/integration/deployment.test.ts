@@ -135,6 +135,6 @@ test("the document's configuration of a machine of its own loads, and asks for t
     configuration.tls.key_file,
     configuration.auth.token_file,
   ]) {
-    expect(blockWith("install -m 0640")).toContain(file?.replace("/etc/pairdb/", ""));
+    expect(blockWith("install -m 0640")).toContain(file?.replace("/etc/pairdb/", "") ?? "no file");
   }
 });

@@ -9,6 +9,7 @@ import type { IPodDisruptionBudget } from "kubernetes-models/policy/v1";
 import type { IHTTPGetAction, IPodSpec, IService } from "kubernetes-models/v1";
 import { parse } from "yaml";
 import packageJson from "../../../package.json" with { type: "json" };
+import { announcedHost } from "../../../src/cli/registration.ts";
 import { exposureWarnings, refuseUnaskedExposure } from "../../../src/config/exposure.ts";
 import { command, serve } from "../../support/command-line.ts";
 import { hasKubectl, manifestFolder, Rendered, render } from "../../support/kubernetes/rendered.ts";
@@ -117,8 +118,8 @@ describe.each(environments)("%s", (folder) => {
   test("pods have the names by which nodes register and join", () => {
     const variables = manifests.environment;
     expect(variables).toMatchObject({ NODE_ID: "pairdb-storage-node-0", POD_NAMESPACE: namespace });
-    // A node announces itself as NODE_ID.pairdb-storage-node-headless.POD_NAMESPACE.svc.cluster.local.
-    expect(headless.metadata?.name).toBe("pairdb-storage-node-headless");
+    const podName = variables["NODE_ID"] ?? "";
+    expect(announcedHost(configuration, variables)).toBe(`${podName}.${domain(headless.metadata?.name)}`);
     expect(statefulSet.spec?.serviceName).toBe(headless.metadata!.name!);
     expect(headless.spec?.publishNotReadyAddresses).toBe(true);
     const { seed_nodes, bind_port } = configuration.gossip;
@@ -156,10 +157,15 @@ describe.each(environments)("%s", (folder) => {
   test("secrets can be read by the node alone, and lie where the configuration looks", () => {
     const secrets = pod.volumes!.filter(({ secret }) => secret !== undefined);
     for (const { secret } of secrets) expect([0o400, 0o440]).toContain(secret!.defaultMode!);
-    const { tls, auth, gossip } = configuration;
-    const files = [tls.cert_file, tls.key_file, auth.token_file, gossip.key_file].filter(
-      (file) => file !== undefined,
-    );
+    const { tls, auth, gossip, cluster } = configuration;
+    const files = [
+      tls.cert_file,
+      tls.key_file,
+      auth.token_file,
+      gossip.key_file,
+      cluster.tls?.ca_file,
+      cluster.token_file,
+    ].filter((file) => file !== undefined);
     const folders = secrets.map(({ name }) => mountPath(name)!);
     expect(new Set(files.map(dirname))).toEqual(new Set(folders));
   });
@@ -267,9 +273,10 @@ test.if(hasKubectl)("production differs from the base in TLS, tokens and sealed 
   const [base, prod] = ["base", "overlays/prod"].map((folder) =>
     parse(rendered.get(folder)!.configurationFile),
   );
-  const { tls, auth, gossip, ...rest } = prod;
+  const { tls, auth, gossip, cluster, ...rest } = prod;
   const { key_file, ...plainGossip } = gossip;
   expect({ ...rest, gossip: plainGossip, auth: { mode: "none" } }).toEqual(base);
+  expect(Object.keys(cluster)).toEqual(["tls", "token_file"]);
   expect([Object.keys(tls), Object.keys(auth), key_file !== undefined]).toEqual([
     ["cert_file", "key_file"],
     ["mode", "token_file"],
