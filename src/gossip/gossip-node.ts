@@ -15,7 +15,7 @@ import { StorageError } from "../base/errors.ts";
 import { Awareness } from "./awareness.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
 import { type Endpoint, isAddress } from "./endpoint.ts";
-import { type GossipEnvironment, noAnswer, refusalTexts } from "./environment.ts";
+import { type GossipEnvironment, refusalTexts } from "./environment.ts";
 import { sayGoodbye } from "./goodbye.ts";
 import type { Member } from "./member.ts";
 import { Membership } from "./membership.ts";
@@ -29,13 +29,12 @@ import { Envelope, type EnvelopeSettings, partHeaderBytes, type Refusal } from "
 import {
   decodeMessage,
   encodeMessage,
-  encodeUserMessage,
   type Message,
   maxMetaBytes,
   messageTypes,
   type Ping,
 } from "./wire/messages.ts";
-import { encodeUserStream, type StreamMessage } from "./wire/stream-messages.ts";
+import type { StreamMessage } from "./wire/stream-messages.ts";
 import type { StreamReader } from "./wire/stream-reader.ts";
 import { maxNameBytes } from "./wire/structure.ts";
 
@@ -55,7 +54,6 @@ export class GossipNode {
   readonly #envelope: Envelope;
   readonly #timers: Timers;
   readonly #awareness: Awareness;
-  readonly #userBroadcasts: BroadcastQueue;
   readonly #membership: Membership;
   readonly #sender: PacketSender;
   readonly #streams: StreamFactory;
@@ -74,7 +72,6 @@ export class GossipNode {
     this.#awareness = new Awareness(timing.awarenessMaxMultiplier);
     const maxMessageBytes = packetRoomBytes(limits.packetBytes, this.#envelope) - partHeaderBytes;
     const broadcasts = new BroadcastQueue(maxMessageBytes);
-    this.#userBroadcasts = new BroadcastQueue(maxMessageBytes);
     const shared = { timing, limits, environment, timers: this.#timers, awareness: this.#awareness };
     const identity = { name, address, port, meta, versions: versionsOf(settings.delegateVersions) };
     this.#membership = new Membership({ ...shared, identity, broadcasts });
@@ -83,7 +80,7 @@ export class GossipNode {
       packetBytes: limits.packetBytes,
       retransmitMultiplier: timing.retransmitMultiplier,
       environment,
-      queues: [broadcasts, this.#userBroadcasts],
+      broadcasts,
       memberCount: () => this.#membership.list.size,
     });
     this.#streams = new StreamFactory(this.#envelope, limits);
@@ -160,29 +157,6 @@ export class GossipNode {
     checkMeta(meta);
     this.#membership.announce(meta);
     this.#gossip();
-  }
-
-  /** To one member, in a packet that may be lost. */
-  sendMessage(to: Member, content: Uint8Array): void {
-    this.#environment.observer.messageSent("user");
-    this.#sender.sendAlone(to, [encodeUserMessage(content)]);
-  }
-
-  /** To one member over TCP; `ended` gets why it failed, or `undefined`. */
-  sendReliably(to: Member, content: Uint8Array, ended: (failure: string | undefined) => void): void {
-    this.#environment.observer.messageSent("user");
-    this.#environment.transport.converse({
-      ...this.#streams.request(to, encodeUserStream(content)),
-      timeoutMs: this.#settings.timing.streamTimeoutMs,
-      ended: (answer) =>
-        ended(answer.kind === "failure" && answer.reason !== noAnswer ? answer.reason : undefined),
-    });
-  }
-
-  /** To everybody, on the packets of gossip. */
-  broadcastMessage(content: Uint8Array): void {
-    this.#environment.observer.messageSent("user");
-    this.#userBroadcasts.add(undefined, encodeUserMessage(content));
   }
 
   receivePacket(from: Endpoint, packet: Uint8Array): void {

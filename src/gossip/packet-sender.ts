@@ -21,8 +21,7 @@ export interface PacketSenderParts {
   readonly packetBytes: number;
   readonly retransmitMultiplier: number;
   readonly environment: GossipEnvironment;
-  /** What is more important comes first. */
-  readonly queues: readonly BroadcastQueue[];
+  readonly broadcasts: BroadcastQueue;
   readonly memberCount: () => number;
 }
 
@@ -53,20 +52,12 @@ export class PacketSender {
   }
 
   #takeBroadcasts(before: readonly Uint8Array[]): Uint8Array[] {
-    const { retransmitMultiplier, memberCount, queues } = this.#parts;
+    const { retransmitMultiplier, memberCount, broadcasts, packetBytes, envelope } = this.#parts;
+    if (broadcasts.length === 0) return [];
     const transmitLimit = transmitLimitOf(retransmitMultiplier, memberCount());
-    const messages: Uint8Array[] = [];
-    for (const queue of queues) {
-      if (queue.length === 0) continue;
-      const usedBytes = [...before, ...messages].reduce(
-        (sum, part) => sum + part.length + partHeaderBytes,
-        0,
-      );
-      const roomBytes = packetRoomBytes(this.#parts.packetBytes, this.#parts.envelope) - usedBytes;
-      const maxCount = maxParts - before.length - messages.length;
-      messages.push(...queue.take(roomBytes, partHeaderBytes, maxCount, transmitLimit));
-    }
-    return messages;
+    const usedBytes = before.reduce((sum, part) => sum + part.length + partHeaderBytes, 0);
+    const roomBytes = packetRoomBytes(packetBytes, envelope) - usedBytes;
+    return broadcasts.take(roomBytes, partHeaderBytes, maxParts - before.length, transmitLimit);
   }
 
   #transmit(to: Endpoint, messages: readonly Uint8Array[], hasChecksum: boolean): void {

@@ -150,11 +150,3 @@ export function decodeMessage(source: Uint8Array): Message | ReadFailure {
   const body = bodies[kind].read(reader);
   return reader.failure ?? ({ kind, body } as Message);
 }
-
-/** A user message in a packet: the byte, and the application's bytes to the end. */
-export function encodeUserMessage(content: Uint8Array): Uint8Array {
-  const message = new Uint8Array(1 + content.length);
-  message[0] = messageTypes.user;
-  message.set(content, 1);
-  return message;
-}

@@ -46,14 +46,6 @@ export function encodePushPull({ isJoin, members, userState }: PushPull): Uint8A
   return writer.finish();
 }
 
-export function encodeUserStream(content: Uint8Array): Uint8Array {
-  const writer = new MessagePackWriter();
-  writer.writeByte(messageTypes.user);
-  userStreamHeader.write(writer, { messageBytes: content.length });
-  writer.writeVerbatim(content);
-  return writer.finish();
-}
-
 export class StreamMessageParser {
   readonly #limits: StreamLimits;
   #header: { isJoin: boolean; memberCount: number; userStateBytes: number } | undefined;

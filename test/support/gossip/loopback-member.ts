@@ -12,8 +12,10 @@ export interface LoopbackMember {
   readonly endpoint: Endpoint;
   /** The events that it told, as `kind name`. */
   readonly events: string[];
-  /** Messages of others' applications. */
+  /** Messages and states of others' applications. */
   readonly messages: string[];
+  /** What others are told in a push/pull. */
+  state: Uint8Array;
   /** Joins whoever listens there; rejects with why it could not. */
   join(port: number): Promise<void>;
   leave(): Promise<void>;
@@ -56,8 +58,8 @@ export async function startMember(
     transport,
     observer: eventsInto(events),
     delegate: {
-      localState: () => new Uint8Array(0),
-      mergeRemoteState: () => undefined,
+      localState: () => member.state,
+      mergeRemoteState: (state) => messages.push(Buffer.from(state).toString()),
       messageReceived: (message) => messages.push(Buffer.from(message).toString()),
     },
   });
@@ -67,7 +69,8 @@ export async function startMember(
     node.stop();
     transport.close();
   };
-  return {
+  const member: LoopbackMember = {
+    state: new Uint8Array(0),
     node,
     endpoint,
     events,
@@ -81,6 +84,7 @@ export async function startMember(
       }),
     leave: () => new Promise((resolve) => node.leave(5000, resolve)),
   };
+  return member;
 }
 
 function eventsInto(events: string[]): GossipObserver {

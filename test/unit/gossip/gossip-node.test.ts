@@ -4,6 +4,7 @@ import { Envelope } from "../../../src/gossip/wire/envelope.ts";
 import { Keyring } from "../../../src/gossip/wire/keyring.ts";
 import { type BodyOf, encodeMessage, type MessageKind } from "../../../src/gossip/wire/messages.ts";
 import { systemSecrets } from "../../../src/platform/secrets.ts";
+import { encodeUserMessage, encodeUserStream } from "../../support/gossip/user-messages.ts";
 import { VirtualRing } from "../../support/gossip/virtual-ring.ts";
 
 const plain = new Envelope({ label: "", keyring: undefined, compresses: false });
@@ -112,21 +113,14 @@ describe("a ring", () => {
     expect(ring.eventsOf("memberUpdated", "member-4").length).toBe(5);
   });
 
-  test("messages of applications reach one member, or all", () => {
-    const ring = ringOf(4);
-    const { node } = ring.get("member-0");
-    node.sendMessage(node.member("member-1")!, encoder.encode("packet"));
-    const failures: (string | undefined)[] = [];
-    node.sendReliably(node.member("member-1")!, encoder.encode("stream"), (failure) =>
-      failures.push(failure),
-    );
-    ring.clock.advance(100);
-    const texts = (name: string) => ring.get(name).received.map((bytes) => Buffer.from(bytes).toString());
-    expect(texts("member-1").sort()).toEqual(["packet", "stream"]);
-    expect(failures).toEqual([undefined]);
-    node.broadcastMessage(encoder.encode("all"));
-    ring.clock.advance(3000);
-    for (const name of ["member-1", "member-2", "member-3"]) expect(texts(name)).toContain("all");
+  test("messages of other makes' applications are handed on", () => {
+    const ring = ringOf(2);
+    const { node, received } = ring.get("member-0");
+    const endpoint = { address: Uint8Array.of(10, 9, 9, 9), port: 1 };
+    node.receivePacket(endpoint, plain.wrapPacket([encodeUserMessage(encoder.encode("packet"))], false));
+    const message = node.streamReader().push(encodeUserStream(encoder.encode("stream")));
+    expect(node.answerStream(endpoint, message!)).toBeUndefined();
+    expect(received.map((bytes) => Buffer.from(bytes).toString())).toEqual(["packet", "stream"]);
   });
 
   test("the loss of a fifth of all packets makes nobody fail", () => {

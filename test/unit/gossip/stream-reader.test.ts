@@ -1,14 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { Envelope, type Refusal } from "../../../src/gossip/wire/envelope.ts";
 import { Keyring } from "../../../src/gossip/wire/keyring.ts";
-import {
-  encodePushPull,
-  encodeUserStream,
-  type StreamMessage,
-} from "../../../src/gossip/wire/stream-messages.ts";
+import { encodePushPull, type StreamMessage } from "../../../src/gossip/wire/stream-messages.ts";
 import { StreamReader, wrapStream } from "../../../src/gossip/wire/stream-reader.ts";
 import { systemSecrets } from "../../../src/platform/secrets.ts";
 import { Dice } from "../../support/dice.ts";
+import { encodeUserStream } from "../../support/gossip/user-messages.ts";
 
 const limits = { maxMembers: 1000, maxStreamBytes: 200_000 };
 const key = Uint8Array.from({ length: 16 }, (_, index) => index);
