@@ -93,6 +93,7 @@ export const methodAccess: ReadonlyMap<DescMethod, MethodAccess> = new Map<DescM
   ofNode(admin.listTables, "observe"),
   ofNode(admin.listTenants, "observe"),
   ofNode(admin.getConfiguration, "observe"),
+  ofNode(admin.listMembers, "observe"),
   ofNode(admin.watchStats, "observe"),
   ofNode(admin.flush, "admin"),
   ofNode(admin.compact, "admin"),

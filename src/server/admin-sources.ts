@@ -46,6 +46,7 @@ export function adminSources(options: AdminSourcesOptions): AdminSources {
       isOnNetwork: isExposed(hostsOf(configuration)),
       anonymousScopes: configuration.auth.anonymous_scopes,
     },
+    ring: () => telemetry.gossipObserver.report(),
     memtableBytes: configuration.mem_table.max_size,
     settings: () => settingsInForce(configuration),
     log: logger,

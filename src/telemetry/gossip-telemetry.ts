@@ -5,6 +5,7 @@ import type { Member } from "../gossip/member.ts";
 import type { GossipObserver, GossipRefusal, MessageLabel } from "../gossip/observer.ts";
 import type { SeedObserver } from "../gossip/seed-joiner.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { RingEventReport, RingReport } from "../rpc/admin/sources.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
 
@@ -17,6 +18,7 @@ interface ObservedRing {
 /** What goes on and on is told once in this time for each member. */
 const repeatAfterMs = 60_000;
 const maxRemembered = 1000;
+const maxEvents = 100;
 
 export class GossipTelemetry implements GossipObserver, SeedObserver {
   readonly #logger: Logger;
@@ -26,6 +28,7 @@ export class GossipTelemetry implements GossipObserver, SeedObserver {
   readonly #refused;
   readonly #refuted;
   readonly #toldAtMs = new Map<string, number>();
+  readonly #events: RingEventReport[] = [];
   #ring: () => ObservedRing | undefined = () => undefined;
 
   constructor(instruments: Instruments, logger: Logger, clock: Clock) {
@@ -63,11 +66,24 @@ export class GossipTelemetry implements GossipObserver, SeedObserver {
     this.#ring = ring;
   }
 
+  /** The ring as this node sees it, and the last 100 events. */
+  report(): RingReport {
+    const members = [...(this.#ring()?.members ?? [])].map((member) => ({
+      name: member.name,
+      address: endpointText(member),
+      state: member.state,
+      incarnation: member.incarnation,
+      meta: member.meta,
+    }));
+    return { members, recentEvents: [...this.#events] };
+  }
+
   packetHandled(durationMs: number): void {
     this.#durations.observe(durationMs / 1000);
   }
 
   memberJoined(member: Member): void {
+    this.#remember("joined", member);
     this.#logger.info("a member is in the ring", this.#fieldsOf(member));
   }
 
@@ -76,14 +92,17 @@ export class GossipTelemetry implements GossipObserver, SeedObserver {
   }
 
   memberSuspected(member: Member, accuser: string): void {
+    this.#remember("suspected", member);
     this.#logger.info("a member is suspected", { ...this.#fieldsOf(member), accuser });
   }
 
   memberFailed(member: Member): void {
+    this.#remember("failed", member);
     this.#logger.warn("a member has failed", this.#fieldsOf(member));
   }
 
   memberLeft(member: Member): void {
+    this.#remember("left", member);
     this.#logger.info("a member has left", this.#fieldsOf(member));
   }
 
@@ -132,6 +151,12 @@ export class GossipTelemetry implements GossipObserver, SeedObserver {
 
   #count(counts: (member: Member) => boolean): number {
     return this.#ring()?.members.filter(counts).length ?? 0;
+  }
+
+  #remember(kind: string, member: Member): void {
+    const atMs = this.#clock.nowMs();
+    this.#events.push({ atMs, kind, member: member.name, address: endpointText(member) });
+    if (this.#events.length > maxEvents) this.#events.shift();
   }
 
   #isRepeated(what: string): boolean {

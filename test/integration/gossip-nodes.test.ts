@@ -51,6 +51,21 @@ async function until(port: number, state: string, names: string[]): Promise<void
   await waitUntil(holds, hangMs, () => rows(port));
 }
 
+interface Ring {
+  readonly members: { readonly name: string }[];
+  readonly recentEvents: { readonly kind: string; readonly member: string }[];
+}
+
+/** As the node's admin service tells it. */
+async function ringOf({ httpUrl }: NodeProcess): Promise<Ring> {
+  const response = await fetch(`${httpUrl}/pairdb.admin.v1.AdminService/ListMembers`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: "{}",
+  });
+  return (await response.json()) as Ring;
+}
+
 describe("three nodes", () => {
   test("know each other and what each tells; one that is killed fails, one that stops leaves", async () => {
     const [first, second, third] = [await freePort(), await freePort(), await freePort()];
@@ -76,6 +91,11 @@ describe("three nodes", () => {
     // Whoever came last has found a seed; the others may have been found by it.
     expect(nodes.some((node) => node.output().includes("joined a ring"))).toBe(true);
     expect(nodes[0]!.output()).toContain("a member has left");
+    const { members: listed, recentEvents } = await ringOf(nodes[0]!);
+    expect(listed.find(({ name }) => name === "n1")).toMatchObject({ state: "alive" });
+    const events = recentEvents.map(({ kind, member }) => `${kind} ${member}`);
+    for (const event of ["joined n2", "suspected n3", "failed n3", "left n2"])
+      expect(events).toContain(event);
   }, 300_000);
 
   test("a stranger without the key is told nothing, and joins nothing", async () => {

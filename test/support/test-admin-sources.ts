@@ -20,6 +20,7 @@ export function testAdminSources(): AdminSources & { calls(): CallCounts[] } {
     calls: () => calls,
     access: { authMode: "none", hasTls: false, isOnNetwork: false, anonymousScopes: ["read"] },
     memtableBytes: 64 << 20,
+    ring: () => ({ members: [], recentEvents: [] }),
     settings: () => [{ key: "server.port", value: "50052" }],
     log: { level: "info" },
   };

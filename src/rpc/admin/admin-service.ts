@@ -89,6 +89,14 @@ function lookingEndpoints({ clock, node, administration, sources }: AdminService
       };
     }),
 
+    unary(method.listMembers, () => {
+      const { members, recentEvents } = sources.ring();
+      return {
+        members: [...members],
+        recentEvents: recentEvents.map(({ atMs, ...event }) => ({ timeUnixMs: wide(atMs), ...event })),
+      };
+    }),
+
     unary(method.getConfiguration, () => ({ settings: [...sources.settings()] })),
 
     endlessStream(method.watchStats, ({ intervalMs }) => {

@@ -47,6 +47,28 @@ export interface AccessReport {
   readonly anonymousScopes: readonly string[];
 }
 
+export interface RingMemberReport {
+  readonly name: string;
+  readonly address: string;
+  readonly state: string;
+  readonly incarnation: number;
+  readonly meta: Uint8Array;
+}
+
+export interface RingEventReport {
+  /** Unix milliseconds. */
+  readonly atMs: number;
+  readonly kind: string;
+  readonly member: string;
+  readonly address: string;
+}
+
+export interface RingReport {
+  readonly members: readonly RingMemberReport[];
+  /** The oldest first. */
+  readonly recentEvents: readonly RingEventReport[];
+}
+
 export interface AdminSources {
   readonly nodeId: string;
   readonly version: string;
@@ -61,6 +83,8 @@ export interface AdminSources {
   /** Of every method that is counted. */
   calls(): readonly CallCounts[];
   readonly access: AccessReport;
+  /** Empty without gossip. */
+  ring(): RingReport;
   /** What a memtable may take. */
   readonly memtableBytes: number;
   /** Every key of the configuration, secrets masked. */

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file pairdb/admin/v1/admin.proto.
  */
 export const file_pairdb_admin_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChtwYWlyZGIvYWRtaW4vdjEvYWRtaW4ucHJvdG8SD3BhaXJkYi5hZG1pbi52MSIPCg1XaG9BbUlSZXF1ZXN0ImwKDldob0FtSVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzY29wZXMYAyADKAkSHQoVaXNfbGltaXRlZF90b190ZW5hbnRzGAQgASgIEg8KB3RlbmFudHMYBSADKAkiEgoQR2V0U3RhdHVzUmVxdWVzdCKQBQoRR2V0U3RhdHVzUmVzcG9uc2USDwoHbm9kZV9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhoKEnN0YXJ0ZWRfYXRfdW5peF9tcxgDIAEoAxIWCg51cHRpbWVfc2Vjb25kcxgEIAEoARInCgZoZWFsdGgYBSABKAsyFy5wYWlyZGIuYWRtaW4udjEuSGVhbHRoEjAKB3Byb2Nlc3MYBiABKAsyHy5wYWlyZGIuYWRtaW4udjEuUHJvY2Vzc0ZpZ3VyZXMSKgoEZGlzaxgHIAEoCzIcLnBhaXJkYi5hZG1pbi52MS5EaXNrRmlndXJlcxIzCgltZW10YWJsZXMYCCABKAsyIC5wYWlyZGIuYWRtaW4udjEuTWVtdGFibGVGaWd1cmVzEjUKCmNvbW1pdF9sb2cYCSABKAsyIS5wYWlyZGIuYWRtaW4udjEuQ29tbWl0TG9nRmlndXJlcxIsCgVjYWNoZRgKIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5DYWNoZUZpZ3VyZXMSLQoGc3RhbGxzGAsgASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0YWxsRmlndXJlcxI2Cgpjb21wYWN0aW9uGAwgASgLMiIucGFpcmRiLmFkbWluLnYxLkNvbXBhY3Rpb25GaWd1cmVzEiwKBXN0b3JlGA0gASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0b3JlRmlndXJlcxIRCglsb2dfbGV2ZWwYDiABKAkSLgoGYWNjZXNzGA8gASgLMh4ucGFpcmRiLmFkbWluLnYxLkFjY2Vzc0ZpZ3VyZXMSLAoFZHJhaW4YECABKAsyHS5wYWlyZGIuYWRtaW4udjEuRHJhaW5GaWd1cmVzIisKDERyYWluRmlndXJlcxINCgVzdGF0ZRgBIAEoCRIMCgRsZWZ0GAIgAygJImQKDUFjY2Vzc0ZpZ3VyZXMSEQoJYXV0aF9tb2RlGAEgASgJEg8KB2hhc190bHMYAiABKAgSFQoNaXNfb25fbmV0d29yaxgDIAEoCBIYChBhbm9ueW1vdXNfc2NvcGVzGAQgAygJImUKBkhlYWx0aBIOCgZzdGF0dXMYASABKAkSDwoHcmVhc29ucxgCIAMoCRIQCghpc19yZWFkeRgDIAEoCBIZChFub3RfcmVhZHlfcmVhc29ucxgEIAMoCRINCgVwaGFzZRgFIAEoCSKfAQoOUHJvY2Vzc0ZpZ3VyZXMSFAoMbWVtb3J5X2J5dGVzGAEgASgEEh0KFW1hcHBlZF9yZXNpZGVudF9ieXRlcxgCIAEoBBIaChJtZW1vcnlfbGltaXRfYnl0ZXMYAyABKAQSFAoMdGhyZWFkX2NvdW50GAQgASgNEiYKHmxvbmdlc3RfZXZlbnRfbG9vcF9sYWdfc2Vjb25kcxgFIAEoASJKCgtEaXNrRmlndXJlcxITCgt0b3RhbF9ieXRlcxgBIAEoBBIXCg9hdmFpbGFibGVfYnl0ZXMYAiABKAQSDQoFc3RhdGUYAyABKAkiggEKD01lbXRhYmxlRmlndXJlcxIUCgxhY3RpdmVfYnl0ZXMYASABKAQSGgoSYWN0aXZlX2VudHJ5X2NvdW50GAIgASgEEhEKCW1heF9ieXRlcxgDIAEoBBIUCgxmcm96ZW5fY291bnQYBCABKA0SFAoMcGlubmVkX2J5dGVzGAUgASgEIqEBChBDb21taXRMb2dGaWd1cmVzEhUKDXNlZ21lbnRfY291bnQYASABKA0SEgoKc2l6ZV9ieXRlcxgCIAEoBBIhChl3cml0dGVuX2J5dGVzX3NpbmNlX3N0YXJ0GAMgASgEEh8KF2VudHJ5X2NvdW50X3NpbmNlX3N0YXJ0GAQgASgEEh4KFnN5bmNfY291bnRfc2luY2Vfc3RhcnQYBSABKAQiogEKDENhY2hlRmlndXJlcxISCgpzaXplX2J5dGVzGAEgASgEEhQKDGJ1ZGdldF9ieXRlcxgCIAEoBBITCgtlbnRyeV9jb3VudBgDIAEoBBIYChBoaXRzX3NpbmNlX3N0YXJ0GAQgASgEEhoKEm1pc3Nlc19zaW5jZV9zdGFydBgFIAEoBBIdChVldmljdGlvbnNfc2luY2Vfc3RhcnQYBiABKAQilgEKDFN0YWxsRmlndXJlcxIfChdzdGFsbF9jb3VudF9zaW5jZV9zdGFydBgBIAEoBBIhChlzdGFsbF9zZWNvbmRzX3NpbmNlX3N0YXJ0GAIgASgBEh8KF2RlbGF5X2NvdW50X3NpbmNlX3N0YXJ0GAMgASgEEiEKGWRlbGF5X3NlY29uZHNfc2luY2Vfc3RhcnQYBCABKAEi0AEKEUNvbXBhY3Rpb25GaWd1cmVzEhEKCWlzX3BhdXNlZBgBIAEoCBIVCg1ydW5uaW5nX2NvdW50GAIgASgNEg8KB2ZhaWx1cmUYAyABKAkSIQoZZmx1c2hlZF9ieXRlc19zaW5jZV9zdGFydBgEIAEoBBIjChtjb21wYWN0ZWRfYnl0ZXNfc2luY2Vfc3RhcnQYBSABKAQSIAoTd3JpdGVfYW1wbGlmaWNhdGlvbhgGIAEoAUgAiAEBQhYKFF93cml0ZV9hbXBsaWZpY2F0aW9uIs0CCgxTdG9yZUZpZ3VyZXMSEAoIc3RvcmVfaWQYASABKAkSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBBIYChBkdXJhYmxlX3NlcXVlbmNlGAMgASgEEhMKC3RhYmxlX2NvdW50GAQgASgNEhMKC3RhYmxlX2J5dGVzGAUgASgEEhwKFG9ic29sZXRlX3RhYmxlX2J5dGVzGAYgASgEEhgKEG9wZW5fdGFibGVfY291bnQYByABKA0SHAoUcmFuZ2VfZGVsZXRpb25fY291bnQYCCABKA0SEgoKdmlld19jb3VudBgJIAEoDRIbChNvbGRlc3Rfdmlld19zZWNvbmRzGAogASgBEg4KBmRhbWFnZRgLIAMoCRIXCg93cml0aW5nX3N0b3BwZWQYDCABKAkSIAoYbG9va3VwX2NvdW50X3NpbmNlX3N0YXJ0GA0gASgEIhMKEUxpc3RMZXZlbHNSZXF1ZXN0IjwKEkxpc3RMZXZlbHNSZXNwb25zZRImCgZsZXZlbHMYASADKAsyFi5wYWlyZGIuYWRtaW4udjEuTGV2ZWwizAMKBUxldmVsEg0KBWxldmVsGAEgASgNEhMKC3RhYmxlX2NvdW50GAIgASgNEhIKCnNpemVfYnl0ZXMYAyABKAQSEwoLZW50cnlfY291bnQYBCABKAQSFwoPdG9tYnN0b25lX2NvdW50GAUgASgEEh0KFWpvYl9jb3VudF9zaW5jZV9zdGFydBgGIAEoBBIkChxmYWlsZWRfam9iX2NvdW50X3NpbmNlX3N0YXJ0GAcgASgEEiIKGmluY29taW5nX2J5dGVzX3NpbmNlX3N0YXJ0GAggASgEEiEKGXdyaXR0ZW5fYnl0ZXNfc2luY2Vfc3RhcnQYCSABKAQSIAoTd3JpdGVfYW1wbGlmaWNhdGlvbhgKIAEoAUgAiAEBEiQKHGZpbHRlcl9uZWdhdGl2ZXNfc2luY2Vfc3RhcnQYCyABKAQSKgoiZmlsdGVyX2ZhbHNlX3Bvc2l0aXZlc19zaW5jZV9zdGFydBgMIAEoBBIfChdibG9ja19yZWFkc19zaW5jZV9zdGFydBgNIAEoBBIkChxzY2FuX2Jsb2NrX3JlYWRzX3NpbmNlX3N0YXJ0GA4gASgEQhYKFF93cml0ZV9hbXBsaWZpY2F0aW9uIlgKEUxpc3RUYWJsZXNSZXF1ZXN0EhIKBWxldmVsGAEgASgNSACIAQESEQoJcGFnZV9zaXplGAIgASgNEhIKCnBhZ2VfdG9rZW4YAyABKAlCCAoGX2xldmVsIlUKEkxpc3RUYWJsZXNSZXNwb25zZRImCgZ0YWJsZXMYASADKAsyFi5wYWlyZGIuYWRtaW4udjEuVGFibGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIoUCCgVUYWJsZRINCgVsZXZlbBgBIAEoDRIOCgZudW1iZXIYAiABKAQSEgoKc2l6ZV9ieXRlcxgDIAEoBBIfChd1bmNvbXByZXNzZWRfc2l6ZV9ieXRlcxgEIAEoBBITCgtlbnRyeV9jb3VudBgFIAEoBBIXCg90b21ic3RvbmVfY291bnQYBiABKAQSFAoMc21hbGxlc3Rfa2V5GAcgASgMEhMKC2xhcmdlc3Rfa2V5GAggASgMEhkKEXNtYWxsZXN0X3NlcXVlbmNlGAkgASgEEhgKEGxhcmdlc3Rfc2VxdWVuY2UYCiABKAQSGgoSY3JlYXRlZF9hdF91bml4X21zGAsgASgDIjsKEkxpc3RUZW5hbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCSJYChNMaXN0VGVuYW50c1Jlc3BvbnNlEigKB3RlbmFudHMYASADKAsyFy5wYWlyZGIuYWRtaW4udjEuVGVuYW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEh8KF2FwcHJveGltYXRlX3RhYmxlX2J5dGVzGAIgASgEEiIKGmFwcHJveGltYXRlX21lbXRhYmxlX2J5dGVzGAMgASgEIhkKF0dldENvbmZpZ3VyYXRpb25SZXF1ZXN0IkYKGEdldENvbmZpZ3VyYXRpb25SZXNwb25zZRIqCghzZXR0aW5ncxgBIAMoCzIYLnBhaXJkYi5hZG1pbi52MS5TZXR0aW5nIiUKB1NldHRpbmcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIigKEVdhdGNoU3RhdHNSZXF1ZXN0EhMKC2ludGVydmFsX21zGAEgASgNIr4EChJXYXRjaFN0YXRzUmVzcG9uc2USFAoMdGltZV91bml4X21zGAEgASgDEhgKEGludGVydmFsX3NlY29uZHMYAiABKAESJwoGaGVhbHRoGAMgASgLMhcucGFpcmRiLmFkbWluLnYxLkhlYWx0aBIwCgdwcm9jZXNzGAQgASgLMh8ucGFpcmRiLmFkbWluLnYxLlByb2Nlc3NGaWd1cmVzEioKBGRpc2sYBSABKAsyHC5wYWlyZGIuYWRtaW4udjEuRGlza0ZpZ3VyZXMSMwoJbWVtdGFibGVzGAYgASgLMiAucGFpcmRiLmFkbWluLnYxLk1lbXRhYmxlRmlndXJlcxI1Cgpjb21taXRfbG9nGAcgASgLMiEucGFpcmRiLmFkbWluLnYxLkNvbW1pdExvZ0ZpZ3VyZXMSLAoFY2FjaGUYCCABKAsyHS5wYWlyZGIuYWRtaW4udjEuQ2FjaGVGaWd1cmVzEi0KBnN0YWxscxgJIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5TdGFsbEZpZ3VyZXMSNgoKY29tcGFjdGlvbhgKIAEoCzIiLnBhaXJkYi5hZG1pbi52MS5Db21wYWN0aW9uRmlndXJlcxItCgdtZXRob2RzGAsgAygLMhwucGFpcmRiLmFkbWluLnYxLk1ldGhvZFJhdGVzEiUKBXJhdGVzGAwgASgLMhYucGFpcmRiLmFkbWluLnYxLlJhdGVzEhoKEmxldmVsMF90YWJsZV9jb3VudBgNIAEoDSL+AQoLTWV0aG9kUmF0ZXMSDgoGbWV0aG9kGAEgASgJEhgKEGNhbGxzX3Blcl9zZWNvbmQYAiABKAESGwoTZmFpbHVyZXNfcGVyX3NlY29uZBgDIAEoARIYCgtwNTBfc2Vjb25kcxgEIAEoAUgAiAEBEhgKC3A5MF9zZWNvbmRzGAUgASgBSAGIAQESGAoLcDk5X3NlY29uZHMYBiABKAFIAogBARIZCgxwOTk5X3NlY29uZHMYByABKAFIA4gBAUIOCgxfcDUwX3NlY29uZHNCDgoMX3A5MF9zZWNvbmRzQg4KDF9wOTlfc2Vjb25kc0IPCg1fcDk5OV9zZWNvbmRzIuwBCgVSYXRlcxIcCg9jYWNoZV9oaXRfcmF0aW8YASABKAFIAIgBARIjChtjb21taXRfbG9nX2J5dGVzX3Blcl9zZWNvbmQYAiABKAESGAoQc3luY3NfcGVyX3NlY29uZBgDIAEoARIgChhmbHVzaGVkX2J5dGVzX3Blcl9zZWNvbmQYBCABKAESIgoaY29tcGFjdGVkX2J5dGVzX3Blcl9zZWNvbmQYBSABKAESFQoNc3RhbGxlZF9zaGFyZRgGIAEoARIVCg1kZWxheWVkX3NoYXJlGAcgASgBQhIKEF9jYWNoZV9oaXRfcmF0aW8iDgoMRmx1c2hSZXF1ZXN0IikKDUZsdXNoUmVzcG9uc2USGAoQZHVyYXRpb25fc2Vjb25kcxgBIAEoASJHCg5Db21wYWN0UmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSEQoJc3RhcnRfa2V5GAIgASgJEg8KB2VuZF9rZXkYAyABKAkinwEKD0NvbXBhY3RSZXNwb25zZRIPCgdpc19kb25lGAEgASgIEhcKD2VsYXBzZWRfc2Vjb25kcxgCIAEoARIfChdhcHByb3hpbWF0ZV9yYW5nZV9ieXRlcxgDIAEoBBIXCg9jb21wYWN0ZWRfYnl0ZXMYBCABKAQSFQoNcnVubmluZ19jb3VudBgFIAEoDRIRCglpc19wYXVzZWQYBiABKAgiIQoRQ2hlY2twb2ludFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJ4ChJDaGVja3BvaW50UmVzcG9uc2USEQoJZGlyZWN0b3J5GAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEhMKC3RhYmxlX2NvdW50GAMgASgNEhIKCnNpemVfYnl0ZXMYBCABKAQSFAoMY29waWVkX2J5dGVzGAUgASgEIhgKFlBhdXNlQ29tcGFjdGlvblJlcXVlc3QiMAoXUGF1c2VDb21wYWN0aW9uUmVzcG9uc2USFQoNcnVubmluZ19jb3VudBgBIAEoDSIZChdSZXN1bWVDb21wYWN0aW9uUmVxdWVzdCIaChhSZXN1bWVDb21wYWN0aW9uUmVzcG9uc2UiQwoTRGVsZXRlVGVuYW50UmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSGQoRY29uZmlybV90ZW5hbnRfaWQYAiABKAkiSAoURGVsZXRlVGVuYW50UmVzcG9uc2USGQoRYXBwcm94aW1hdGVfYnl0ZXMYASABKAQSFQoNaXNfbG9jYWxfb25seRgCIAEoCCIQCg5VbmRyYWluUmVxdWVzdCInCg9VbmRyYWluUmVzcG9uc2USFAoMd2FzX2RyYWluaW5nGAEgASgIIiMKElNldExvZ0xldmVsUmVxdWVzdBINCgVsZXZlbBgBIAEoCSItChNTZXRMb2dMZXZlbFJlc3BvbnNlEhYKDnByZXZpb3VzX2xldmVsGAEgASgJMroKCgxBZG1pblNlcnZpY2USSQoGV2hvQW1JEh4ucGFpcmRiLmFkbWluLnYxLldob0FtSVJlcXVlc3QaHy5wYWlyZGIuYWRtaW4udjEuV2hvQW1JUmVzcG9uc2USUgoJR2V0U3RhdHVzEiEucGFpcmRiLmFkbWluLnYxLkdldFN0YXR1c1JlcXVlc3QaIi5wYWlyZGIuYWRtaW4udjEuR2V0U3RhdHVzUmVzcG9uc2USVQoKTGlzdExldmVscxIiLnBhaXJkYi5hZG1pbi52MS5MaXN0TGV2ZWxzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5MaXN0TGV2ZWxzUmVzcG9uc2USVQoKTGlzdFRhYmxlcxIiLnBhaXJkYi5hZG1pbi52MS5MaXN0VGFibGVzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5MaXN0VGFibGVzUmVzcG9uc2USWAoLTGlzdFRlbmFudHMSIy5wYWlyZGIuYWRtaW4udjEuTGlzdFRlbmFudHNSZXF1ZXN0GiQucGFpcmRiLmFkbWluLnYxLkxpc3RUZW5hbnRzUmVzcG9uc2USZwoQR2V0Q29uZmlndXJhdGlvbhIoLnBhaXJkYi5hZG1pbi52MS5HZXRDb25maWd1cmF0aW9uUmVxdWVzdBopLnBhaXJkYi5hZG1pbi52MS5HZXRDb25maWd1cmF0aW9uUmVzcG9uc2USVwoKV2F0Y2hTdGF0cxIiLnBhaXJkYi5hZG1pbi52MS5XYXRjaFN0YXRzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5XYXRjaFN0YXRzUmVzcG9uc2UwARJGCgVGbHVzaBIdLnBhaXJkYi5hZG1pbi52MS5GbHVzaFJlcXVlc3QaHi5wYWlyZGIuYWRtaW4udjEuRmx1c2hSZXNwb25zZRJOCgdDb21wYWN0Eh8ucGFpcmRiLmFkbWluLnYxLkNvbXBhY3RSZXF1ZXN0GiAucGFpcmRiLmFkbWluLnYxLkNvbXBhY3RSZXNwb25zZTABElUKCkNoZWNrcG9pbnQSIi5wYWlyZGIuYWRtaW4udjEuQ2hlY2twb2ludFJlcXVlc3QaIy5wYWlyZGIuYWRtaW4udjEuQ2hlY2twb2ludFJlc3BvbnNlEmQKD1BhdXNlQ29tcGFjdGlvbhInLnBhaXJkYi5hZG1pbi52MS5QYXVzZUNvbXBhY3Rpb25SZXF1ZXN0GigucGFpcmRiLmFkbWluLnYxLlBhdXNlQ29tcGFjdGlvblJlc3BvbnNlEmcKEFJlc3VtZUNvbXBhY3Rpb24SKC5wYWlyZGIuYWRtaW4udjEuUmVzdW1lQ29tcGFjdGlvblJlcXVlc3QaKS5wYWlyZGIuYWRtaW4udjEuUmVzdW1lQ29tcGFjdGlvblJlc3BvbnNlElsKDERlbGV0ZVRlbmFudBIkLnBhaXJkYi5hZG1pbi52MS5EZWxldGVUZW5hbnRSZXF1ZXN0GiUucGFpcmRiLmFkbWluLnYxLkRlbGV0ZVRlbmFudFJlc3BvbnNlEkwKB1VuZHJhaW4SHy5wYWlyZGIuYWRtaW4udjEuVW5kcmFpblJlcXVlc3QaIC5wYWlyZGIuYWRtaW4udjEuVW5kcmFpblJlc3BvbnNlElgKC1NldExvZ0xldmVsEiMucGFpcmRiLmFkbWluLnYxLlNldExvZ0xldmVsUmVxdWVzdBokLnBhaXJkYi5hZG1pbi52MS5TZXRMb2dMZXZlbFJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("ChtwYWlyZGIvYWRtaW4vdjEvYWRtaW4ucHJvdG8SD3BhaXJkYi5hZG1pbi52MSIPCg1XaG9BbUlSZXF1ZXN0ImwKDldob0FtSVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzY29wZXMYAyADKAkSHQoVaXNfbGltaXRlZF90b190ZW5hbnRzGAQgASgIEg8KB3RlbmFudHMYBSADKAkiEgoQR2V0U3RhdHVzUmVxdWVzdCKQBQoRR2V0U3RhdHVzUmVzcG9uc2USDwoHbm9kZV9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhoKEnN0YXJ0ZWRfYXRfdW5peF9tcxgDIAEoAxIWCg51cHRpbWVfc2Vjb25kcxgEIAEoARInCgZoZWFsdGgYBSABKAsyFy5wYWlyZGIuYWRtaW4udjEuSGVhbHRoEjAKB3Byb2Nlc3MYBiABKAsyHy5wYWlyZGIuYWRtaW4udjEuUHJvY2Vzc0ZpZ3VyZXMSKgoEZGlzaxgHIAEoCzIcLnBhaXJkYi5hZG1pbi52MS5EaXNrRmlndXJlcxIzCgltZW10YWJsZXMYCCABKAsyIC5wYWlyZGIuYWRtaW4udjEuTWVtdGFibGVGaWd1cmVzEjUKCmNvbW1pdF9sb2cYCSABKAsyIS5wYWlyZGIuYWRtaW4udjEuQ29tbWl0TG9nRmlndXJlcxIsCgVjYWNoZRgKIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5DYWNoZUZpZ3VyZXMSLQoGc3RhbGxzGAsgASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0YWxsRmlndXJlcxI2Cgpjb21wYWN0aW9uGAwgASgLMiIucGFpcmRiLmFkbWluLnYxLkNvbXBhY3Rpb25GaWd1cmVzEiwKBXN0b3JlGA0gASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0b3JlRmlndXJlcxIRCglsb2dfbGV2ZWwYDiABKAkSLgoGYWNjZXNzGA8gASgLMh4ucGFpcmRiLmFkbWluLnYxLkFjY2Vzc0ZpZ3VyZXMSLAoFZHJhaW4YECABKAsyHS5wYWlyZGIuYWRtaW4udjEuRHJhaW5GaWd1cmVzIisKDERyYWluRmlndXJlcxINCgVzdGF0ZRgBIAEoCRIMCgRsZWZ0GAIgAygJImQKDUFjY2Vzc0ZpZ3VyZXMSEQoJYXV0aF9tb2RlGAEgASgJEg8KB2hhc190bHMYAiABKAgSFQoNaXNfb25fbmV0d29yaxgDIAEoCBIYChBhbm9ueW1vdXNfc2NvcGVzGAQgAygJImUKBkhlYWx0aBIOCgZzdGF0dXMYASABKAkSDwoHcmVhc29ucxgCIAMoCRIQCghpc19yZWFkeRgDIAEoCBIZChFub3RfcmVhZHlfcmVhc29ucxgEIAMoCRINCgVwaGFzZRgFIAEoCSKfAQoOUHJvY2Vzc0ZpZ3VyZXMSFAoMbWVtb3J5X2J5dGVzGAEgASgEEh0KFW1hcHBlZF9yZXNpZGVudF9ieXRlcxgCIAEoBBIaChJtZW1vcnlfbGltaXRfYnl0ZXMYAyABKAQSFAoMdGhyZWFkX2NvdW50GAQgASgNEiYKHmxvbmdlc3RfZXZlbnRfbG9vcF9sYWdfc2Vjb25kcxgFIAEoASJKCgtEaXNrRmlndXJlcxITCgt0b3RhbF9ieXRlcxgBIAEoBBIXCg9hdmFpbGFibGVfYnl0ZXMYAiABKAQSDQoFc3RhdGUYAyABKAkiggEKD01lbXRhYmxlRmlndXJlcxIUCgxhY3RpdmVfYnl0ZXMYASABKAQSGgoSYWN0aXZlX2VudHJ5X2NvdW50GAIgASgEEhEKCW1heF9ieXRlcxgDIAEoBBIUCgxmcm96ZW5fY291bnQYBCABKA0SFAoMcGlubmVkX2J5dGVzGAUgASgEIqEBChBDb21taXRMb2dGaWd1cmVzEhUKDXNlZ21lbnRfY291bnQYASABKA0SEgoKc2l6ZV9ieXRlcxgCIAEoBBIhChl3cml0dGVuX2J5dGVzX3NpbmNlX3N0YXJ0GAMgASgEEh8KF2VudHJ5X2NvdW50X3NpbmNlX3N0YXJ0GAQgASgEEh4KFnN5bmNfY291bnRfc2luY2Vfc3RhcnQYBSABKAQiogEKDENhY2hlRmlndXJlcxISCgpzaXplX2J5dGVzGAEgASgEEhQKDGJ1ZGdldF9ieXRlcxgCIAEoBBITCgtlbnRyeV9jb3VudBgDIAEoBBIYChBoaXRzX3NpbmNlX3N0YXJ0GAQgASgEEhoKEm1pc3Nlc19zaW5jZV9zdGFydBgFIAEoBBIdChVldmljdGlvbnNfc2luY2Vfc3RhcnQYBiABKAQilgEKDFN0YWxsRmlndXJlcxIfChdzdGFsbF9jb3VudF9zaW5jZV9zdGFydBgBIAEoBBIhChlzdGFsbF9zZWNvbmRzX3NpbmNlX3N0YXJ0GAIgASgBEh8KF2RlbGF5X2NvdW50X3NpbmNlX3N0YXJ0GAMgASgEEiEKGWRlbGF5X3NlY29uZHNfc2luY2Vfc3RhcnQYBCABKAEi0AEKEUNvbXBhY3Rpb25GaWd1cmVzEhEKCWlzX3BhdXNlZBgBIAEoCBIVCg1ydW5uaW5nX2NvdW50GAIgASgNEg8KB2ZhaWx1cmUYAyABKAkSIQoZZmx1c2hlZF9ieXRlc19zaW5jZV9zdGFydBgEIAEoBBIjChtjb21wYWN0ZWRfYnl0ZXNfc2luY2Vfc3RhcnQYBSABKAQSIAoTd3JpdGVfYW1wbGlmaWNhdGlvbhgGIAEoAUgAiAEBQhYKFF93cml0ZV9hbXBsaWZpY2F0aW9uIs0CCgxTdG9yZUZpZ3VyZXMSEAoIc3RvcmVfaWQYASABKAkSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBBIYChBkdXJhYmxlX3NlcXVlbmNlGAMgASgEEhMKC3RhYmxlX2NvdW50GAQgASgNEhMKC3RhYmxlX2J5dGVzGAUgASgEEhwKFG9ic29sZXRlX3RhYmxlX2J5dGVzGAYgASgEEhgKEG9wZW5fdGFibGVfY291bnQYByABKA0SHAoUcmFuZ2VfZGVsZXRpb25fY291bnQYCCABKA0SEgoKdmlld19jb3VudBgJIAEoDRIbChNvbGRlc3Rfdmlld19zZWNvbmRzGAogASgBEg4KBmRhbWFnZRgLIAMoCRIXCg93cml0aW5nX3N0b3BwZWQYDCABKAkSIAoYbG9va3VwX2NvdW50X3NpbmNlX3N0YXJ0GA0gASgEIhMKEUxpc3RMZXZlbHNSZXF1ZXN0IjwKEkxpc3RMZXZlbHNSZXNwb25zZRImCgZsZXZlbHMYASADKAsyFi5wYWlyZGIuYWRtaW4udjEuTGV2ZWwizAMKBUxldmVsEg0KBWxldmVsGAEgASgNEhMKC3RhYmxlX2NvdW50GAIgASgNEhIKCnNpemVfYnl0ZXMYAyABKAQSEwoLZW50cnlfY291bnQYBCABKAQSFwoPdG9tYnN0b25lX2NvdW50GAUgASgEEh0KFWpvYl9jb3VudF9zaW5jZV9zdGFydBgGIAEoBBIkChxmYWlsZWRfam9iX2NvdW50X3NpbmNlX3N0YXJ0GAcgASgEEiIKGmluY29taW5nX2J5dGVzX3NpbmNlX3N0YXJ0GAggASgEEiEKGXdyaXR0ZW5fYnl0ZXNfc2luY2Vfc3RhcnQYCSABKAQSIAoTd3JpdGVfYW1wbGlmaWNhdGlvbhgKIAEoAUgAiAEBEiQKHGZpbHRlcl9uZWdhdGl2ZXNfc2luY2Vfc3RhcnQYCyABKAQSKgoiZmlsdGVyX2ZhbHNlX3Bvc2l0aXZlc19zaW5jZV9zdGFydBgMIAEoBBIfChdibG9ja19yZWFkc19zaW5jZV9zdGFydBgNIAEoBBIkChxzY2FuX2Jsb2NrX3JlYWRzX3NpbmNlX3N0YXJ0GA4gASgEQhYKFF93cml0ZV9hbXBsaWZpY2F0aW9uIlgKEUxpc3RUYWJsZXNSZXF1ZXN0EhIKBWxldmVsGAEgASgNSACIAQESEQoJcGFnZV9zaXplGAIgASgNEhIKCnBhZ2VfdG9rZW4YAyABKAlCCAoGX2xldmVsIlUKEkxpc3RUYWJsZXNSZXNwb25zZRImCgZ0YWJsZXMYASADKAsyFi5wYWlyZGIuYWRtaW4udjEuVGFibGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIoUCCgVUYWJsZRINCgVsZXZlbBgBIAEoDRIOCgZudW1iZXIYAiABKAQSEgoKc2l6ZV9ieXRlcxgDIAEoBBIfChd1bmNvbXByZXNzZWRfc2l6ZV9ieXRlcxgEIAEoBBITCgtlbnRyeV9jb3VudBgFIAEoBBIXCg90b21ic3RvbmVfY291bnQYBiABKAQSFAoMc21hbGxlc3Rfa2V5GAcgASgMEhMKC2xhcmdlc3Rfa2V5GAggASgMEhkKEXNtYWxsZXN0X3NlcXVlbmNlGAkgASgEEhgKEGxhcmdlc3Rfc2VxdWVuY2UYCiABKAQSGgoSY3JlYXRlZF9hdF91bml4X21zGAsgASgDIjsKEkxpc3RUZW5hbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCSJYChNMaXN0VGVuYW50c1Jlc3BvbnNlEigKB3RlbmFudHMYASADKAsyFy5wYWlyZGIuYWRtaW4udjEuVGVuYW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEh8KF2FwcHJveGltYXRlX3RhYmxlX2J5dGVzGAIgASgEEiIKGmFwcHJveGltYXRlX21lbXRhYmxlX2J5dGVzGAMgASgEIhkKF0dldENvbmZpZ3VyYXRpb25SZXF1ZXN0IkYKGEdldENvbmZpZ3VyYXRpb25SZXNwb25zZRIqCghzZXR0aW5ncxgBIAMoCzIYLnBhaXJkYi5hZG1pbi52MS5TZXR0aW5nIiUKB1NldHRpbmcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIhQKEkxpc3RNZW1iZXJzUmVxdWVzdCJ0ChNMaXN0TWVtYmVyc1Jlc3BvbnNlEigKB21lbWJlcnMYASADKAsyFy5wYWlyZGIuYWRtaW4udjEuTWVtYmVyEjMKDXJlY2VudF9ldmVudHMYAiADKAsyHC5wYWlyZGIuYWRtaW4udjEuTWVtYmVyRXZlbnQiWQoGTWVtYmVyEgwKBG5hbWUYASABKAkSDwoHYWRkcmVzcxgCIAEoCRINCgVzdGF0ZRgDIAEoCRITCgtpbmNhcm5hdGlvbhgEIAEoDRIMCgRtZXRhGAUgASgMIlIKC01lbWJlckV2ZW50EhQKDHRpbWVfdW5peF9tcxgBIAEoAxIMCgRraW5kGAIgASgJEg4KBm1lbWJlchgDIAEoCRIPCgdhZGRyZXNzGAQgASgJIigKEVdhdGNoU3RhdHNSZXF1ZXN0EhMKC2ludGVydmFsX21zGAEgASgNIr4EChJXYXRjaFN0YXRzUmVzcG9uc2USFAoMdGltZV91bml4X21zGAEgASgDEhgKEGludGVydmFsX3NlY29uZHMYAiABKAESJwoGaGVhbHRoGAMgASgLMhcucGFpcmRiLmFkbWluLnYxLkhlYWx0aBIwCgdwcm9jZXNzGAQgASgLMh8ucGFpcmRiLmFkbWluLnYxLlByb2Nlc3NGaWd1cmVzEioKBGRpc2sYBSABKAsyHC5wYWlyZGIuYWRtaW4udjEuRGlza0ZpZ3VyZXMSMwoJbWVtdGFibGVzGAYgASgLMiAucGFpcmRiLmFkbWluLnYxLk1lbXRhYmxlRmlndXJlcxI1Cgpjb21taXRfbG9nGAcgASgLMiEucGFpcmRiLmFkbWluLnYxLkNvbW1pdExvZ0ZpZ3VyZXMSLAoFY2FjaGUYCCABKAsyHS5wYWlyZGIuYWRtaW4udjEuQ2FjaGVGaWd1cmVzEi0KBnN0YWxscxgJIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5TdGFsbEZpZ3VyZXMSNgoKY29tcGFjdGlvbhgKIAEoCzIiLnBhaXJkYi5hZG1pbi52MS5Db21wYWN0aW9uRmlndXJlcxItCgdtZXRob2RzGAsgAygLMhwucGFpcmRiLmFkbWluLnYxLk1ldGhvZFJhdGVzEiUKBXJhdGVzGAwgASgLMhYucGFpcmRiLmFkbWluLnYxLlJhdGVzEhoKEmxldmVsMF90YWJsZV9jb3VudBgNIAEoDSL+AQoLTWV0aG9kUmF0ZXMSDgoGbWV0aG9kGAEgASgJEhgKEGNhbGxzX3Blcl9zZWNvbmQYAiABKAESGwoTZmFpbHVyZXNfcGVyX3NlY29uZBgDIAEoARIYCgtwNTBfc2Vjb25kcxgEIAEoAUgAiAEBEhgKC3A5MF9zZWNvbmRzGAUgASgBSAGIAQESGAoLcDk5X3NlY29uZHMYBiABKAFIAogBARIZCgxwOTk5X3NlY29uZHMYByABKAFIA4gBAUIOCgxfcDUwX3NlY29uZHNCDgoMX3A5MF9zZWNvbmRzQg4KDF9wOTlfc2Vjb25kc0IPCg1fcDk5OV9zZWNvbmRzIuwBCgVSYXRlcxIcCg9jYWNoZV9oaXRfcmF0aW8YASABKAFIAIgBARIjChtjb21taXRfbG9nX2J5dGVzX3Blcl9zZWNvbmQYAiABKAESGAoQc3luY3NfcGVyX3NlY29uZBgDIAEoARIgChhmbHVzaGVkX2J5dGVzX3Blcl9zZWNvbmQYBCABKAESIgoaY29tcGFjdGVkX2J5dGVzX3Blcl9zZWNvbmQYBSABKAESFQoNc3RhbGxlZF9zaGFyZRgGIAEoARIVCg1kZWxheWVkX3NoYXJlGAcgASgBQhIKEF9jYWNoZV9oaXRfcmF0aW8iDgoMRmx1c2hSZXF1ZXN0IikKDUZsdXNoUmVzcG9uc2USGAoQZHVyYXRpb25fc2Vjb25kcxgBIAEoASJHCg5Db21wYWN0UmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSEQoJc3RhcnRfa2V5GAIgASgJEg8KB2VuZF9rZXkYAyABKAkinwEKD0NvbXBhY3RSZXNwb25zZRIPCgdpc19kb25lGAEgASgIEhcKD2VsYXBzZWRfc2Vjb25kcxgCIAEoARIfChdhcHByb3hpbWF0ZV9yYW5nZV9ieXRlcxgDIAEoBBIXCg9jb21wYWN0ZWRfYnl0ZXMYBCABKAQSFQoNcnVubmluZ19jb3VudBgFIAEoDRIRCglpc19wYXVzZWQYBiABKAgiIQoRQ2hlY2twb2ludFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJ4ChJDaGVja3BvaW50UmVzcG9uc2USEQoJZGlyZWN0b3J5GAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEhMKC3RhYmxlX2NvdW50GAMgASgNEhIKCnNpemVfYnl0ZXMYBCABKAQSFAoMY29waWVkX2J5dGVzGAUgASgEIhgKFlBhdXNlQ29tcGFjdGlvblJlcXVlc3QiMAoXUGF1c2VDb21wYWN0aW9uUmVzcG9uc2USFQoNcnVubmluZ19jb3VudBgBIAEoDSIZChdSZXN1bWVDb21wYWN0aW9uUmVxdWVzdCIaChhSZXN1bWVDb21wYWN0aW9uUmVzcG9uc2UiQwoTRGVsZXRlVGVuYW50UmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSGQoRY29uZmlybV90ZW5hbnRfaWQYAiABKAkiSAoURGVsZXRlVGVuYW50UmVzcG9uc2USGQoRYXBwcm94aW1hdGVfYnl0ZXMYASABKAQSFQoNaXNfbG9jYWxfb25seRgCIAEoCCIQCg5VbmRyYWluUmVxdWVzdCInCg9VbmRyYWluUmVzcG9uc2USFAoMd2FzX2RyYWluaW5nGAEgASgIIiMKElNldExvZ0xldmVsUmVxdWVzdBINCgVsZXZlbBgBIAEoCSItChNTZXRMb2dMZXZlbFJlc3BvbnNlEhYKDnByZXZpb3VzX2xldmVsGAEgASgJMpQLCgxBZG1pblNlcnZpY2USSQoGV2hvQW1JEh4ucGFpcmRiLmFkbWluLnYxLldob0FtSVJlcXVlc3QaHy5wYWlyZGIuYWRtaW4udjEuV2hvQW1JUmVzcG9uc2USUgoJR2V0U3RhdHVzEiEucGFpcmRiLmFkbWluLnYxLkdldFN0YXR1c1JlcXVlc3QaIi5wYWlyZGIuYWRtaW4udjEuR2V0U3RhdHVzUmVzcG9uc2USVQoKTGlzdExldmVscxIiLnBhaXJkYi5hZG1pbi52MS5MaXN0TGV2ZWxzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5MaXN0TGV2ZWxzUmVzcG9uc2USVQoKTGlzdFRhYmxlcxIiLnBhaXJkYi5hZG1pbi52MS5MaXN0VGFibGVzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5MaXN0VGFibGVzUmVzcG9uc2USWAoLTGlzdFRlbmFudHMSIy5wYWlyZGIuYWRtaW4udjEuTGlzdFRlbmFudHNSZXF1ZXN0GiQucGFpcmRiLmFkbWluLnYxLkxpc3RUZW5hbnRzUmVzcG9uc2USZwoQR2V0Q29uZmlndXJhdGlvbhIoLnBhaXJkYi5hZG1pbi52MS5HZXRDb25maWd1cmF0aW9uUmVxdWVzdBopLnBhaXJkYi5hZG1pbi52MS5HZXRDb25maWd1cmF0aW9uUmVzcG9uc2USWAoLTGlzdE1lbWJlcnMSIy5wYWlyZGIuYWRtaW4udjEuTGlzdE1lbWJlcnNSZXF1ZXN0GiQucGFpcmRiLmFkbWluLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2USVwoKV2F0Y2hTdGF0cxIiLnBhaXJkYi5hZG1pbi52MS5XYXRjaFN0YXRzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5XYXRjaFN0YXRzUmVzcG9uc2UwARJGCgVGbHVzaBIdLnBhaXJkYi5hZG1pbi52MS5GbHVzaFJlcXVlc3QaHi5wYWlyZGIuYWRtaW4udjEuRmx1c2hSZXNwb25zZRJOCgdDb21wYWN0Eh8ucGFpcmRiLmFkbWluLnYxLkNvbXBhY3RSZXF1ZXN0GiAucGFpcmRiLmFkbWluLnYxLkNvbXBhY3RSZXNwb25zZTABElUKCkNoZWNrcG9pbnQSIi5wYWlyZGIuYWRtaW4udjEuQ2hlY2twb2ludFJlcXVlc3QaIy5wYWlyZGIuYWRtaW4udjEuQ2hlY2twb2ludFJlc3BvbnNlEmQKD1BhdXNlQ29tcGFjdGlvbhInLnBhaXJkYi5hZG1pbi52MS5QYXVzZUNvbXBhY3Rpb25SZXF1ZXN0GigucGFpcmRiLmFkbWluLnYxLlBhdXNlQ29tcGFjdGlvblJlc3BvbnNlEmcKEFJlc3VtZUNvbXBhY3Rpb24SKC5wYWlyZGIuYWRtaW4udjEuUmVzdW1lQ29tcGFjdGlvblJlcXVlc3QaKS5wYWlyZGIuYWRtaW4udjEuUmVzdW1lQ29tcGFjdGlvblJlc3BvbnNlElsKDERlbGV0ZVRlbmFudBIkLnBhaXJkYi5hZG1pbi52MS5EZWxldGVUZW5hbnRSZXF1ZXN0GiUucGFpcmRiLmFkbWluLnYxLkRlbGV0ZVRlbmFudFJlc3BvbnNlEkwKB1VuZHJhaW4SHy5wYWlyZGIuYWRtaW4udjEuVW5kcmFpblJlcXVlc3QaIC5wYWlyZGIuYWRtaW4udjEuVW5kcmFpblJlc3BvbnNlElgKC1NldExvZ0xldmVsEiMucGFpcmRiLmFkbWluLnYxLlNldExvZ0xldmVsUmVxdWVzdBokLnBhaXJkYi5hZG1pbi52MS5TZXRMb2dMZXZlbFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message pairdb.admin.v1.WhoAmIRequest
@@ -1047,6 +1047,124 @@ export const SettingSchema: GenMessage<Setting> = /*@__PURE__*/
   messageDesc(file_pairdb_admin_v1_admin, 26);
 
 /**
+ * @generated from message pairdb.admin.v1.ListMembersRequest
+ */
+export type ListMembersRequest = Message<"pairdb.admin.v1.ListMembersRequest"> & {
+};
+
+/**
+ * Describes the message pairdb.admin.v1.ListMembersRequest.
+ * Use `create(ListMembersRequestSchema)` to create a new message.
+ */
+export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PURE__*/
+  messageDesc(file_pairdb_admin_v1_admin, 27);
+
+/**
+ * @generated from message pairdb.admin.v1.ListMembersResponse
+ */
+export type ListMembersResponse = Message<"pairdb.admin.v1.ListMembersResponse"> & {
+  /**
+   * This node among them, and those that failed or left in the last half minute.
+   *
+   * @generated from field: repeated pairdb.admin.v1.Member members = 1;
+   */
+  members: Member[];
+
+  /**
+   * The last 100, the oldest first.
+   *
+   * @generated from field: repeated pairdb.admin.v1.MemberEvent recent_events = 2;
+   */
+  recentEvents: MemberEvent[];
+};
+
+/**
+ * Describes the message pairdb.admin.v1.ListMembersResponse.
+ * Use `create(ListMembersResponseSchema)` to create a new message.
+ */
+export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__PURE__*/
+  messageDesc(file_pairdb_admin_v1_admin, 28);
+
+/**
+ * @generated from message pairdb.admin.v1.Member
+ */
+export type Member = Message<"pairdb.admin.v1.Member"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Where it gossips.
+   *
+   * @generated from field: string address = 2;
+   */
+  address: string;
+
+  /**
+   * "alive", "suspect", "dead" or "left".
+   *
+   * @generated from field: string state = 3;
+   */
+  state: string;
+
+  /**
+   * Counted up by the member itself.
+   *
+   * @generated from field: uint32 incarnation = 4;
+   */
+  incarnation: number;
+
+  /**
+   * What it tells of itself: JSON of nodes like this one, anything of others.
+   *
+   * @generated from field: bytes meta = 5;
+   */
+  meta: Uint8Array;
+};
+
+/**
+ * Describes the message pairdb.admin.v1.Member.
+ * Use `create(MemberSchema)` to create a new message.
+ */
+export const MemberSchema: GenMessage<Member> = /*@__PURE__*/
+  messageDesc(file_pairdb_admin_v1_admin, 29);
+
+/**
+ * @generated from message pairdb.admin.v1.MemberEvent
+ */
+export type MemberEvent = Message<"pairdb.admin.v1.MemberEvent"> & {
+  /**
+   * @generated from field: int64 time_unix_ms = 1;
+   */
+  timeUnixMs: bigint;
+
+  /**
+   * "joined", "suspected", "failed" or "left".
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string member = 3;
+   */
+  member: string;
+
+  /**
+   * @generated from field: string address = 4;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message pairdb.admin.v1.MemberEvent.
+ * Use `create(MemberEventSchema)` to create a new message.
+ */
+export const MemberEventSchema: GenMessage<MemberEvent> = /*@__PURE__*/
+  messageDesc(file_pairdb_admin_v1_admin, 30);
+
+/**
  * @generated from message pairdb.admin.v1.WatchStatsRequest
  */
 export type WatchStatsRequest = Message<"pairdb.admin.v1.WatchStatsRequest"> & {
@@ -1063,7 +1181,7 @@ export type WatchStatsRequest = Message<"pairdb.admin.v1.WatchStatsRequest"> & {
  * Use `create(WatchStatsRequestSchema)` to create a new message.
  */
 export const WatchStatsRequestSchema: GenMessage<WatchStatsRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 27);
+  messageDesc(file_pairdb_admin_v1_admin, 31);
 
 /**
  * Rates and latencies are of the time since the last message; the first one has none.
@@ -1146,7 +1264,7 @@ export type WatchStatsResponse = Message<"pairdb.admin.v1.WatchStatsResponse"> &
  * Use `create(WatchStatsResponseSchema)` to create a new message.
  */
 export const WatchStatsResponseSchema: GenMessage<WatchStatsResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 28);
+  messageDesc(file_pairdb_admin_v1_admin, 32);
 
 /**
  * @generated from message pairdb.admin.v1.MethodRates
@@ -1197,7 +1315,7 @@ export type MethodRates = Message<"pairdb.admin.v1.MethodRates"> & {
  * Use `create(MethodRatesSchema)` to create a new message.
  */
 export const MethodRatesSchema: GenMessage<MethodRates> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 29);
+  messageDesc(file_pairdb_admin_v1_admin, 33);
 
 /**
  * @generated from message pairdb.admin.v1.Rates
@@ -1248,7 +1366,7 @@ export type Rates = Message<"pairdb.admin.v1.Rates"> & {
  * Use `create(RatesSchema)` to create a new message.
  */
 export const RatesSchema: GenMessage<Rates> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 30);
+  messageDesc(file_pairdb_admin_v1_admin, 34);
 
 /**
  * @generated from message pairdb.admin.v1.FlushRequest
@@ -1261,7 +1379,7 @@ export type FlushRequest = Message<"pairdb.admin.v1.FlushRequest"> & {
  * Use `create(FlushRequestSchema)` to create a new message.
  */
 export const FlushRequestSchema: GenMessage<FlushRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 31);
+  messageDesc(file_pairdb_admin_v1_admin, 35);
 
 /**
  * @generated from message pairdb.admin.v1.FlushResponse
@@ -1278,7 +1396,7 @@ export type FlushResponse = Message<"pairdb.admin.v1.FlushResponse"> & {
  * Use `create(FlushResponseSchema)` to create a new message.
  */
 export const FlushResponseSchema: GenMessage<FlushResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 32);
+  messageDesc(file_pairdb_admin_v1_admin, 36);
 
 /**
  * @generated from message pairdb.admin.v1.CompactRequest
@@ -1311,7 +1429,7 @@ export type CompactRequest = Message<"pairdb.admin.v1.CompactRequest"> & {
  * Use `create(CompactRequestSchema)` to create a new message.
  */
 export const CompactRequestSchema: GenMessage<CompactRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 33);
+  messageDesc(file_pairdb_admin_v1_admin, 37);
 
 /**
  * @generated from message pairdb.admin.v1.CompactResponse
@@ -1361,7 +1479,7 @@ export type CompactResponse = Message<"pairdb.admin.v1.CompactResponse"> & {
  * Use `create(CompactResponseSchema)` to create a new message.
  */
 export const CompactResponseSchema: GenMessage<CompactResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 34);
+  messageDesc(file_pairdb_admin_v1_admin, 38);
 
 /**
  * @generated from message pairdb.admin.v1.CheckpointRequest
@@ -1380,7 +1498,7 @@ export type CheckpointRequest = Message<"pairdb.admin.v1.CheckpointRequest"> & {
  * Use `create(CheckpointRequestSchema)` to create a new message.
  */
 export const CheckpointRequestSchema: GenMessage<CheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 35);
+  messageDesc(file_pairdb_admin_v1_admin, 39);
 
 /**
  * @generated from message pairdb.admin.v1.CheckpointResponse
@@ -1423,7 +1541,7 @@ export type CheckpointResponse = Message<"pairdb.admin.v1.CheckpointResponse"> &
  * Use `create(CheckpointResponseSchema)` to create a new message.
  */
 export const CheckpointResponseSchema: GenMessage<CheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 36);
+  messageDesc(file_pairdb_admin_v1_admin, 40);
 
 /**
  * @generated from message pairdb.admin.v1.PauseCompactionRequest
@@ -1436,7 +1554,7 @@ export type PauseCompactionRequest = Message<"pairdb.admin.v1.PauseCompactionReq
  * Use `create(PauseCompactionRequestSchema)` to create a new message.
  */
 export const PauseCompactionRequestSchema: GenMessage<PauseCompactionRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 37);
+  messageDesc(file_pairdb_admin_v1_admin, 41);
 
 /**
  * @generated from message pairdb.admin.v1.PauseCompactionResponse
@@ -1455,7 +1573,7 @@ export type PauseCompactionResponse = Message<"pairdb.admin.v1.PauseCompactionRe
  * Use `create(PauseCompactionResponseSchema)` to create a new message.
  */
 export const PauseCompactionResponseSchema: GenMessage<PauseCompactionResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 38);
+  messageDesc(file_pairdb_admin_v1_admin, 42);
 
 /**
  * @generated from message pairdb.admin.v1.ResumeCompactionRequest
@@ -1468,7 +1586,7 @@ export type ResumeCompactionRequest = Message<"pairdb.admin.v1.ResumeCompactionR
  * Use `create(ResumeCompactionRequestSchema)` to create a new message.
  */
 export const ResumeCompactionRequestSchema: GenMessage<ResumeCompactionRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 39);
+  messageDesc(file_pairdb_admin_v1_admin, 43);
 
 /**
  * @generated from message pairdb.admin.v1.ResumeCompactionResponse
@@ -1481,7 +1599,7 @@ export type ResumeCompactionResponse = Message<"pairdb.admin.v1.ResumeCompaction
  * Use `create(ResumeCompactionResponseSchema)` to create a new message.
  */
 export const ResumeCompactionResponseSchema: GenMessage<ResumeCompactionResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 40);
+  messageDesc(file_pairdb_admin_v1_admin, 44);
 
 /**
  * @generated from message pairdb.admin.v1.DeleteTenantRequest
@@ -1505,7 +1623,7 @@ export type DeleteTenantRequest = Message<"pairdb.admin.v1.DeleteTenantRequest">
  * Use `create(DeleteTenantRequestSchema)` to create a new message.
  */
 export const DeleteTenantRequestSchema: GenMessage<DeleteTenantRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 41);
+  messageDesc(file_pairdb_admin_v1_admin, 45);
 
 /**
  * @generated from message pairdb.admin.v1.DeleteTenantResponse
@@ -1531,7 +1649,7 @@ export type DeleteTenantResponse = Message<"pairdb.admin.v1.DeleteTenantResponse
  * Use `create(DeleteTenantResponseSchema)` to create a new message.
  */
 export const DeleteTenantResponseSchema: GenMessage<DeleteTenantResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 42);
+  messageDesc(file_pairdb_admin_v1_admin, 46);
 
 /**
  * @generated from message pairdb.admin.v1.UndrainRequest
@@ -1544,7 +1662,7 @@ export type UndrainRequest = Message<"pairdb.admin.v1.UndrainRequest"> & {
  * Use `create(UndrainRequestSchema)` to create a new message.
  */
 export const UndrainRequestSchema: GenMessage<UndrainRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 43);
+  messageDesc(file_pairdb_admin_v1_admin, 47);
 
 /**
  * @generated from message pairdb.admin.v1.UndrainResponse
@@ -1561,7 +1679,7 @@ export type UndrainResponse = Message<"pairdb.admin.v1.UndrainResponse"> & {
  * Use `create(UndrainResponseSchema)` to create a new message.
  */
 export const UndrainResponseSchema: GenMessage<UndrainResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 44);
+  messageDesc(file_pairdb_admin_v1_admin, 48);
 
 /**
  * @generated from message pairdb.admin.v1.SetLogLevelRequest
@@ -1580,7 +1698,7 @@ export type SetLogLevelRequest = Message<"pairdb.admin.v1.SetLogLevelRequest"> &
  * Use `create(SetLogLevelRequestSchema)` to create a new message.
  */
 export const SetLogLevelRequestSchema: GenMessage<SetLogLevelRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 45);
+  messageDesc(file_pairdb_admin_v1_admin, 49);
 
 /**
  * @generated from message pairdb.admin.v1.SetLogLevelResponse
@@ -1597,7 +1715,7 @@ export type SetLogLevelResponse = Message<"pairdb.admin.v1.SetLogLevelResponse">
  * Use `create(SetLogLevelResponseSchema)` to create a new message.
  */
 export const SetLogLevelResponseSchema: GenMessage<SetLogLevelResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 46);
+  messageDesc(file_pairdb_admin_v1_admin, 50);
 
 /**
  * @generated from service pairdb.admin.v1.AdminService
@@ -1663,6 +1781,16 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof GetConfigurationRequestSchema;
     output: typeof GetConfigurationResponseSchema;
+  },
+  /**
+   * The ring as this node sees it, and what happened in it lately. Empty without gossip.
+   *
+   * @generated from rpc pairdb.admin.v1.AdminService.ListMembers
+   */
+  listMembers: {
+    methodKind: "unary";
+    input: typeof ListMembersRequestSchema;
+    output: typeof ListMembersResponseSchema;
   },
   /**
    * Live figures: at once, and then in each interval until the caller leaves or the node stops (UNAVAILABLE). At most 100
