@@ -46,10 +46,11 @@ export class HashBuckets {
   }
 }
 
-/** Of a result that fits a number; a shift of JavaScript's own is only up to 31. */
+/** Of a result below 2^32; a shift of JavaScript's own is only up to 31. */
 function shiftRight(high: number, low: number, shift: number): number {
-  if (shift >= 32) return Math.floor(high / 2 ** (shift - 32));
-  return high * 2 ** (32 - shift) + (low >>> shift);
+  if (shift === 64) return 0;
+  if (shift >= 32) return high >>> (shift - 32);
+  return shift === 0 ? low : ((high << (32 - shift)) | (low >>> shift)) >>> 0;
 }
 
 function shiftOf(range: HashRange, perRange: number): number {

@@ -6,19 +6,18 @@
  */
 import { assert, StorageError } from "../base/errors.ts";
 
-export const packedBucketBytes = 20;
-/** Words of 32 bits in a sum, the most significant first. */
-const sumWords = 4;
+const packedBucketBytes = 20;
+const maxWord = 0xffff_ffff;
+/** A bucket in memory: its count, then the words of its sum, the most significant first; together for the processor's cache. */
+const bucketWords = packedBucketBytes / 4;
 
 export class RangeChecksums {
   readonly bucketCount: number;
-  readonly #counts: Uint32Array;
-  readonly #sums: Uint32Array;
+  readonly #words: Uint32Array;
 
   constructor(bucketCount: number) {
     this.bucketCount = bucketCount;
-    this.#counts = new Uint32Array(bucketCount);
-    this.#sums = new Uint32Array(bucketCount * sumWords);
+    this.#words = new Uint32Array(bucketCount * bucketWords);
   }
 
   /** From what `pack` gave. Throws INVALID_ARGUMENT where the bytes are not those of so many buckets. */
@@ -31,46 +30,39 @@ export class RangeChecksums {
     }
     const checksums = new RangeChecksums(bucketCount);
     const view = new DataView(packed.buffer, packed.byteOffset, packed.length);
-    for (let bucket = 0; bucket < bucketCount; bucket++) {
-      const position = bucket * packedBucketBytes;
-      checksums.#counts[bucket] = view.getUint32(position);
-      for (let word = 0; word < sumWords; word++) {
-        checksums.#sums[bucket * sumWords + word] = view.getUint32(position + 4 + 4 * word);
-      }
-    }
+    const words = checksums.#words;
+    for (let i = 0; i < words.length; i++) words[i] = view.getUint32(4 * i);
     return checksums;
   }
 
   pack(): Uint8Array<ArrayBuffer> {
-    const packed = new Uint8Array(this.bucketCount * packedBucketBytes);
+    const words = this.#words;
+    const packed = new Uint8Array(4 * words.length);
     const view = new DataView(packed.buffer);
-    for (let bucket = 0; bucket < this.bucketCount; bucket++) {
-      const position = bucket * packedBucketBytes;
-      view.setUint32(position, this.#counts[bucket]!);
-      for (let word = 0; word < sumWords; word++) {
-        view.setUint32(position + 4 + 4 * word, this.#sums[bucket * sumWords + word]!);
-      }
-    }
+    for (let i = 0; i < words.length; i++) view.setUint32(4 * i, words[i]!);
     return packed;
   }
 
   /** Counts a record in whose digest is the first 16 bytes of `digest`. */
   add(bucket: number, digest: Uint8Array): void {
-    this.#counts[bucket]!++;
+    const words = this.#words;
+    const start = bucket * bucketWords;
+    words[start]!++;
     let carry = 0;
-    for (let word = sumWords - 1; word >= 0; word--) {
-      const at = 4 * word;
-      const low = (digest[at + 1]! << 16) | (digest[at + 2]! << 8) | digest[at + 3]!;
-      const sum = this.#sums[bucket * sumWords + word]! + digest[at]! * 2 ** 24 + low + carry;
-      this.#sums[bucket * sumWords + word] = sum;
-      carry = sum >= 2 ** 32 ? 1 : 0;
+    for (let word = bucketWords - 1; word > 0; word--) {
+      const at = 4 * (word - 1);
+      const high = (digest[at]! << 8) | digest[at + 1]!;
+      const summand = ((high << 16) | (digest[at + 2]! << 8) | digest[at + 3]!) >>> 0;
+      const sum = words[start + word]! + summand + carry;
+      words[start + word] = sum;
+      carry = sum > maxWord ? 1 : 0;
     }
   }
 
   /** Of all buckets. */
   get recordCount(): number {
     let sum = 0;
-    for (const count of this.#counts) sum += count;
+    for (let i = 0; i < this.#words.length; i += bucketWords) sum += this.#words[i]!;
     return sum;
   }
 
@@ -85,9 +77,8 @@ export class RangeChecksums {
   }
 
   #isEqual(other: RangeChecksums, bucket: number): boolean {
-    if (this.#counts[bucket] !== other.#counts[bucket]) return false;
-    for (let at = bucket * sumWords; at < (bucket + 1) * sumWords; at++) {
-      if (this.#sums[at] !== other.#sums[at]) return false;
+    for (let i = bucket * bucketWords; i < (bucket + 1) * bucketWords; i++) {
+      if (this.#words[i] !== other.#words[i]) return false;
     }
     return true;
   }
