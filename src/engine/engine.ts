@@ -249,18 +249,18 @@ export class Engine {
   write(batch: readonly BatchEntry[]): StoredEntry {
     this.#assertOpen();
     let entryBytes = 0;
-    for (const { key, value } of batch) {
-      checkEntrySize(key.length, value.length);
-      entryBytes += key.length + value.length;
+    for (const { keyLength, valueLength } of batch) {
+      checkEntrySize(keyLength, valueLength);
+      entryBytes += keyLength + valueLength;
     }
     this.#writeStop.assertWriting();
     this.#room.make(entryBytes, batch.length);
     const commit = this.#log.appendBatch(batch);
     const { lastSequence } = this.#log;
     let sequence = lastSequence - batch.length + 1;
-    for (const { kind, key, value } of batch) {
-      this.#memtables.active.insert(key, key.length, sequence++, kind, value, value.length);
-      this.#cache.remove(key, key.length);
+    for (const { kind, key, keyLength, value, valueLength } of batch) {
+      this.#memtables.active.insert(key, keyLength, sequence++, kind, value, valueLength);
+      this.#cache.remove(key, keyLength);
     }
     this.#work.userBytes += entryBytes;
     this.#stall.charge(entryBytes);

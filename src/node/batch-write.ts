@@ -14,15 +14,25 @@
 import { Slice } from "../base/bytes.ts";
 import { StorageError } from "../base/errors.ts";
 import { utf8Length } from "../base/utf8.ts";
-import { entryKinds, type FoundEntry, type SequenceNumber } from "../engine/internal-key.ts";
-import { type IncomingVersion, type Resolution, resolve } from "../versions/conflict.ts";
-import { encodeRecord, type VersionedRecord } from "../versions/record.ts";
-import type { ClockEntry, VectorClock } from "../versions/vector-clock.ts";
+import { entryKinds, type FoundEntry } from "../engine/internal-key.ts";
+import { type Resolution, resolve } from "../versions/conflict.ts";
+import type { RaisedClock } from "../versions/own-clock.ts";
+import {
+  encodeRecord,
+  encodeSingleVersion,
+  readFirstVersion,
+  singleVersionLength,
+  VersionLayout,
+} from "../versions/record.ts";
+import { type ClockEntry, clockFrom } from "../versions/vector-clock.ts";
+import { BatchEntries, type BatchEntry } from "./batch-entries.ts";
+import { BatchKeys } from "./batch-keys.ts";
 import { atPlace } from "./batch-place.ts";
+import { BatchTurn } from "./batch-turn.ts";
 import { heldRecord, tellObserver, type WriteResult, writeResult } from "./change.ts";
+import { locateCorruption } from "./corruption.ts";
 import type { StorageNodeEnvironment, StorageNodeOptions } from "./environment.ts";
-import { encodeEngineKey } from "./keys.ts";
-import type { StoreEntry } from "./record-store.ts";
+import { EngineKeyBuffer } from "./keys.ts";
 import {
   checkBatchBytes,
   checkBatchCount,
@@ -31,14 +41,14 @@ import {
   checkKey,
   checkReplicated,
   checkTenantId,
-  checkValue,
+  checkValueLength,
 } from "./validation.ts";
 
 /** One entry as it came. */
 export interface BatchItem {
   readonly tenantId: string;
   readonly key: string;
-  readonly value: Uint8Array;
+  readonly value: Slice;
   readonly clock: readonly ClockEntry[];
   readonly isTombstone: boolean;
   /** Unix seconds; counts for replicated batches alone. */
@@ -47,11 +57,8 @@ export interface BatchItem {
 
 interface CheckedBatch {
   readonly items: readonly BatchItem[];
-  /** One for each item. */
-  readonly versions: readonly IncomingVersion[];
-  /** As the store has them, each once, in the order in which they come first. */
-  readonly keys: readonly Uint8Array[];
-  /** For each item the place of its key. */
+  readonly isReplicated: boolean;
+  /** For each item the place of its key among the different ones, in the order in which they come first. */
   readonly keyIndexes: readonly number[];
   /** Of tenant ids, keys and values, at least. */
   readonly sizeBytes: number;
@@ -70,6 +77,8 @@ export class BatchWriter {
   readonly #environment: StorageNodeEnvironment;
   readonly #options: StorageNodeOptions;
   readonly #found: FoundEntry = { value: new Slice(), sequence: 0, kind: entryKinds.value };
+  readonly #key = new EngineKeyBuffer();
+  readonly #entries = new BatchEntries();
 
   constructor(environment: StorageNodeEnvironment, options: StorageNodeOptions) {
     this.#environment = environment;
@@ -81,7 +90,7 @@ export class BatchWriter {
     checkBatchCount(items.length, this.#options.batchLimits);
     if (items.length === 0) return [];
     const batch = this.#check(items, isReplicated);
-    const resident = this.#environment.store.whenAllResident(batch.keys);
+    const resident = this.#whenResident(items);
     if (resident !== undefined) await resident;
     let applied = this.#apply(batch);
     while (applied instanceof Promise) {
@@ -94,129 +103,165 @@ export class BatchWriter {
       tellObserver(this.#environment.observer, resolutions[index]!, tenantId, key);
     }
     if (durable !== undefined) await durable;
+    return this.#results(batch, resolutions);
+  }
+
+  /** Items that came to the same share one result. */
+  #results({ items, isReplicated }: CheckedBatch, resolutions: readonly Resolution[]): WriteResult[] {
     const reportsStale = !isReplicated && this.#options.staleWrite === "report";
-    return items.map(({ tenantId, key }, index) =>
-      writeResult(resolutions[index]!, tenantId, key, reportsStale),
-    );
+    const results: WriteResult[] = [];
+    for (let index = 0; index < items.length; index++) {
+      const { tenantId, key } = items[index]!;
+      const isLikeLast = index > 0 && resolutions[index] === resolutions[index - 1];
+      results.push(
+        isLikeLast ? results[index - 1]! : writeResult(resolutions[index]!, tenantId, key, reportsStale),
+      );
+    }
+    return results;
   }
 
   #check(items: readonly BatchItem[], isReplicated: boolean): CheckedBatch {
-    const versions: IncomingVersion[] = [];
     const keys = new BatchKeys();
     const keyIndexes: number[] = [];
     let sizeBytes = 0;
     let liveValueBytes: number | undefined;
+    let tenantId: string | undefined;
+    let tenantIdBytes = 0;
     forEach(items, (item) => {
-      const { tenantId, key, value, isTombstone, timestampSeconds } = item;
-      const clock = checkItem(item, isReplicated);
-      sizeBytes += utf8Length(tenantId) + utf8Length(key) + value.length;
+      if (item.tenantId !== tenantId) {
+        checkTenantId(item.tenantId);
+        ({ tenantId } = item);
+        tenantIdBytes = utf8Length(tenantId);
+      }
+      checkItem(item, isReplicated);
+      const { key, value, isTombstone } = item;
+      sizeBytes += tenantIdBytes + utf8Length(key) + value.length;
       if (!isTombstone) liveValueBytes = (liveValueBytes ?? 0) + value.length;
-      const timestamp = isReplicated ? timestampSeconds : undefined;
-      versions.push({ clock, isTombstone, value: new Slice(value), timestampSeconds: timestamp });
       keyIndexes.push(keys.indexOf(tenantId, key));
     });
     checkBatchBytes(sizeBytes, this.#options.batchLimits);
-    return { items, versions, keys: keys.encoded, keyIndexes, sizeBytes, liveValueBytes };
+    return { items, isReplicated, keyIndexes, sizeBytes, liveValueBytes };
+  }
+
+  #whenResident(items: readonly BatchItem[]): Promise<unknown> | undefined {
+    const waits: Promise<void>[] = [];
+    for (let index = 0; index < items.length; index++) {
+      const { tenantId, key } = items[index]!;
+      this.#key.set(tenantId, key);
+      const resident = this.#environment.store.whenResident(this.#key.bytes, this.#key.length);
+      if (resident !== undefined) waits.push(resident);
+    }
+    return waits.length === 0 ? undefined : Promise.all(waits);
   }
 
   /** In one turn; where the store has no room it has stored nothing, and is to be called again after the promise. */
   #apply(batch: CheckedBatch): AppliedBatch | Promise<void> {
     const { store, drain, diskGuard, clock } = this.#environment;
-    const { items, versions, keys, keyIndexes, sizeBytes, liveValueBytes } = batch;
+    const { items, keyIndexes, sizeBytes, liveValueBytes } = batch;
     drain.check();
     if (liveValueBytes !== undefined) diskGuard.check(liveValueBytes);
     // At least this much; how large the records become only the look-ups tell.
     const room = store.whenWritable(sizeBytes, items.length);
     if (room !== undefined) return room;
-    const changes = new BatchChanges(keys);
-    const resolutions: Resolution[] = [];
+    this.#entries.clear();
     const { nodeId, limits } = this.#options;
-    const context = { nodeId, nowMs: clock.nowMs(), limits };
+    const turn = new BatchTurn({ nodeId, nowMs: clock.nowMs(), limits });
+    const resolutions: Resolution[] = [];
     forEach(items, (item, index) => {
       const keyIndex = keyIndexes[index]!;
-      const held = this.#held(item, keyIndex, changes, context.nowMs);
-      checkClockGrowth(item.clock, held);
-      const resolution = resolve(held, versions[index]!, context);
-      // Encodes at once: the record may point into the held one, which the store lends only until it is asked again.
-      if (resolution.record !== undefined) changes.set(keyIndex, resolution.record, resolution.recordBytes);
-      resolutions.push(resolution);
+      if (keyIndex < this.#entries.count) {
+        resolutions.push(this.#changeAgain(item, this.#entries.at(keyIndex), batch, turn));
+        return;
+      }
+      const entry = this.#entries.add();
+      entry.setKey(item.tenantId, item.key);
+      resolutions.push(this.#change(item, entry, batch, turn));
     });
-    const entries = changes.entries();
-    if (entries.length === 0) return { resolutions, durable: store.whenDurable(changes.heldSequence) };
-    const roomForRecords = store.whenWritable(changes.entryBytes, entries.length);
+    const entries = this.#entries.changed();
+    if (entries.length === 0) return { resolutions, durable: store.whenDurable(turn.heldSequence) };
+    let entryBytes = 0;
+    for (const { keyLength, valueLength } of entries) entryBytes += keyLength + valueLength;
+    const roomForRecords = store.whenWritable(entryBytes, entries.length);
     if (roomForRecords !== undefined) return roomForRecords;
     return { resolutions, durable: store.write(entries).durable };
   }
 
-  /** What the key holds by now: what this batch made of it, or what the store has. */
-  #held(
-    { tenantId, key }: BatchItem,
-    keyIndex: number,
-    changes: BatchChanges,
-    nowMs: number,
-  ): VersionedRecord | undefined {
-    const { gcGraceMs } = this.#options;
-    const changed = changes.recordOf(keyIndex);
-    if (changed !== undefined) return heldRecord(new Slice(changed), tenantId, key, nowMs, gcGraceMs);
+  /** The first change of a key in this batch: of what the store holds. */
+  #change(item: BatchItem, entry: BatchEntry, batch: CheckedBatch, turn: BatchTurn): Resolution {
     const found = this.#found;
-    const engineKey = changes.keys[keyIndex]!;
-    const isFound = this.#environment.store.get(engineKey, engineKey.length, found);
-    if (found.sequence > changes.heldSequence) changes.heldSequence = found.sequence;
-    return isFound ? heldRecord(found.value, tenantId, key, nowMs, gcGraceMs) : undefined;
+    const isFound = this.#environment.store.get(entry.key, entry.keyLength, found);
+    if (found.sequence > turn.heldSequence) turn.heldSequence = found.sequence;
+    const held = isFound ? found.value : undefined;
+    return this.#stamp(item, entry, held, turn) ?? this.#resolve(item, entry, held, batch, turn);
+  }
+
+  /** A further one: of what the batch made of the key. */
+  #changeAgain(item: BatchItem, entry: BatchEntry, batch: CheckedBatch, turn: BatchTurn): Resolution {
+    const held = entry.isChanged ? new Slice(entry.value, 0, entry.valueLength) : undefined;
+    return held === undefined
+      ? this.#change(item, entry, batch, turn)
+      : this.#resolve(item, entry, held, batch, turn);
+  }
+
+  /**
+   * The short way to what `resolve` comes to, for an item without a clock whose key holds one live version at most:
+   * the new one takes its place, with its clock raised. Undefined where that is not so.
+   */
+  #stamp(
+    item: BatchItem,
+    entry: BatchEntry,
+    held: Slice | undefined,
+    turn: BatchTurn,
+  ): Resolution | undefined {
+    const { clock, isTombstone, value } = item;
+    if (clock.length > 0) return undefined;
+    const raised = held === undefined ? turn.clocks.first : this.#raised(item, held, turn);
+    if (raised === undefined) return undefined;
+    const { timestampSeconds, context } = turn;
+    const recordBytes = singleVersionLength(timestampSeconds, raised.bytes.length, value.length);
+    if (recordBytes > context.limits.maxRecordBytes) return undefined;
+    const target = entry.takeRoom(isTombstone ? entryKinds.tombstone : entryKinds.value, recordBytes);
+    encodeSingleVersion(isTombstone, timestampSeconds, raised.bytes, value, target);
+    return turn.storedWith(raised);
+  }
+
+  #raised({ tenantId, key }: BatchItem, held: Slice, { clocks }: BatchTurn): RaisedClock | undefined {
+    try {
+      // Whether a tombstone counts depends on its age.
+      if (readFirstVersion(held, layout) > 1 || layout.isTombstone) return undefined;
+    } catch (error) {
+      throw locateCorruption(error, tenantId, key);
+    }
+    return clocks.raise(held.bytes, layout.clockStart, layout.clockLength);
+  }
+
+  #resolve(
+    item: BatchItem,
+    entry: BatchEntry,
+    heldBytes: Slice | undefined,
+    { isReplicated }: CheckedBatch,
+    { context }: BatchTurn,
+  ): Resolution {
+    const { tenantId, key, isTombstone, value } = item;
+    const { gcGraceMs } = this.#options;
+    const held =
+      heldBytes === undefined ? undefined : heldRecord(heldBytes, tenantId, key, context.nowMs, gcGraceMs);
+    checkClockGrowth(item.clock, held);
+    const timestampSeconds = isReplicated ? item.timestampSeconds : undefined;
+    const incoming = { clock: clockFrom(item.clock), isTombstone, value, timestampSeconds };
+    const resolution = resolve(held, incoming, context);
+    const { record, recordBytes } = resolution;
+    // Encodes at once: the record may point into the held one, which the store lends only until it is asked again.
+    if (record !== undefined) {
+      const kind = record[0]!.isTombstone ? entryKinds.tombstone : entryKinds.value;
+      encodeRecord(record, entry.takeRoom(kind, recordBytes));
+    }
+    return resolution;
   }
 }
 
-/** The keys of a batch, each once. */
-class BatchKeys {
-  readonly encoded: Uint8Array[] = [];
-  readonly #indexes = new Map<string, number>();
-
-  indexOf(tenantId: string, key: string): number {
-    // No tenant id holds ":".
-    const id = `${tenantId}:${key}`;
-    const known = this.#indexes.get(id);
-    if (known !== undefined) return known;
-    const index = this.encoded.length;
-    this.#indexes.set(id, index);
-    this.encoded.push(encodeEngineKey(tenantId, key));
-    return index;
-  }
-}
-
-/** What a batch comes to while it is put together: one entry of the store for each key that changes. */
-class BatchChanges {
-  readonly keys: readonly Uint8Array[];
-  /** The newest entry of the store that results rest on. */
-  heldSequence: SequenceNumber = 0;
-  /** Of the keys and values of all entries. */
-  entryBytes = 0;
-  /** One for each key. */
-  readonly #entries: (StoreEntry | undefined)[];
-
-  constructor(keys: readonly Uint8Array[]) {
-    this.keys = keys;
-    this.#entries = new Array<StoreEntry | undefined>(keys.length).fill(undefined);
-  }
-
-  entries(): StoreEntry[] {
-    return this.#entries.filter((entry) => entry !== undefined);
-  }
-
-  /** The record that the batch has made of the key so far. */
-  recordOf(keyIndex: number): Uint8Array | undefined {
-    return this.#entries[keyIndex]?.value;
-  }
-
-  set(keyIndex: number, record: VersionedRecord, recordBytes: number): void {
-    const value = new Uint8Array(recordBytes);
-    encodeRecord(record, value);
-    const key = this.keys[keyIndex]!;
-    const former = this.#entries[keyIndex];
-    this.entryBytes += recordBytes + (former === undefined ? key.length : -former.value.length);
-    const kind = record[0]!.isTombstone ? entryKinds.tombstone : entryKinds.value;
-    this.#entries[keyIndex] = { kind, key, value };
-  }
-}
+/** One for all: nothing waits between its steps. */
+const layout = new VersionLayout();
 
 /** Visits the items in order; a failure says at which one it happened. */
 function forEach(items: readonly BatchItem[], visit: (item: BatchItem, index: number) => void): void {
@@ -228,18 +273,17 @@ function forEach(items: readonly BatchItem[], visit: (item: BatchItem, index: nu
   }
 }
 
-/** The item's clock, where all of the item is as it should be. */
-function checkItem(item: BatchItem, isReplicated: boolean): VectorClock {
-  checkTenantId(item.tenantId);
+/** All of the item but its tenant. */
+function checkItem(item: BatchItem, isReplicated: boolean): void {
   checkKey(item.key);
-  checkValue(item.value);
+  checkValueLength(item.value.length);
   if (item.isTombstone && item.value.length > 0) {
     throw new StorageError(
       "INVALID_ARGUMENT",
       `a tombstone has no value; this one has ${item.value.length} bytes`,
     );
   }
+  if (item.clock.length === 0 && !isReplicated) return;
   const clock = checkClock(item.clock);
   if (isReplicated) checkReplicated(clock, item.isTombstone, item.timestampSeconds);
-  return clock;
 }

@@ -13,11 +13,13 @@ export interface StoredEntry {
   readonly durable: Promise<void>;
 }
 
-/** One entry of several that are written together. */
+/** One entry of several that are written together: the first bytes of two arrays. */
 export interface StoreEntry {
   readonly kind: EntryKind;
   readonly key: Uint8Array;
+  readonly keyLength: number;
   readonly value: Uint8Array;
+  readonly valueLength: number;
 }
 
 export interface RecordStore {
@@ -32,8 +34,6 @@ export interface RecordStore {
    * without asking again.
    */
   whenResident(key: Uint8Array, keyLength: number): Promise<void> | undefined;
-  /** The same before `get` is called for each of these keys. */
-  whenAllResident(keys: readonly Uint8Array[]): Promise<void> | undefined;
   /**
    * Newest entry of the key; false when absent: then `found.sequence` is what the absence rests on, 0 for nothing.
    * `found.value` stays valid until the next await or the next call into the store other than `whenDurable`.

@@ -38,7 +38,7 @@ import {
   checkNodeId,
   checkRepairClock,
   checkTenantId,
-  checkValue,
+  checkValueLength,
 } from "./validation.ts";
 
 export type { WriteResult } from "./change.ts";
@@ -217,7 +217,7 @@ export class StorageNode {
   ): Promise<WriteResult> {
     checkTenantId(tenantId);
     checkKey(key);
-    checkValue(value);
+    checkValueLength(value.length);
     const incoming = incomingVersion(value, checkClock(clock), kind === "delete");
     if (kind === "repair") checkRepairClock(incoming.clock);
     this.#key.set(tenantId, key);

@@ -37,11 +37,11 @@ export function checkKeyBound(bound: string): void {
   if (bound !== "") checkKey(bound);
 }
 
-export function checkValue(value: Uint8Array): void {
-  if (value.length <= maxValueBytes) return;
+export function checkValueLength(length: number): void {
+  if (length <= maxValueBytes) return;
   throw new StorageError(
     "VALUE_TOO_LARGE",
-    `the value has ${value.length} bytes; at most ${maxValueBytes} are allowed`,
+    `the value has ${length} bytes; at most ${maxValueBytes} are allowed`,
   );
 }
 

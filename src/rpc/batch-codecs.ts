@@ -2,6 +2,7 @@
  * Shortcuts for the messages of BatchWrite and BatchRead (see message-codec.ts). They take requests as clients make
  * them: known fields, each at most once where it is not repeated. Answers are encoded by bulk-answers.ts.
  */
+import { Slice } from "../base/bytes.ts";
 import type {
   BatchReadRequest,
   BatchReadRequestSchema,
@@ -17,10 +18,11 @@ import {
   beginNested,
   bytesTag,
   endNested,
-  readBytes,
   readClock,
   reader,
+  readSlice,
   readText,
+  readTextLike,
   varintTag,
 } from "./protobuf-fields.ts";
 
@@ -47,15 +49,17 @@ const readRequestTags = {
 
 export const batchWriteCodec: CodecShortcut<typeof BatchWriteRequestSchema, typeof BatchWriteResponseSchema> =
   {
-    decode({ bytes, start, length, isOwn }: RequestMessage): BatchWriteRequest | undefined {
-      const entries: KeyValueEntry[] = [];
+    decode(message: RequestMessage): BatchWriteRequest | undefined {
+      // Entries point into the message.
+      const { bytes, start, length } = message.isOwn ? message : new Slice(message.copy());
+      const entries: EntryMessage[] = [];
       let replicated: boolean | undefined;
       let idempotencyKey: string | undefined;
       reader.reset(bytes, start, start + length);
       while (reader.ok && reader.position < reader.end) {
         const tag = reader.read();
         if (tag === writeRequestTags.entries) {
-          const entry = readEntry(isOwn);
+          const entry = readEntry(entries.at(-1));
           if (entry === undefined) return undefined;
           entries.push(entry);
         } else if (tag === writeRequestTags.replicated && replicated === undefined)
@@ -74,39 +78,75 @@ export const batchWriteCodec: CodecShortcut<typeof BatchWriteRequestSchema, type
     },
   };
 
-function readEntry(isOwn: boolean): KeyValueEntry | undefined {
+/**
+ * An entry whose value is made when it is asked for: a view of bytes costs as much as all the rest of the entry, and
+ * whoever stores the value has no need of one.
+ */
+export class EntryMessage implements KeyValueEntry {
+  readonly $typeName = "storage.KeyValueEntry";
+  tenantId = "";
+  key = "";
+  vectorClock?: VectorClock;
+  timestamp = 0n;
+  isTombstone = false;
+  valueSize = 0;
+  siblingCount = 0;
+  readonly valueSlice = new Slice();
+
+  get value(): Uint8Array {
+    const { bytes, start, length } = this.valueSlice;
+    return bytes.subarray(start, start + length);
+  }
+}
+
+/** Of the field that each bit stands for, whether it was there. */
+const entryFields = {
+  tenantId: 1,
+  key: 2,
+  value: 4,
+  vectorClock: 8,
+  timestamp: 16,
+  isTombstone: 32,
+} as const;
+
+/** `last`: the entry before, of the same tenant most often. */
+function readEntry(last: EntryMessage | undefined): EntryMessage | undefined {
   const outerEnd = beginNested();
-  let tenantId: string | undefined;
-  let key: string | undefined;
-  let value: Uint8Array | undefined;
-  let vectorClock: VectorClock | undefined;
-  let timestamp: bigint | undefined;
-  let isTombstone: boolean | undefined;
+  const entry = new EntryMessage();
+  let seen = 0;
   while (reader.ok && reader.position < reader.end) {
-    const tag = reader.read();
-    if (tag === entryTags.tenantId && tenantId === undefined) tenantId = readText();
-    else if (tag === entryTags.key && key === undefined) key = readText();
-    else if (tag === entryTags.value && value === undefined) value = readBytes(isOwn);
-    else if (tag === entryTags.vectorClock && vectorClock === undefined) vectorClock = readClock();
-    else if (tag === entryTags.timestamp && timestamp === undefined) timestamp = BigInt(reader.read());
-    else if (tag === entryTags.isTombstone && isTombstone === undefined) isTombstone = reader.read() !== 0;
-    else return undefined;
+    const field = readEntryField(entry, reader.read(), last);
+    if (field === 0 || (seen & field) !== 0) return undefined;
+    seen |= field;
   }
   endNested(outerEnd);
-  if (!reader.ok) return undefined;
-  const entry: KeyValueEntry = {
-    $typeName: "storage.KeyValueEntry",
-    tenantId: tenantId ?? "",
-    key: key ?? "",
-    value: value ?? new Uint8Array(0),
-    timestamp: timestamp ?? 0n,
-    isTombstone: isTombstone ?? false,
-    valueSize: 0,
-    siblingCount: 0,
-  };
-  // Not spread: there are many entries, and putting objects together from others costs.
-  if (vectorClock !== undefined) entry.vectorClock = vectorClock;
-  return entry;
+  return reader.ok ? entry : undefined;
+}
+
+/** What the tag stands for; 0 for what is not usual. */
+function readEntryField(entry: EntryMessage, tag: number, last: EntryMessage | undefined): number {
+  switch (tag) {
+    case entryTags.tenantId:
+      entry.tenantId = readTextLike(last?.tenantId);
+      return entryFields.tenantId;
+    case entryTags.key:
+      entry.key = readText();
+      return entryFields.key;
+    case entryTags.value:
+      readSlice(entry.valueSlice);
+      return entryFields.value;
+    case entryTags.vectorClock:
+      entry.vectorClock = readClock();
+      return entryFields.vectorClock;
+    case entryTags.timestamp:
+      entry.timestamp = BigInt(reader.read());
+      return entryFields.timestamp;
+    case entryTags.isTombstone:
+      entry.isTombstone = reader.read() !== 0;
+      return entryFields.isTombstone;
+    default:
+      return 0;
+  }
 }
 
 export const batchReadCodec: CodecShortcut<typeof BatchReadRequestSchema, typeof BatchReadResponseSchema> = {

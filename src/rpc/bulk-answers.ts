@@ -50,20 +50,30 @@ const usualWriteResultBytes = 64;
 
 export function batchWriteAnswer(results: readonly WriteResult[]): MessageWriter {
   const message = new MessageWriter(results.length * usualWriteResultBytes);
-  for (const { clock, staleMessage = "" } of results) {
-    const clockBytes = encodedClockLength(clock);
-    const success = staleMessage === "" ? 1 : 0;
-    message.nested(
-      itemTag,
-      numberFieldBytes(writeResultTags.success, success) +
-        lengthFieldBytes(writeResultTags.updatedVectorClock, clockBytes) +
-        lengthFieldBytes(writeResultTags.errorMessage, utf8Length(staleMessage)),
-    );
-    message.number(writeResultTags.success, success);
-    message.clock(writeResultTags.updatedVectorClock, clock, clockBytes);
-    message.text(writeResultTags.errorMessage, staleMessage);
+  let last: WriteResult | undefined;
+  let start = 0;
+  for (const result of results) {
+    const length = message.length - start;
+    start = message.length;
+    if (result === last) message.repeat(start - length, length);
+    else addWriteResult(message, result);
+    last = result;
   }
   return message;
+}
+
+function addWriteResult(message: MessageWriter, { clock, staleMessage = "" }: WriteResult): void {
+  const clockBytes = encodedClockLength(clock);
+  const success = staleMessage === "" ? 1 : 0;
+  message.nested(
+    itemTag,
+    numberFieldBytes(writeResultTags.success, success) +
+      lengthFieldBytes(writeResultTags.updatedVectorClock, clockBytes) +
+      lengthFieldBytes(writeResultTags.errorMessage, utf8Length(staleMessage)),
+  );
+  message.number(writeResultTags.success, success);
+  message.clock(writeResultTags.updatedVectorClock, clock, clockBytes);
+  message.text(writeResultTags.errorMessage, staleMessage);
 }
 
 /** What a small result takes; larger ones make the message grow. */

@@ -24,8 +24,9 @@ export function bulkEndpoints({ node, maxResponseBytes }: BulkOptions): Endpoint
     unary(
       method.batchWrite,
       async ({ entries, replicated }, call) => {
-        for (const { value } of entries) call.valueBytes += value.length;
-        return batchWriteAnswer(await node().writeBatch(entries.map(batchItem), replicated));
+        const items = entries.map(batchItem);
+        for (const { value } of items) call.valueBytes += value.length;
+        return batchWriteAnswer(await node().writeBatch(items, replicated));
       },
       batchWriteCodec,
     ),

@@ -73,6 +73,13 @@ export class MessageWriter extends EncodedMessage {
     this.#position = encodeClock(clock, this.bytes, this.#position);
   }
 
+  /** Writes once more what was written from `start` on, counted from the message's first byte. */
+  repeat(start: number, length: number): void {
+    this.#reserve(length);
+    copyRange(this.bytes, this.start + start, length, this.bytes, this.#position);
+    this.#position += length;
+  }
+
   get #position(): number {
     return this.start + this.length;
   }

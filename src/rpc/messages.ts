@@ -1,6 +1,6 @@
 /** The node's own types to messages of the wire and back. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { Slice } from "../base/bytes.ts";
+import { Slice } from "../base/bytes.ts";
 import {
   ErrorCode,
   type KeyValueEntry,
@@ -13,6 +13,7 @@ import type { BatchItem } from "../node/batch-write.ts";
 import type { ReadResult, WriteResult } from "../node/storage-node.ts";
 import type { Version } from "../versions/record.ts";
 import type { ClockEntry, VectorClock } from "../versions/vector-clock.ts";
+import { EntryMessage } from "./batch-codecs.ts";
 
 type EntryInit = MessageInitShape<typeof KeyValueEntrySchema>;
 
@@ -29,8 +30,9 @@ export function clockEntries(message: VectorClockMessage | undefined): readonly 
 
 /** An entry of a BatchWrite as the node takes it. A timestamp out of the range of exact numbers is out of its range too. */
 export function batchItem(entry: KeyValueEntry): BatchItem {
-  const { tenantId, key, value, vectorClock, isTombstone, timestamp } = entry;
+  const { tenantId, key, vectorClock, isTombstone, timestamp } = entry;
   const clock = clockEntries(vectorClock);
+  const value = entry instanceof EntryMessage ? entry.valueSlice : new Slice(entry.value);
   return { tenantId, key, value, clock, isTombstone, timestampSeconds: Number(timestamp) };
 }
 

@@ -2,7 +2,7 @@
  * Fields of protobuf messages by hand, for the shortcuts of the hottest messages. Reading takes the usual forms only,
  * and sets `reader.ok` to false at the rest.
  */
-import { copyRange } from "../base/bytes.ts";
+import { copyRange, type Slice } from "../base/bytes.ts";
 import { readUtf8, utf8Length, writeUtf8 } from "../base/utf8.ts";
 import { VarintReader, varintLength, writeVarint } from "../base/varint.ts";
 import type { VectorClock, VectorClockEntry } from "../gen/storage/storage_node_pb.ts";
@@ -30,6 +30,31 @@ export function readText(): string {
   const text = readUtf8(reader.bytes, start, length);
   if (text === undefined) reader.ok = false;
   return text ?? "";
+}
+
+/** As `readText`, for a text that most often is the same as last time: then no other one is made. */
+export function readTextLike(last: string | undefined): string {
+  if (last === undefined || !isNextText(last)) return readText();
+  reader.position += 1 + last.length;
+  return last;
+}
+
+/** Whether a short ASCII text comes next, its length in one byte before it. */
+function isNextText(text: string): boolean {
+  const { bytes, position, end } = reader;
+  if (text.length >= 0x80 || bytes[position] !== text.length || position + text.length >= end) return false;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit >= 0x80 || unit !== bytes[position + 1 + index]) return false;
+  }
+  return true;
+}
+
+/** Where the content lies. */
+export function readSlice(target: Slice): void {
+  const length = readLength();
+  target.set(reader.bytes, reader.position, length);
+  reader.position += length;
 }
 
 /** A copy, unless the bytes may be kept. */

@@ -29,6 +29,7 @@
  */
 import { compareSlices, type Slice } from "../base/bytes.ts";
 import { StorageError } from "../base/errors.ts";
+import { ownTimestamp } from "./own-clock.ts";
 import { encodedRecordLength, recordClock, type Version, type VersionedRecord } from "./record.ts";
 import {
   clockSum,
@@ -121,9 +122,7 @@ function accept(incoming: IncomingVersion, heldClock: VectorClock, context: Conf
   const { clock, isTombstone, value } = incoming;
   const timestampSeconds = incoming.timestampSeconds ?? Math.floor(context.nowMs / 1000);
   if (clock.length > 0) return { clock, timestampSeconds, isTombstone, value };
-  // The wall clock keeps numbers from being used twice even after the data was restored from an older copy.
-  const nowMicroseconds = BigInt(Math.floor(context.nowMs * 1000));
-  const ownClock = incrementClock(heldClock, context.nodeId, nowMicroseconds);
+  const ownClock = incrementClock(heldClock, context.nodeId, ownTimestamp(context.nowMs));
   return { clock: ownClock, timestampSeconds, isTombstone, value };
 }
 

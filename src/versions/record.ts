@@ -72,6 +72,36 @@ export function encodeRecord(record: VersionedRecord, target: Uint8Array): numbe
   return position;
 }
 
+/** What `encodeSingleVersion` writes. */
+export function singleVersionLength(
+  timestampSeconds: number,
+  clockLength: number,
+  valueLength: number,
+): number {
+  const lengths = varintLength(timestampSeconds) + varintLength(clockLength) + varintLength(valueLength);
+  return 3 + lengths + clockLength + valueLength;
+}
+
+/** As `encodeRecord` of one version whose clock is encoded already. */
+export function encodeSingleVersion(
+  isTombstone: boolean,
+  timestampSeconds: number,
+  clock: Uint8Array,
+  value: Slice,
+  target: Uint8Array,
+): number {
+  target[0] = formatVersion;
+  target[1] = 1;
+  target[2] = isTombstone ? tombstoneFlag : 0;
+  let position = writeVarint(target, 3, timestampSeconds);
+  position = writeVarint(target, position, clock.length);
+  position = writeVarint(target, position, value.length);
+  copyRange(clock, 0, clock.length, target, position);
+  position += clock.length;
+  copyRange(value.bytes, value.start, value.length, target, position);
+  return position + value.length;
+}
+
 /** Where the parts of a version lie in the bytes of its record. Reused by its owner; read without allocating. */
 export class VersionLayout {
   isTombstone = false;

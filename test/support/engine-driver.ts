@@ -3,6 +3,7 @@ import type { EngineObserver } from "../../src/engine/observer.ts";
 import type { EngineOptions } from "../../src/engine/options.ts";
 import { InlineRunner } from "../../src/engine/workers/inline.ts";
 import type { FileSystem } from "../../src/platform/file-system.ts";
+import { batchEntry } from "./batch-entry.ts";
 import { EagerClock } from "./eager-clock.ts";
 import { memoryEnvironment } from "./memory-environment.ts";
 import { SlowRunner } from "./slow-runner.ts";
@@ -27,11 +28,9 @@ export async function store(
   history: StoreHistory,
   entries: readonly HistoryEntry[],
 ): Promise<{ readonly acknowledged: Promise<void> }> {
-  const encoded = entries.map(({ key, kind, value }) => ({
-    key: Buffer.from(key, "latin1"),
-    kind,
-    value: Buffer.from(value, "latin1"),
-  }));
+  const encoded = entries.map(({ key, kind, value }) =>
+    batchEntry(Buffer.from(key, "latin1"), Buffer.from(value, "latin1"), kind),
+  );
   const sizeBytes = encoded.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
   const ask = () => engine.whenWritable(sizeBytes, encoded.length);
   for (let room = ask(); room !== undefined; room = ask()) await room;

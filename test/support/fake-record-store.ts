@@ -86,10 +86,6 @@ export class FakeRecordStore implements RecordStore {
     return this.cold?.promise;
   }
 
-  whenAllResident(): Promise<void> | undefined {
-    return this.whenResident();
-  }
-
   get(key: Uint8Array, keyLength: number, found: FoundEntry): boolean {
     this.loan.end();
     const copy = key.slice(0, keyLength);
@@ -122,7 +118,8 @@ export class FakeRecordStore implements RecordStore {
 
   write(entries: readonly StoreEntry[]): StoredEntry {
     this.writeCount++;
-    for (const { key, kind, value } of entries) this.put(key, key.length, kind, value, value.length);
+    for (const { key, keyLength, kind, value, valueLength } of entries)
+      this.put(key, keyLength, kind, value, valueLength);
     return this.#stored();
   }
 

@@ -30,10 +30,13 @@ export type { CommitLogWriterOptions } from "./segment-supply.ts";
 /** What kind and lengths of an entry take at most. */
 const entryOverheadBytes = 24;
 
+/** Its key and value are the first bytes of two arrays. */
 export interface BatchEntry {
   readonly kind: EntryKind;
   readonly key: Uint8Array;
+  readonly keyLength: number;
   readonly value: Uint8Array;
+  readonly valueLength: number;
 }
 
 export interface SegmentInfo {
@@ -154,9 +157,11 @@ export class CommitLogWriter {
   /** As `append`, for several entries with consecutive numbers, of which a crash keeps all or none. */
   appendBatch(entries: readonly BatchEntry[]): Commit {
     assert(entries.length > 0, "a batch holds at least one entry");
-    const sizeBytes = entries.reduce((sum, { key, value }) => sum + entryLength(key.length, value.length), 0);
+    let sizeBytes = 0;
+    for (const { keyLength, valueLength } of entries) sizeBytes += entryLength(keyLength, valueLength);
     const group = this.#groupFor(sizeBytes);
-    for (const { kind, key, value } of entries) this.#add(group, kind, key, key.length, value, value.length);
+    for (const { kind, key, keyLength, value, valueLength } of entries)
+      this.#add(group, kind, key, keyLength, value, valueLength);
     return group;
   }
 

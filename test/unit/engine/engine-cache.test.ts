@@ -1,8 +1,8 @@
 /** The cache on the engine's read path: what fills it, and that a write is never hidden by it. */
 import { expect, test } from "bun:test";
 import type { Engine } from "../../../src/engine/engine.ts";
-import { entryKinds } from "../../../src/engine/internal-key.ts";
 import { MemoryFileSystem } from "../../../src/platform/memory.ts";
+import { batchEntry } from "../../support/batch-entry.ts";
 import { get, put } from "../../support/engine-access.ts";
 import { openEngine } from "../../support/engine-driver.ts";
 import { tinyOptions } from "../../support/engine-settings.ts";
@@ -38,7 +38,7 @@ test("a write is seen at once, and when it has reached a table", async () => {
   for (const key of ["a", "b", "c"]) expect(get(engine, key)).toBe(key);
   put(engine, "a", "newer");
   const value = Buffer.from("in a batch");
-  engine.write([{ kind: entryKinds.value, key: Buffer.from("b"), value }]);
+  engine.write([batchEntry(Buffer.from("b"), value)]);
   const seen = ["newer", "in a batch", "c"];
   expect(["a", "b", "c"].map((key) => get(engine, key))).toEqual(seen);
   await engine.flush();

@@ -5,6 +5,7 @@ import type { Engine } from "../../../src/engine/engine.ts";
 import { entryKinds } from "../../../src/engine/internal-key.ts";
 import { engineOptions } from "../../../src/engine/options.ts";
 import { MemoryFileSystem } from "../../../src/platform/memory.ts";
+import { batchEntry } from "../../support/batch-entry.ts";
 import { get, put, putWhenWritable } from "../../support/engine-access.ts";
 import { openEngine, store } from "../../support/engine-driver.ts";
 import { tinyOptions } from "../../support/engine-settings.ts";
@@ -83,10 +84,10 @@ describe("entries that no table can hold", () => {
     expect(refusalOf(() => engine.put(longKey, 1, entryKinds.value, value, value.length))).toBe(
       "VALUE_TOO_LARGE",
     );
-    const entry = { kind: entryKinds.value, key: longKey.subarray(0, 9), value };
-    expect(refusalOf(() => engine.write([{ ...entry, value: new Uint8Array(1) }, entry]))).toBe(
-      "VALUE_TOO_LARGE",
-    );
+    const shortKey = longKey.subarray(0, 9);
+    expect(
+      refusalOf(() => engine.write([batchEntry(shortKey, new Uint8Array(1)), batchEntry(shortKey, value)])),
+    ).toBe("VALUE_TOO_LARGE");
     await engine.flush();
     await engine.close();
     engine = await openEngine(files, options, 2);

@@ -3,6 +3,7 @@ import { StorageError } from "../../../src/base/errors.ts";
 import type { Engine } from "../../../src/engine/engine.ts";
 import { entryKinds } from "../../../src/engine/internal-key.ts";
 import { MemoryFileSystem } from "../../../src/platform/memory.ts";
+import { batchEntry } from "../../support/batch-entry.ts";
 import { get, put, putWhenWritable } from "../../support/engine-access.ts";
 import { openEngine } from "../../support/engine-driver.ts";
 import { tinyOptions } from "../../support/engine-settings.ts";
@@ -90,11 +91,7 @@ describe("engine", () => {
   test("numbers writes one after the other, a batch by its last entry", () =>
     withEngine(async (engine) => {
       expect(put(engine, "a", "1").sequence).toBe(1);
-      const batch = ["b", "c", "d"].map((key) => ({
-        key: Buffer.from(key),
-        kind: entryKinds.value,
-        value: Buffer.from(key),
-      }));
+      const batch = ["b", "c", "d"].map((key) => batchEntry(Buffer.from(key), Buffer.from(key)));
       expect(engine.write(batch).sequence).toBe(4);
       expect(put(engine, "e", "5").sequence).toBe(5);
       expect(["b", "c", "d"].map((key) => get(engine, key))).toEqual(["b", "c", "d"]);

@@ -1,6 +1,7 @@
 /** Batches are held against the same writes, one after the other. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { Slice } from "../../../src/base/bytes.ts";
 import { StorageError } from "../../../src/base/errors.ts";
 import type { BatchItem } from "../../../src/node/batch-write.ts";
 import type { StorageNode } from "../../../src/node/storage-node.ts";
@@ -12,7 +13,7 @@ function item(key: string, value: string | undefined, changes: Partial<BatchItem
   return {
     tenantId: "t",
     key,
-    value: bytesOf(value ?? ""),
+    value: new Slice(bytesOf(value ?? "")),
     clock: [],
     isTombstone,
     timestampSeconds: 0,
@@ -23,7 +24,9 @@ function item(key: string, value: string | undefined, changes: Partial<BatchItem
 async function writeEach(node: StorageNode, items: readonly BatchItem[]) {
   const results = [];
   for (const { tenantId, key, value, clock, isTombstone } of items) {
-    const change = isTombstone ? node.delete(tenantId, key, clock) : node.write(tenantId, key, value, clock);
+    const change = isTombstone
+      ? node.delete(tenantId, key, clock)
+      : node.write(tenantId, key, value.copy(), clock);
     results.push(await change);
   }
   return results;
@@ -49,7 +52,7 @@ const someItem = fc.record({
 const someBatch = fc
   .array(someItem, { maxLength: 12 })
   .map((items) =>
-    items.map(({ text, ...each }) => ({ ...each, value: bytesOf(each.isTombstone ? "" : text) })),
+    items.map(({ text, ...each }) => ({ ...each, value: new Slice(bytesOf(each.isTombstone ? "" : text)) })),
   );
 
 describe("a batch is what its writes are, one after the other", () => {
@@ -154,9 +157,9 @@ describe("a refused batch has stored nothing, and says which entry is to blame",
     [{ tenantId: "" }, "INVALID_TENANT_ID"],
     [{ key: "" }, "INVALID_KEY"],
     [{ key: "k".repeat(1025) }, "KEY_TOO_LARGE"],
-    [{ value: new Uint8Array(10_485_761) }, "VALUE_TOO_LARGE"],
+    [{ value: new Slice(new Uint8Array(10_485_761)) }, "VALUE_TOO_LARGE"],
     [{ clock: entries({ "": 1 }) }, "INVALID_ARGUMENT"],
-    [{ isTombstone: true, value: bytesOf("v") }, "INVALID_ARGUMENT"],
+    [{ isTombstone: true, value: new Slice(bytesOf("v")) }, "INVALID_ARGUMENT"],
   ])("%#: %p", async (changes, code) => {
     const { node, store } = testNode();
     const batch = [item("a", "v"), item("b", "v"), item("k", "v", changes as Partial<BatchItem>)];

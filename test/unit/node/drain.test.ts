@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { Slice } from "../../../src/base/bytes.ts";
 import { StorageError } from "../../../src/base/errors.ts";
 import { Drain, type DrainStatus } from "../../../src/node/drain.ts";
 import { bytesOf, entries } from "../../support/arbitrary-versions.ts";
@@ -33,8 +34,8 @@ describe("a draining node", () => {
       node.write("t", "k", bytesOf("one"), entries({ a: 1 })),
       node.delete("t", "k", entries({ a: 2 })),
       node.repair("t", "k", bytesOf("two"), entries({ a: 2 })),
-      node.writeBatch([{ ...item, value: bytesOf("two"), isTombstone: false }]),
-      node.writeBatch([{ ...item, value: bytesOf(""), isTombstone: true }], true),
+      node.writeBatch([{ ...item, value: new Slice(bytesOf("two")), isTombstone: false }]),
+      node.writeBatch([{ ...item, value: new Slice(), isTombstone: true }], true),
     ];
     for (const outcome of await Promise.allSettled(calls)) {
       expect(outcome).toMatchObject({ status: "rejected", reason: refused });

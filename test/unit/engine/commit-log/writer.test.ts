@@ -10,6 +10,7 @@ import { keepNone } from "../../../../src/platform/crash.ts";
 import type { MemoryFileSystem } from "../../../../src/platform/memory.ts";
 import { systemRandom } from "../../../../src/platform/random.ts";
 import { realFileSystem } from "../../../../src/platform/real.ts";
+import { batchEntry } from "../../../support/batch-entry.ts";
 import { temporaryFolder } from "../../../support/temp-folder.ts";
 import { readWhole } from "../../../support/whole-file.ts";
 import { append, directory, keysOf, Log, logFiles, options, readBack } from "./log-harness.ts";
@@ -108,11 +109,9 @@ describe("entries", () => {
     const files = await logFiles();
     const log = await Log.create(files, { overrides: { groupSizeBytes: 100 } });
     log.put("before");
-    const entries = Array.from({ length: 8 }, (_, i) => ({
-      kind: entryKinds.value,
-      key: Buffer.from(`batch${i}`),
-      value: Buffer.alloc(50),
-    }));
+    const entries = Array.from({ length: 8 }, (_, i) =>
+      batchEntry(Buffer.from(`batch${i}`), Buffer.alloc(50)),
+    );
     expect(log.writer.appendBatch(entries).lastSequence).toBe(9);
     log.put("after");
     await log.close();

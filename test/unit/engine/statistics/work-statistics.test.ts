@@ -14,6 +14,7 @@ import { InlineRunner } from "../../../../src/engine/workers/inline.ts";
 import { FaultFileSystem } from "../../../../src/platform/fault.ts";
 import type { FileSystem } from "../../../../src/platform/file-system.ts";
 import { MemoryFileSystem } from "../../../../src/platform/memory.ts";
+import { batchEntry } from "../../../support/batch-entry.ts";
 import { get, put } from "../../../support/engine-access.ts";
 import { tinyOptions } from "../../../support/engine-settings.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
@@ -96,7 +97,7 @@ describe("write amplification", () => {
 
   test("counts the entries of a batch", async () => {
     const { engine } = await open(new MemoryFileSystem());
-    const entry = (key: string) => ({ kind: 1 as const, key: Buffer.from(key), value: Buffer.from("value") });
+    const entry = (key: string) => batchEntry(Buffer.from(key), Buffer.from("value"));
     engine.write([entry("a"), entry("bc")]);
     expect(engine.status().work.userBytes).toBe(13);
     await engine.close();
