@@ -59,6 +59,42 @@ describe("a node with a token file", () => {
     expect(await node.stop()).toBe(0);
   }, 30_000);
 
+  test.if(isOpensslThere)("serves operators over TLS, by the scopes of their tokens", async () => {
+    const authority = makeAuthority(folder, "operators");
+    const { keyPath, certificatePath } = makeCertificate(folder, "operated", "operators");
+    chmodSync(keyPath, 0o600);
+    const file = join(folder, "operator-tokens");
+    const scopes = ["--scopes", "read,write,observe,admin"];
+    const operator = await makeToken(file, "--name", "operator", ...scopes);
+    const watcher = await makeToken(file, "--name", "watcher", "--scopes", "observe");
+    const node = await startNode({
+      environment: {
+        PAIRDB_AUTH_TOKEN_FILE: file,
+        PAIRDB_TLS_CERT_FILE: certificatePath,
+        PAIRDB_TLS_KEY_FILE: keyPath,
+      },
+    });
+    const run = (args: string[], token: string) => {
+      const trust = ["--ca-file", authority.certificatePath, "--token-file", token];
+      return runCommand([...args, "--addr", node.grpcAddress, ...trust]);
+    };
+    const put = await run(["put", "--tenant", "a", "k", "v"], operator);
+    expect(put).toMatchObject({ exitCode: 0 });
+    for (const args of [["status"], ["tenants"]]) {
+      expect(await run(args, watcher)).toMatchObject({ exitCode: 0, stderr: "" });
+    }
+    const changes = [["flush"], ["compact"], ["checkpoint", "one"], ["delete-tenant", "a", "--yes"]];
+    for (const args of changes) {
+      const refused = await run(args, watcher);
+      expect([args, refused.stderr.includes("PERMISSION_DENIED")]).toEqual([args, true]);
+      expect([args, (await run(args, operator)).exitCode]).toEqual([args, 0]);
+    }
+    expect((await run(["tenants"], watcher)).stdout).toBe("");
+    const cleartext = await runCommand(["status", "--addr", node.grpcAddress, "--token-file", operator]);
+    expect(cleartext.exitCode).not.toBe(0);
+    expect(await node.stop()).toBe(0);
+  });
+
   test.each(["native", "node"])(
     "ends a revoked token on an open connection: %s",
     async (http2) => {
