@@ -108,15 +108,23 @@ describe("a range", () => {
     const { store, peer, replicator, fill } = setUp();
     await fill(100, 8 * 1024);
     let viewCount = 0;
+    let moves = 0;
     const view = store.view.bind(store);
     store.view = () => {
       viewCount++;
       store.viewError = undefined;
-      return view();
-    };
-    let calls = 0;
-    peer.onWrite = async () => {
-      if (++calls === 2) store.viewError = new StorageError("ABORTED", "the view grew too old");
+      const opened = view();
+      const cursor: typeof opened.cursor = (...range) => {
+        const made = opened.cursor(...range);
+        const next = made.next.bind(made);
+        made.next = () => {
+          // In the middle of a chunk.
+          if (++moves === 40) store.viewError = new StorageError("ABORTED", "the view grew too old");
+          next();
+        };
+        return made;
+      };
+      return { ...opened, cursor };
     };
     expect((await replicator.replicate(whole, "peer", never)).keysReplicated).toBe(100);
     expect(peer.records.map(({ key }) => key)).toEqual(Array.from({ length: 100 }, (_, i) => keyAt(i)));
