@@ -24,7 +24,7 @@ const allowedImports: Record<string, readonly string[]> = {
   gossip: ["base", "platform"],
   load: ["base", "platform", "http2", "gen"],
   rpc: ["base", "platform", "auth", "versions", "node", "migration", "gen"],
-  telemetry: ["base", "platform", "auth", "engine", "node", "http2", "gossip", "rpc"],
+  telemetry: ["base", "platform", "auth", "engine", "node", "migration", "http2", "gossip", "rpc"],
   server: [
     "base",
     "platform",

@@ -27,6 +27,7 @@ import { repairCommand } from "./commands/repair.ts";
 import { scanCommand } from "./commands/scan.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { statusCommand } from "./commands/status.ts";
+import { streamsCommand } from "./commands/streams.ts";
 import { tenantsCommand } from "./commands/tenants.ts";
 import { tokenCommand } from "./commands/token.ts";
 import { undrainCommand } from "./commands/undrain.ts";
@@ -68,6 +69,7 @@ function createProgram(context: CommandContext): Command {
     exportCommand,
     benchCommand,
     statusCommand,
+    streamsCommand,
     tenantsCommand,
     flushCommand,
     compactCommand,

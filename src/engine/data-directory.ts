@@ -7,6 +7,7 @@
  *     data/commitlog/000007.log, data/sstables/000012.sst     (both directories can be elsewhere)
  *     data/commitlog/STORE     the store that the log belongs to
  *     copy.unfinished-checkpoint/                              a checkpoint, until it is whole
+ *     data/STREAMS             streams to other nodes; the engine knows nothing of it
  *     data/lost/               files set aside: nothing names them, or they were found damaged
  *
  * Numbers come from one counter and have at least six digits.

@@ -60,8 +60,8 @@ function pauseAfter(error: unknown, ceilingMs: number, random: Random): number {
   return Math.max(pauseMs, askedMs);
 }
 
-/** Throws the signal's reason when that comes first. */
-function pause(clock: Clock, durationMs: number, signal: AbortSignal): Promise<void> {
+/** Resolves after this time; rejects with the signal's reason when that comes first. */
+export function pause(clock: Clock, durationMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = () => {
       timer.cancel();

@@ -92,6 +92,7 @@ export const methodAccess: ReadonlyMap<DescMethod, MethodAccess> = new Map<DescM
   ofNode(admin.listLevels, "observe"),
   ofNode(admin.listTables, "observe"),
   ofNode(admin.listTenants, "observe"),
+  ofNode(admin.listStreams, "observe"),
   ofNode(admin.getConfiguration, "observe"),
   ofNode(admin.listMembers, "observe"),
   ofNode(admin.watchStats, "observe"),

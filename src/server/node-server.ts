@@ -18,6 +18,7 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import { StorageError } from "../base/errors.ts";
 import type { Http2Observer } from "../http2/observer.ts";
 import type { Peers } from "../migration/peer.ts";
+import type { StreamControl } from "../migration/streams/streams.ts";
 import type { Administration } from "../node/administration/administration.ts";
 import type { StorageNode } from "../node/storage-node.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -40,7 +41,8 @@ import type { ServerSettings } from "./settings.ts";
 export interface OpenStore {
   readonly node: StorageNode;
   readonly administration: Administration;
-  /** Flushes what is to be flushed and closes the files. */
+  readonly streams: StreamControl;
+  /** Ends streams, flushes what is to be flushed and closes the files. */
   close(): Promise<void>;
 }
 
@@ -178,6 +180,7 @@ export class NodeServer {
       ...this.#options,
       node: () => this.#openStore().node,
       administration: () => this.#openStore().administration,
+      streams: () => this.#openStore().streams,
       isOpen: () => this.#gate.isOpen,
     });
     return createEdge(endpoints, {

@@ -6,6 +6,7 @@ import { AdminService } from "../gen/pairdb/admin/v1/admin_pb.ts";
 import { StorageNodeService } from "../gen/storage/storage_node_pb.ts";
 import type { Peers } from "../migration/peer.ts";
 import { Replicator } from "../migration/replicate.ts";
+import type { StreamControl } from "../migration/streams/streams.ts";
 import type { Administration } from "../node/administration/administration.ts";
 import type { StorageNode } from "../node/storage-node.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -16,6 +17,7 @@ import type { Endpoint } from "../rpc/endpoint.ts";
 import { healthEndpoints, wholeNode } from "../rpc/health/health-service.ts";
 import { reflectionEndpoints } from "../rpc/reflection/reflection-service.ts";
 import { storageEndpoints } from "../rpc/storage-service.ts";
+import { streamEndpoints } from "../rpc/stream-endpoints.ts";
 import type { HealthSource } from "../telemetry/health-types.ts";
 import type { ServerSettings } from "./settings.ts";
 
@@ -26,9 +28,10 @@ export interface NodeServicesOptions {
   /** The other nodes. */
   readonly peers: Peers;
   readonly health: HealthSource;
-  /** Both throw UNAVAILABLE while the node is not open. */
+  /** These throw UNAVAILABLE while the node is not open. */
   readonly node: () => StorageNode;
   readonly administration: () => Administration;
+  readonly streams: () => StreamControl;
   readonly adminSources: AdminSources;
   /** Whether the gate lets calls in. */
   readonly isOpen: () => boolean;
@@ -40,7 +43,7 @@ const services = [StorageNodeService, AdminService, Health, ServerReflection, Se
 export const alwaysOpenServices: ReadonlySet<string> = new Set([Health.typeName]);
 
 export function nodeEndpoints(options: NodeServicesOptions): Endpoint[] {
-  const { settings, clock, random, peers, health, node, administration, adminSources } = options;
+  const { settings, clock, random, peers, health, node, administration, streams, adminSources } = options;
   return [
     ...storageEndpoints({
       node,
@@ -48,7 +51,8 @@ export function nodeEndpoints(options: NodeServicesOptions): Endpoint[] {
       maxResponseBytes: settings.maxResponseBytes,
       replicator: new Replicator({ node, peers, clock, random }),
     }),
-    ...adminEndpoints({ clock, node, administration, sources: adminSources }),
+    ...streamEndpoints({ streams }),
+    ...adminEndpoints({ clock, node, administration, streams, sources: adminSources }),
     ...healthEndpoints({ clock, services: servingStates(options) }),
     ...reflectionEndpoints(services),
   ];

@@ -13,6 +13,7 @@ import { registerLoadGauges } from "./load-gauges.ts";
 import type { Logger } from "./logger.ts";
 import { NodeTelemetry } from "./node-telemetry.ts";
 import { RpcTelemetry } from "./rpc-telemetry.ts";
+import { StreamTelemetry } from "./stream-telemetry.ts";
 import { type SystemSources, SystemTelemetry } from "./system-telemetry.ts";
 
 export interface TelemetryOptions extends SystemSources {
@@ -41,6 +42,7 @@ export class Telemetry {
   readonly rpcObserver: RpcTelemetry;
   readonly http2Observer: Http2Telemetry;
   readonly gossipObserver: GossipTelemetry;
+  readonly streamObserver: StreamTelemetry;
   readonly #instruments: Instruments;
   readonly #system: SystemTelemetry;
   #certificateEndMs: number | undefined;
@@ -58,6 +60,7 @@ export class Telemetry {
     this.rpcObserver = new RpcTelemetry(this.#instruments, logger, options.clock);
     this.http2Observer = new Http2Telemetry(this.#instruments, logger);
     this.gossipObserver = new GossipTelemetry(this.#instruments, logger, options.clock);
+    this.streamObserver = new StreamTelemetry(this.#instruments, logger);
     this.#system = new SystemTelemetry(this.#instruments, options);
     registerEngineGauges(this.#instruments, () => this.#scraped);
     this.#instruments.gauge(

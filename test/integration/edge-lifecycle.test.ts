@@ -6,6 +6,7 @@ import { StorageError } from "../../src/base/errors.ts";
 import { ErrorDetailsSchema } from "../../src/gen/storage/storage_node_pb.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import type { OpenStore } from "../../src/server/node-server.ts";
+import { noStreams } from "../support/no-streams.ts";
 import {
   everyClient,
   failureOf,
@@ -65,7 +66,7 @@ describe("start", () => {
     const server = newServer({
       openStore: async ({ node, administration }) => {
         await recovery.promise;
-        return { node, administration, close: async () => undefined };
+        return { node, administration, streams: noStreams, close: async () => undefined };
       },
     });
     const started = server.server.start();
@@ -120,7 +121,11 @@ describe("start", () => {
     const server = newServer({ openStore: () => recovery.promise });
     const started = server.server.start();
     const stopped = server.server.shutdown();
-    recovery.resolve({ ...server, close: async () => void server.milestones.push("store closed") });
+    recovery.resolve({
+      ...server,
+      streams: noStreams,
+      close: async () => void server.milestones.push("store closed"),
+    });
     expect(await started).toBe(false);
     expect(await stopped).toBe(true);
     expect(server.milestones).toEqual(["stopping", "store closed"]);

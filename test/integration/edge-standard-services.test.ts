@@ -16,6 +16,7 @@ import {
 } from "../../src/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../src/gen/grpc/reflection/v1/reflection_pb.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { noStreams } from "../support/no-streams.ts";
 import { requirePeer } from "../support/peers.ts";
 import { everyClient, failureOf, grpcClient } from "../support/rpc-clients.ts";
 import { createTestServer, startTestServer, type TestServer } from "../support/test-server.ts";
@@ -89,7 +90,7 @@ describe("health", () => {
     const created = createTestServer({
       openStore: async ({ node, administration }) => {
         await recovery;
-        return { node, administration, close: async () => undefined };
+        return { node, administration, streams: noStreams, close: async () => undefined };
       },
     });
     afterAll(() => created.server.shutdown());

@@ -17,6 +17,7 @@ import { type ServerSettings, serverSettings } from "../../src/server/settings.t
 import type { HealthStatus } from "../../src/telemetry/health-types.ts";
 import { everyone } from "./everyone.ts";
 import { noPeers } from "./no-peers.ts";
+import { noStreams } from "./no-streams.ts";
 import { testAdminSources } from "./test-admin-sources.ts";
 import { type TestNode, testNode } from "./test-node.ts";
 
@@ -70,6 +71,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
   const openStore = async (): Promise<OpenStore> => ({
     node: node.node,
     administration: node.administration,
+    streams: noStreams,
     close: async () => void milestones.push("store closed"),
   });
   const server = new NodeServer({

@@ -6,6 +6,8 @@ import { exposureWarnings, refuseUnaskedExposure } from "../../config/exposure.t
 import type { Configuration } from "../../config/resolve.ts";
 import { Engine } from "../../engine/engine.ts";
 import { engineOptions } from "../../engine/options.ts";
+import type { Peers } from "../../migration/peer.ts";
+import { Streams } from "../../migration/streams/streams.ts";
 import { Administration } from "../../node/administration/administration.ts";
 import { DiskGuard } from "../../node/disk-guard.ts";
 import { Drain } from "../../node/drain.ts";
@@ -127,7 +129,7 @@ async function runNode(
     metricsText: () => telemetry.metricsText(),
     openStore: async () => {
       logger.info("recovering", { http_port: server.httpPort, data_dir: configuration.storage.data_dir });
-      const store = await openStore(context, configuration, telemetry, () => server.load);
+      const store = await openStore(context, configuration, telemetry, cluster.peers, () => server.load);
       await tellOfDrain(store.node.drain, undrains, logger);
       return store;
     },
@@ -220,6 +222,7 @@ async function openStore(
   context: CommandContext,
   configuration: Configuration,
   telemetry: Telemetry,
+  peers: Peers,
   load: () => LoadStatus,
 ): Promise<OpenStore> {
   const { clock, random, files, createJobRunner } = context.environment;
@@ -235,7 +238,7 @@ async function openStore(
     clock,
     onStateChange: (state, usedShare) => telemetry.nodeObserver.diskStateChanged(state, usedShare),
   });
-  const drain = new Drain({ store: engine, clock, activeStreams: () => [] });
+  const drain = new Drain({ store: engine, clock, activeStreams: () => streams.activeStreams() });
   const node = new StorageNode(
     { store: engine, diskGuard, drain, clock, observer: telemetry.nodeObserver },
     {
@@ -248,7 +251,24 @@ async function openStore(
   );
   telemetry.observe({ engineStatus: () => engine.status(), diskState: () => diskGuard.state(), load });
   const administration = new Administration(engine, { checkpointDirectory: storage.checkpoint_dir });
-  return { node, administration, close: () => engine.close() };
+  const streams: Streams = await Streams.open(
+    {
+      source: node,
+      log: engine.followedLog,
+      peers,
+      files,
+      clock,
+      random,
+      observer: telemetry.streamObserver,
+    },
+    { nodeId: server.node_id, dataDirectory: storage.data_dir },
+  );
+  telemetry.streamObserver.observe(() => streams.list());
+  const close = async () => {
+    await streams.close();
+    await engine.close();
+  };
+  return { node, administration, streams, close };
 }
 
 function edgeSettings(configuration: Configuration, tls: TlsSource | undefined): ServerSettings {

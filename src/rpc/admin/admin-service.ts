@@ -10,6 +10,7 @@ import {
   type DrainFiguresSchema,
   type TableSchema,
 } from "../../gen/pairdb/admin/v1/admin_pb.ts";
+import type { StreamControl } from "../../migration/streams/streams.ts";
 import type { Administration } from "../../node/administration/administration.ts";
 import type { TablePage } from "../../node/administration/tables.ts";
 import type { StorageNode } from "../../node/storage-node.ts";
@@ -22,12 +23,14 @@ import { commonFigures, levelFigures, storeFigures, wide } from "./figures.ts";
 import { identityOf } from "./identity.ts";
 import { type AdminSources, logLevels } from "./sources.ts";
 import { StatsSampler } from "./stats-sampler.ts";
+import { streamInfo } from "./stream-info.ts";
 
 export interface AdminServiceOptions {
   readonly clock: Clock;
-  /** Both are asked for at each call: the edge stands before the node has recovered. */
+  /** These are asked for at each call: the edge stands before the node has recovered. */
   readonly node: () => StorageNode;
   readonly administration: () => Administration;
+  readonly streams: () => StreamControl;
   readonly sources: AdminSources;
 }
 
@@ -50,7 +53,13 @@ export function adminEndpoints(options: AdminServiceOptions): Endpoint[] {
 }
 
 /** Those that change nothing. */
-function lookingEndpoints({ clock, node, administration, sources }: AdminServiceOptions): Endpoint[] {
+function lookingEndpoints({
+  clock,
+  node,
+  administration,
+  streams,
+  sources,
+}: AdminServiceOptions): Endpoint[] {
   const watchers = new Places(100, "WatchStats");
   return [
     unary(method.getStatus, () => {
@@ -96,6 +105,8 @@ function lookingEndpoints({ clock, node, administration, sources }: AdminService
         recentEvents: recentEvents.map(({ atMs, ...event }) => ({ timeUnixMs: wide(atMs), ...event })),
       };
     }),
+
+    unary(method.listStreams, () => ({ streams: streams().list().map(streamInfo) })),
 
     unary(method.getConfiguration, () => ({ settings: [...sources.settings()] })),
 

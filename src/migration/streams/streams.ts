@@ -1,0 +1,299 @@
+/**
+ * The streams of a node, one per target: started, asked about and stopped by coordinators and operators, kept in a file,
+ * and taken up again after a restart.
+ *
+ * A request that cannot be met is an answer, not a failure: whoever asks reads `success` and `message`.
+ *
+ * Invariants:
+ * 1. Requests that change something are dealt with one after the other.
+ * 2. What is answered with success is in the file before; except that a stream which is stopped sends nothing more even
+ *    where the file could not be written, which is then said.
+ */
+import { messageOf, StorageError } from "../../base/errors.ts";
+import { type HashRange, HashRanges } from "../hash-ranges.ts";
+import type { StreamEnvironment, StreamOptions } from "./environment.ts";
+import { holderName, Stream } from "./stream.ts";
+import { StreamFile } from "./stream-file.ts";
+import {
+  isActive,
+  newStreamRecord,
+  peerTarget,
+  type StreamRecord,
+  type StreamState,
+  type StreamTarget,
+  stateOf,
+} from "./stream-record.ts";
+
+export interface StartRequest {
+  readonly sourceNodeId: string;
+  readonly target: StreamTarget;
+  readonly ranges: readonly HashRange[];
+}
+
+export interface StreamKey {
+  readonly sourceNodeId: string;
+  readonly targetNodeId: string;
+}
+
+export interface StreamAnswer {
+  readonly success: boolean;
+  readonly message: string;
+}
+
+export interface StreamReport extends Readonly<Omit<StreamRecord, "copiedThrough" | "position">> {
+  readonly state: StreamState;
+  /** It sends, or follows, without trouble. */
+  readonly isActive: boolean;
+  readonly lagBytes: number;
+  /** Undefined while the log is not followed. */
+  readonly lagMs: number | undefined;
+}
+
+/** What coordinators and operators ask of streams. */
+export type StreamControl = Pick<Streams, "start" | "stop" | "notifyComplete" | "status" | "list">;
+
+const maxStreams = 64;
+
+export class Streams {
+  readonly #environment: StreamEnvironment;
+  readonly #options: StreamOptions;
+  readonly #file: StreamFile;
+  /** By the target's id. */
+  readonly #streams = new Map<string, Stream>();
+  #changing: Promise<unknown> = Promise.resolve();
+  #writing: Promise<void> | undefined;
+  #nextWriting: Promise<void> | undefined;
+  #isClosed = false;
+
+  private constructor(environment: StreamEnvironment, options: StreamOptions) {
+    this.#environment = environment;
+    this.#options = options;
+    this.#file = new StreamFile(environment.files, options.dataDirectory);
+  }
+
+  /** Takes up the streams of before. A damaged file is told and kept aside: the node serves all the same. */
+  static async open(environment: StreamEnvironment, options: StreamOptions): Promise<Streams> {
+    const streams = new Streams(environment, options);
+    for (const record of await streams.#readFile()) {
+      const stream = streams.#add(record);
+      if (!record.isEnded) environment.observer.streamResumed(record.target, record.phase);
+      stream.start();
+    }
+    await streams
+      .#releaseStrayHolders()
+      .catch((error: unknown) => environment.observer.streamsNotSaved(error));
+    return streams;
+  }
+
+  /** Begins a stream, in the background. */
+  start(request: StartRequest): Promise<StreamAnswer> {
+    return this.#change(async () => {
+      const { target } = request;
+      this.#checkSource(request.sourceNodeId);
+      const ranges = new HashRanges(request.ranges);
+      const existing = this.#streams.get(target.nodeId);
+      if (existing !== undefined && isActive(existing.record)) return answerFor(existing, ranges);
+      await this.#checkTarget(target);
+      if (existing !== undefined) await this.#remove(existing);
+      else if (this.#streams.size >= maxStreams) throw tooMany();
+      await this.#begin(target, ranges.ranges);
+      return { success: true, message: `streaming to ${target.nodeId} has begun` };
+    });
+  }
+
+  /** Ends a stream; what the target has it keeps. An unknown one counts as ended. */
+  stop(request: StreamKey): Promise<StreamAnswer> {
+    return this.#change(async () => {
+      this.#checkSource(request.sourceNodeId);
+      const stream = this.#streams.get(request.targetNodeId);
+      if (stream === undefined)
+        return { success: true, message: `there is no stream to ${request.targetNodeId}` };
+      await this.#remove(stream);
+      this.#environment.observer.streamEnded(stream.record.target, "stopped");
+      return { success: true, message: `the stream to ${request.targetNodeId} is stopped` };
+    });
+  }
+
+  /** The target has taken over: a completed stream ends, and is remembered as completed. */
+  notifyComplete(request: StreamKey): Promise<StreamAnswer> {
+    return this.#change(async () => {
+      this.#checkSource(request.sourceNodeId);
+      const stream = this.#streams.get(request.targetNodeId);
+      if (stream === undefined) throw invalid(`there is no stream to ${request.targetNodeId}`);
+      const state = stateOf(stream.record);
+      if (state !== "completed")
+        throw invalid(`the stream to ${request.targetNodeId} is not completed: it is ${state}`);
+      await stream.stop();
+      stream.record.isEnded = true;
+      await this.#save();
+      await stream.release();
+      this.#environment.observer.streamEnded(stream.record.target, "the target has taken over");
+      return { success: true, message: `the stream to ${request.targetNodeId} has ended` };
+    });
+  }
+
+  /** Undefined for no such stream. */
+  status({ sourceNodeId, targetNodeId }: StreamKey): StreamReport | undefined {
+    if (sourceNodeId !== this.#options.nodeId) return undefined;
+    const stream = this.#streams.get(targetNodeId);
+    return stream === undefined ? undefined : reportOf(stream);
+  }
+
+  list(): StreamReport[] {
+    return [...this.#streams.values()].map(reportOf);
+  }
+
+  /** Those that have not ended: whoever takes the node away waits until each of them is completed. */
+  activeStreams(): { readonly targetNodeId: string; readonly state: StreamState }[] {
+    return [...this.#streams.values()]
+      .filter(({ record }) => !record.isEnded)
+      .map(({ record }) => ({ targetNodeId: record.target.nodeId, state: stateOf(record) }));
+  }
+
+  /** Nothing is sent any more; what was acknowledged is saved. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#changing;
+    const streams = [...this.#streams.values()];
+    await Promise.all(streams.map((stream) => stream.stop()));
+    if (streams.length === 0) return;
+    await this.#save().catch((error: unknown) => this.#environment.observer.streamsNotSaved(error));
+  }
+
+  /** What cannot be done is an answer. */
+  #change(act: () => Promise<StreamAnswer>): Promise<StreamAnswer> {
+    const changed = this.#changing.then(async (): Promise<StreamAnswer> => {
+      try {
+        if (this.#isClosed) throw new StorageError("UNAVAILABLE", "the node is stopping");
+        return await act();
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        return { success: false, message: error.message };
+      }
+    });
+    this.#changing = changed.catch(() => undefined);
+    return changed;
+  }
+
+  #checkSource(sourceNodeId: string): void {
+    const { nodeId } = this.#options;
+    if (sourceNodeId === nodeId) return;
+    throw invalid(
+      `source_node_id is ${JSON.stringify(sourceNodeId)}, and this node is ${JSON.stringify(nodeId)}`,
+    );
+  }
+
+  async #checkTarget(target: StreamTarget): Promise<void> {
+    if (target.nodeId === "") throw invalid("target_node_id is empty");
+    if (target.nodeId === this.#options.nodeId) throw invalid("a node cannot stream to itself");
+    const peer = await this.#environment.peers.connect(peerTarget(target));
+    peer.close();
+  }
+
+  async #begin(target: StreamTarget, ranges: readonly HashRange[]): Promise<void> {
+    const { clock, observer } = this.#environment;
+    const stream = this.#add(newStreamRecord(target, ranges, clock.nowMs()));
+    try {
+      await this.#save();
+    } catch (error) {
+      this.#streams.delete(target.nodeId);
+      throw notSaved(error);
+    }
+    observer.streamStarted(target, ranges.length);
+    stream.start();
+  }
+
+  #add(record: StreamRecord): Stream {
+    const stream = new Stream(this.#environment, record, () => this.#save());
+    this.#streams.set(record.target.nodeId, stream);
+    return stream;
+  }
+
+  /** A crash in between leaves a holder without a stream, which the next start releases. */
+  async #remove(stream: Stream): Promise<void> {
+    await stream.stop();
+    this.#streams.delete(stream.record.target.nodeId);
+    try {
+      await this.#save();
+      await stream.release();
+    } catch (error) {
+      throw notSaved(error);
+    }
+  }
+
+  /** Writes all records as they are now, or a little later. */
+  #save(): Promise<void> {
+    if (this.#writing === undefined) {
+      const writing = this.#file.write(this.#records()).finally(() => {
+        this.#writing = undefined;
+      });
+      this.#writing = writing;
+      return writing;
+    }
+    // One that is under way may be older than what is to be saved; those who come meanwhile share the next.
+    this.#nextWriting ??= this.#writing
+      .catch(() => {})
+      .then(() => {
+        this.#nextWriting = undefined;
+        return this.#save();
+      });
+    return this.#nextWriting;
+  }
+
+  #records(): StreamRecord[] {
+    return [...this.#streams.values()].map(({ record }) => record);
+  }
+
+  async #readFile(): Promise<StreamRecord[]> {
+    const { observer } = this.#environment;
+    try {
+      return this.#file.read();
+    } catch (error) {
+      observer.streamsFileDamaged(error, await this.#file.setAside());
+      return [];
+    }
+  }
+
+  async #releaseStrayHolders(): Promise<void> {
+    const { log } = this.#environment;
+    const ours = new Set([...this.#streams.keys()].map(holderName));
+    for (const name of log.holderNames()) {
+      if (name.startsWith(holderName("")) && !ours.has(name)) await log.release(name);
+    }
+  }
+}
+
+function answerFor({ record }: Stream, { ranges }: HashRanges): StreamAnswer {
+  const { nodeId } = record.target;
+  if (isSameRanges(record.ranges, ranges)) {
+    return { success: true, message: `already streaming to ${nodeId}: ${stateOf(record)}` };
+  }
+  throw invalid(
+    `there is a stream of other ranges to ${nodeId}, and it is ${stateOf(record)}: stop it first`,
+  );
+}
+
+/** Whatever their order. */
+function isSameRanges(a: readonly HashRange[], b: readonly HashRange[]): boolean {
+  const text = (ranges: readonly HashRange[]) => ranges.map(({ start, end }) => `${start}-${end}`).sort();
+  return text(a).join() === text(b).join();
+}
+
+function reportOf(stream: Stream): StreamReport {
+  const { record, lagBytes, lagMs } = stream;
+  return { ...record, state: stateOf(record), isActive: isActive(record), lagBytes, lagMs };
+}
+
+function invalid(message: string): StorageError {
+  return new StorageError("INVALID_ARGUMENT", message);
+}
+
+function tooMany(): StorageError {
+  return new StorageError("RESOURCE_EXHAUSTED", `there are ${maxStreams} streams already: stop one first`);
+}
+
+function notSaved(cause: unknown): StorageError {
+  return new StorageError("UNAVAILABLE", `the list of streams could not be saved: ${messageOf(cause)}`, {
+    cause,
+  });
+}
