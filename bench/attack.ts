@@ -5,13 +5,14 @@
  * ten answers of `--kib` each that nobody reads, and 500 that do nothing. Meanwhile a client reads a thousand times a second,
  * whether answered or not, and counts from the moment at which each read was due. Exits with 1 when a bar is missed.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type NodeProcess, nodeCommand, spawnNode } from "../test/support/spawn-node.ts";
 import type { AttackReport } from "./attack/report.ts";
 import { connect, prepare, readSteadily, type VictimReport } from "./attack/victim.ts";
+import { peakResidentMegabytes } from "./peak-memory.ts";
 import { describePinning, loadPrefix, serverPrefix } from "./rpc/processors.ts";
 
 const { values } = parseArgs({
@@ -51,12 +52,6 @@ async function startAttackers(port: number): Promise<Attackers> {
       return report.promise;
     },
   };
-}
-
-/** The most memory that the process has had. */
-function peakResidentMegabytes(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024);
 }
 
 function describeVictim(name: string, { readCount, errorCount, p50Ms, p99Ms, maxMs }: VictimReport): string {

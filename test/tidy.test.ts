@@ -22,7 +22,7 @@ const allowedImports: Record<string, readonly string[]> = {
   config: ["base", "platform", "auth", "engine", "node"],
   http2: ["base", "platform"],
   gossip: ["base", "platform"],
-  load: ["base", "platform", "http2", "gen"],
+  load: ["base", "platform", "http2", "rpc", "gen"],
   rpc: ["base", "platform", "auth", "versions", "node", "migration", "gen"],
   telemetry: ["base", "platform", "auth", "engine", "node", "migration", "http2", "gossip", "rpc"],
   server: [

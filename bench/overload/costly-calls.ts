@@ -10,9 +10,10 @@ import {
 } from "../../src/gen/storage/storage_node_pb.ts";
 import { envelope } from "../../test/support/raw-grpc.ts";
 import type { NodeProcess } from "../../test/support/spawn-node.ts";
+import { peakResidentMegabytes } from "../peak-memory.ts";
 import type { LoadPlan, LoadReport } from "./plan.ts";
 import { describeTimes, type Probe, Prober, timesOf } from "./probe.ts";
-import { asker, peakResidentMegabytes, startLoad, withNode } from "./subject.ts";
+import { asker, startLoad, withNode } from "./subject.ts";
 
 export interface CostlyCall {
   readonly title: string;

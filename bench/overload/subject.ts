@@ -1,5 +1,5 @@
 /** The node that bears the load, and the process that puts it there. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FrameClient } from "../../test/support/frame-client.ts";
@@ -62,10 +62,4 @@ export async function asker(
 ): Promise<() => Promise<boolean>> {
   const client = await FrameClient.connect(port);
   return async () => isOk(await client.answer(await beginCallAt(client, path, message)));
-}
-
-/** The most memory that the process has had. */
-export function peakResidentMegabytes(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024);
 }

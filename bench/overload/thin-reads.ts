@@ -5,10 +5,11 @@ import { GetStatusRequestSchema } from "../../src/gen/pairdb/admin/v1/admin_pb.t
 import { runH2load } from "../../test/support/h2load.ts";
 import { envelope } from "../../test/support/raw-grpc.ts";
 import type { NodeProcess } from "../../test/support/spawn-node.ts";
+import { peakResidentMegabytes } from "../peak-memory.ts";
 import { loadPrefix } from "../rpc/processors.ts";
 import { readMessage, writeMessage } from "../rpc/work.ts";
 import { describeTimes, Prober, timesOf } from "./probe.ts";
-import { asker, peakResidentMegabytes, withNode } from "./subject.ts";
+import { asker, withNode } from "./subject.ts";
 
 const bars = { throughput: 0.9, answeredWithinMs: 100, residentMegabytes: 600 };
 const valueBytes = 100;

@@ -2,7 +2,7 @@
 import type { Connection } from "./connection.ts";
 import { frameFlags, frameTypes, pingBytes, priorityBytes, readUint31 } from "./frames.ts";
 import type { Http2Limits } from "./limits.ts";
-import { defaultTableBytes, encodeSettings, PeerSettings, settingBytes } from "./settings.ts";
+import { defaultTableBytes, PeerSettings, serverSettings, settingBytes } from "./settings.ts";
 import { Shutdown, shutdownPing } from "./shutdown.ts";
 import type { Streams } from "./streams.ts";
 
@@ -21,7 +21,7 @@ export class ControlFrames {
   }
 
   sendSettings(limits: Http2Limits): void {
-    this.#connection.sender.frames.settings(encodeSettings(limits));
+    this.#connection.sender.frames.settings(serverSettings(limits));
     this.unacknowledgedSinceMs = this.#connection.nowMs;
   }
 

@@ -13,7 +13,7 @@ import {
 } from "./frames.ts";
 import type { Http2Limits } from "./limits.ts";
 
-const identifiers = {
+export const settingIdentifiers = {
   HEADER_TABLE_SIZE: 0x1,
   ENABLE_PUSH: 0x2,
   MAX_CONCURRENT_STREAMS: 0x3,
@@ -31,20 +31,26 @@ export const defaultWindowBytes = 65_535;
 
 const maxFrameBytesLimit = 2 ** 24 - 1;
 
-/** The payload of the SETTINGS frame that we send. */
-export function encodeSettings(limits: Http2Limits): Uint8Array {
-  const settings: [identifier: number, value: number][] = [
-    [identifiers.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams],
-    [identifiers.INITIAL_WINDOW_SIZE, limits.initialStreamWindowBytes],
-    [identifiers.MAX_HEADER_LIST_SIZE, limits.maxHeaderListBytes],
-    [identifiers.NO_RFC7540_PRIORITIES, 1],
-  ];
+/** The payload of a SETTINGS frame. */
+export function encodeSettings(
+  settings: readonly (readonly [identifier: number, value: number])[],
+): Uint8Array {
   const payload = new Uint8Array(settings.length * settingBytes);
   settings.forEach(([identifier, value], i) => {
     writeUint16(payload, i * settingBytes, identifier);
     writeUint32(payload, i * settingBytes + 2, value);
   });
   return payload;
+}
+
+/** What a server with these limits tells its clients. */
+export function serverSettings(limits: Http2Limits): Uint8Array {
+  return encodeSettings([
+    [settingIdentifiers.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams],
+    [settingIdentifiers.INITIAL_WINDOW_SIZE, limits.initialStreamWindowBytes],
+    [settingIdentifiers.MAX_HEADER_LIST_SIZE, limits.maxHeaderListBytes],
+    [settingIdentifiers.NO_RFC7540_PRIORITIES, 1],
+  ]);
 }
 
 /** What the peer has set, as far as it concerns a server that never pushes. */
@@ -57,19 +63,19 @@ export class PeerSettings {
   apply(bytes: Uint8Array, position: number): ErrorName | undefined {
     const value = readUint32(bytes, position + 2);
     switch (readUint16(bytes, position)) {
-      case identifiers.HEADER_TABLE_SIZE:
+      case settingIdentifiers.HEADER_TABLE_SIZE:
         this.tableBytes = value;
         return undefined;
-      case identifiers.INITIAL_WINDOW_SIZE:
+      case settingIdentifiers.INITIAL_WINDOW_SIZE:
         if (value > maxUint31) return "FLOW_CONTROL_ERROR";
         this.initialWindowBytes = value;
         return undefined;
-      case identifiers.MAX_FRAME_SIZE:
+      case settingIdentifiers.MAX_FRAME_SIZE:
         if (value < defaultMaxFrameBytes || value > maxFrameBytesLimit) return "PROTOCOL_ERROR";
         this.maxFrameBytes = value;
         return undefined;
-      case identifiers.ENABLE_PUSH:
-      case identifiers.NO_RFC7540_PRIORITIES:
+      case settingIdentifiers.ENABLE_PUSH:
+      case settingIdentifiers.NO_RFC7540_PRIORITIES:
         return value > 1 ? "PROTOCOL_ERROR" : undefined;
       default:
         return undefined;

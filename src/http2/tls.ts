@@ -23,7 +23,7 @@ export interface ClientCertificates {
 }
 
 /** The list of protocols as TLS writes it: each name after its length. */
-const onlyHttp2 = Buffer.from("\x02h2", "latin1");
+export const onlyHttp2 = Buffer.from("\x02h2", "latin1");
 
 /** What begins with this byte is TLS. */
 export const tlsFirstByte = 0x16;

@@ -8,32 +8,19 @@
 import type { Socket } from "bun";
 import { StorageError } from "../base/errors.ts";
 import { FieldList } from "../http2/field-list.ts";
+import { clientPreface, frameFlags, frameHeaderBytes, frameTypes, maxUint31 } from "../http2/frames.ts";
 import { HpackDecoder } from "../http2/hpack/decoder.ts";
+import { defaultWindowBytes, encodeSettings, settingBytes, settingIdentifiers } from "../http2/settings.ts";
+import { onlyHttp2 } from "../http2/tls.ts";
 import { HpackEncoder } from "./hpack-encoder.ts";
 import { Uploads } from "./uploads.ts";
 
-const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-/** In the form that ALPN has on the wire. */
-const onlyHttp2 = Buffer.from("\x02h2");
-const frameTypes = {
-  data: 0,
-  headers: 1,
-  reset: 3,
-  settings: 4,
-  ping: 6,
-  goAway: 7,
-  windowUpdate: 8,
-} as const;
-const settingIds = { initialWindow: 4, maxFrame: 5 } as const;
-const settingBytes = 6;
-const frameHeadBytes = 9;
-const endStream = 0x1;
-const endHeaders = 0x4;
-const acknowledgement = 0x1;
+const { END_STREAM, END_HEADERS, ACK } = frameFlags;
 /** No dynamic table for the server, so that equal answers have equal bytes; all the stream window there is. */
-const settings = Buffer.from("000100000000" + "00047fffffff", "hex");
-const largestWindowBytes = 0x7fffffff;
-const initialWindowBytes = 65_535;
+const ownSettings = encodeSettings([
+  [settingIdentifiers.HEADER_TABLE_SIZE, 0],
+  [settingIdentifiers.INITIAL_WINDOW_SIZE, maxUint31],
+]);
 /** Answers of a connection that are acknowledged together. */
 const windowUpdateBytes = 1 << 30;
 const maxListBytes = 65_536;
@@ -71,7 +58,7 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #hpack = new HpackEncoder();
   readonly #uploads = new Uploads((streamId, body, start, end, isLast) =>
-    this.#frame(frameTypes.data, isLast ? endStream : 0, streamId, body, start, end),
+    this.#frame(frameTypes.DATA, isLast ? END_STREAM : 0, streamId, body, start, end),
   );
   readonly #bodyBytes = new Map<number, number>();
   /** Of streams whose answers are kept. */
@@ -118,9 +105,9 @@ export class Connection {
     });
     if (tls !== undefined) await verified.promise;
     this.#socket.setNoDelay(true);
-    this.#append(preface);
-    this.#frame(frameTypes.settings, 0, 0, settings);
-    this.#growWindow(largestWindowBytes - initialWindowBytes);
+    this.#append(clientPreface);
+    this.#frame(frameTypes.SETTINGS, 0, 0, ownSettings);
+    this.#growWindow(maxUint31 - defaultWindowBytes);
     this.flush();
   }
 
@@ -133,11 +120,11 @@ export class Connection {
   send(fields: readonly (readonly [string, string])[], body: Uint8Array, keepsBody = false): number {
     const streamId = this.#nextStreamId;
     this.#nextStreamId += 2;
-    this.#makeRoom(frameHeadBytes + maxFieldBytes);
+    this.#makeRoom(frameHeaderBytes + maxFieldBytes);
     const head = this.#outputEnd;
-    let position = head + frameHeadBytes;
+    let position = head + frameHeaderBytes;
     for (const [name, value] of fields) position = this.#hpack.write(this.#output, position, name, value);
-    this.#writeHead(head, position - head - frameHeadBytes, frameTypes.headers, endHeaders, streamId);
+    this.#writeHead(head, position - head - frameHeaderBytes, frameTypes.HEADERS, END_HEADERS, streamId);
     this.#outputEnd = position;
     if (keepsBody) this.#bodies.set(streamId, []);
     this.#uploads.begin(streamId, body);
@@ -165,9 +152,9 @@ export class Connection {
     start = 0,
     end = content.length,
   ): void {
-    this.#makeRoom(frameHeadBytes + end - start);
+    this.#makeRoom(frameHeaderBytes + end - start);
     this.#writeHead(this.#outputEnd, end - start, type, flags, streamId);
-    this.#outputEnd += frameHeadBytes;
+    this.#outputEnd += frameHeaderBytes;
     this.#append(content, start, end);
   }
 
@@ -198,11 +185,11 @@ export class Connection {
   #receive(chunk: Buffer): void {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     let position = 0;
-    while (bytes.length - position >= frameHeadBytes) {
+    while (bytes.length - position >= frameHeaderBytes) {
       const length = bytes.readUIntBE(position, 3);
-      const end = position + frameHeadBytes + length;
+      const end = position + frameHeaderBytes + length;
       if (end > bytes.length) break;
-      this.#frameArrived(bytes, position, position + frameHeadBytes, end);
+      this.#frameArrived(bytes, position, position + frameHeaderBytes, end);
       position = end;
     }
     this.#rest = Buffer.from(bytes.subarray(position));
@@ -212,12 +199,12 @@ export class Connection {
     const type = bytes[head + 3]!;
     const flags = bytes[head + 4]!;
     const streamId = bytes.readUInt32BE(head + 5);
-    if (type === frameTypes.data) {
+    if (type === frameTypes.DATA) {
       this.#dataArrived(streamId, bytes, start, end);
-      if ((flags & endStream) !== 0)
+      if ((flags & END_STREAM) !== 0)
         this.#answered(streamId, missingStatus, "the answer ended without trailers");
-    } else if (type === frameTypes.headers) {
-      if ((flags & endStream) !== 0) this.#trailersArrived(streamId, bytes, start, end);
+    } else if (type === frameTypes.HEADERS) {
+      if ((flags & END_STREAM) !== 0) this.#trailersArrived(streamId, bytes, start, end);
     } else this.#controlArrived(type, flags, streamId, bytes, start, end);
   }
 
@@ -229,19 +216,19 @@ export class Connection {
     start: number,
     end: number,
   ): void {
-    if (type === frameTypes.windowUpdate) {
-      this.#uploads.grow(streamId, bytes.readUInt32BE(start) & largestWindowBytes);
+    if (type === frameTypes.WINDOW_UPDATE) {
+      this.#uploads.grow(streamId, bytes.readUInt32BE(start) & maxUint31);
       this.flush();
-    } else if (type === frameTypes.settings && (flags & acknowledgement) === 0) {
-      this.#frame(frameTypes.settings, acknowledgement, 0, Buffer.alloc(0));
+    } else if (type === frameTypes.SETTINGS && (flags & ACK) === 0) {
+      this.#frame(frameTypes.SETTINGS, ACK, 0, Buffer.alloc(0));
       this.#settingsArrived(bytes, start, end);
       this.flush();
-    } else if (type === frameTypes.ping && (flags & acknowledgement) === 0) {
-      this.#frame(frameTypes.ping, acknowledgement, 0, bytes, start, end);
+    } else if (type === frameTypes.PING && (flags & ACK) === 0) {
+      this.#frame(frameTypes.PING, ACK, 0, bytes, start, end);
       this.flush();
-    } else if (type === frameTypes.reset) {
+    } else if (type === frameTypes.RST_STREAM) {
       this.#answered(streamId, "reset", `RST_STREAM with code ${bytes.readUInt32BE(start)}`);
-    } else if (type === frameTypes.goAway) {
+    } else if (type === frameTypes.GOAWAY) {
       this.#fail(new StorageError("UNAVAILABLE", "the server sent GOAWAY"));
     }
   }
@@ -259,15 +246,15 @@ export class Connection {
   #growWindow(bytes: number): void {
     const content = Buffer.alloc(4);
     content.writeUInt32BE(bytes);
-    this.#frame(frameTypes.windowUpdate, 0, 0, content);
+    this.#frame(frameTypes.WINDOW_UPDATE, 0, 0, content);
   }
 
   #settingsArrived(bytes: Buffer, start: number, end: number): void {
     for (let position = start; position < end; position += settingBytes) {
       const value = bytes.readUInt32BE(position + 2);
       const id = bytes.readUInt16BE(position);
-      if (id === settingIds.maxFrame) this.#uploads.setMaxFrame(value);
-      else if (id === settingIds.initialWindow) this.#uploads.setStreamWindow(value);
+      if (id === settingIdentifiers.MAX_FRAME_SIZE) this.#uploads.setMaxFrame(value);
+      else if (id === settingIdentifiers.INITIAL_WINDOW_SIZE) this.#uploads.setStreamWindow(value);
     }
   }
 

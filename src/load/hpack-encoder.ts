@@ -2,11 +2,10 @@
  * Encodes request fields as gRPC's Go client does: whatever the tables do not hold joins the dynamic one, so a value
  * that is new in each call pushes older entries out. No Huffman, which saves bytes and costs time.
  */
+import { entryOverheadBytes } from "../http2/hpack/dynamic-table.ts";
 import { writeInteger } from "../http2/hpack/encoder.ts";
 import { staticIndexOfField, staticIndexOfName, staticTableSize } from "../http2/hpack/static-table.ts";
-
-const tableBytes = 4096;
-const entryOverheadBytes = 32;
+import { defaultTableBytes } from "../http2/settings.ts";
 
 export class HpackEncoder {
   /** By name and value: the number of its insertion, counted from 1. */
@@ -35,7 +34,7 @@ export class HpackEncoder {
 
   #add(id: string, bytes: number): void {
     this.#sizeBytes += bytes;
-    while (this.#sizeBytes > tableBytes) {
+    while (this.#sizeBytes > defaultTableBytes) {
       const oldest = this.#entries.shift()!;
       this.#sizeBytes -= oldest.bytes;
       this.#numbers.delete(oldest.id);

@@ -10,9 +10,9 @@ import {
   WriteRequestSchema,
 } from "../gen/storage/storage_node_pb.ts";
 import type { Random } from "../platform/random.ts";
+import { envelope, envelopePrefixBytes } from "../rpc/envelope.ts";
 import { keyNumber } from "./key-choice.ts";
 
-const frameHeadBytes = 5;
 const keyPrefix = "user";
 const keyDigits = 10;
 const templateKey = keyPrefix + "0".repeat(keyDigits);
@@ -72,7 +72,7 @@ export class Requests {
 
   /** The write that follows an answered read, with a clock that has seen it. */
   writeBack(record: number, answer: Buffer): Buffer {
-    const { vectorClock } = fromBinary(ReadResponseSchema, answer.subarray(frameHeadBytes));
+    const { vectorClock } = fromBinary(ReadResponseSchema, answer.subarray(envelopePrefixBytes));
     const entries = [...(vectorClock?.entries ?? [])];
     const own = entries.find(({ coordinatorNodeId }) => coordinatorNodeId === this.#writerId);
     const logicalTimestamp = (own?.logicalTimestamp ?? 0n) + 1n;
@@ -111,11 +111,7 @@ class Template {
 }
 
 function framed<S extends DescMessage>(schema: S, message: MessageInitShape<S>): Buffer {
-  const encoded = toBinary(schema, create(schema, message));
-  const bytes = Buffer.alloc(frameHeadBytes + encoded.length);
-  bytes.writeUInt32BE(encoded.length, 1);
-  bytes.set(encoded, frameHeadBytes);
-  return bytes;
+  return Buffer.from(envelope(0, toBinary(schema, create(schema, message))).buffer);
 }
 
 function randomBytes(length: number, random: Random): Buffer {

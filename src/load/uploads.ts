@@ -2,6 +2,8 @@
  * What an HTTP/2 client may send: the windows of the connection and of each stream (RFC 9113, section 5.2). Bodies that
  * fit leave at once; what does not waits here, in the order of its calls.
  */
+import { defaultMaxFrameBytes } from "../http2/frames.ts";
+import { defaultWindowBytes } from "../http2/settings.ts";
 
 /** A body that has not left whole. */
 interface Upload {
@@ -10,9 +12,6 @@ interface Upload {
   start: number;
   windowBytes: number;
 }
-
-const initialWindowBytes = 65_535;
-const initialFrameBytes = 16_384;
 
 export class Uploads {
   readonly #sendData: (
@@ -23,10 +22,10 @@ export class Uploads {
     isLast: boolean,
   ) => void;
   readonly #waiting = new Map<number, Upload>();
-  #connectionWindowBytes = initialWindowBytes;
+  #connectionWindowBytes = defaultWindowBytes;
   /** Of streams that begin. */
-  #streamWindowBytes = initialWindowBytes;
-  #maxFrameBytes = initialFrameBytes;
+  #streamWindowBytes = defaultWindowBytes;
+  #maxFrameBytes = defaultMaxFrameBytes;
 
   constructor(
     sendData: (streamId: number, body: Uint8Array, start: number, end: number, isLast: boolean) => void,

@@ -22,6 +22,7 @@ import type { StreamControl } from "../migration/streams/streams.ts";
 import type { Administration } from "../node/administration/administration.ts";
 import type { StorageNode } from "../node/storage-node.ts";
 import type { Clock } from "../platform/clock.ts";
+import { endsWithin } from "../platform/ends-within.ts";
 import type { Random } from "../platform/random.ts";
 import { AccessControl } from "../rpc/access.ts";
 import type { AdminSources } from "../rpc/admin/sources.ts";
@@ -257,17 +258,7 @@ export class NodeServer {
     await store?.close();
   }
 
-  /** Whether `work` ended in time. */
-  async #within(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-    let timeUp: () => void = () => undefined;
-    const timeout = new Promise<false>((resolve) => {
-      timeUp = () => resolve(false);
-    });
-    const timer = this.#options.clock.after(Math.max(0, timeoutMs), timeUp);
-    try {
-      return await Promise.race([work.then(() => true), timeout]);
-    } finally {
-      timer.cancel();
-    }
+  #within(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+    return endsWithin(work, this.#options.clock, timeoutMs);
   }
 }

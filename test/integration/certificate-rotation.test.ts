@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { connect } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import { type Certificate, isOpensslThere, makeAuthority, makeCertificate } from "../support/certificates.ts";
+import { unary } from "../support/grpc-js.ts";
 import { startNode } from "../support/node-process.ts";
 import { SettableTls } from "../support/settable-tls.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 import { startTestServer } from "../support/test-server.ts";
 
 const rotationCount = Number(process.env["ROTATIONS"] ?? 3);
-const passOn = (bytes: Buffer) => bytes;
 
 /** The name in the certificate that a port shows to a new connection. */
 function shownName(port: number, authority: string): Promise<string> {
@@ -39,12 +39,10 @@ describe.if(isOpensslThere)("certificates that change", async () => {
   }
 
   function callGrpc(client: grpc.Client): Promise<string> {
-    return new Promise((resolve) => {
-      const path = "/storage.StorageNodeService/HealthCheck";
-      client.makeUnaryRequest(path, passOn, passOn, Buffer.alloc(0), (error) =>
-        resolve(error === null ? "OK" : error.message),
-      );
-    });
+    return unary(client, "HealthCheck", Buffer.alloc(0)).then(
+      () => "OK",
+      ({ message }) => message,
+    );
   }
 
   /** By a connection that is kept where the server lets it be. */

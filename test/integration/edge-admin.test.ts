@@ -5,6 +5,7 @@ import { AdminService } from "../../src/gen/pairdb/admin/v1/admin_pb.ts";
 import { engineStatus } from "../support/engine-status.ts";
 import { everyClient, failureOf } from "../support/rpc-clients.ts";
 import { startTestServer } from "../support/test-server.ts";
+import { until } from "../support/until.ts";
 
 const server = await startTestServer();
 const clients = everyClient(server);
@@ -23,10 +24,6 @@ async function refusalOf(call: Promise<unknown>): Promise<[Code, string]> {
 
 function stepsOf<T>(stream: AsyncIterable<T>): AsyncIterator<T> {
   return stream[Symbol.asyncIterator]();
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await Bun.sleep(1);
 }
 
 describe.each(clients.map((client) => [client.name, client.of(AdminService)] as const))(

@@ -6,6 +6,7 @@ import { ErrorCode, ErrorDetailsSchema } from "../../src/gen/storage/storage_nod
 import { everyClient, failureOf } from "../support/rpc-clients.ts";
 import { testNode } from "../support/test-node.ts";
 import { createTestServer, startTestServer } from "../support/test-server.ts";
+import { bytes, clockOf } from "../support/wire-values.ts";
 
 const limits = { batchLimits: { maxEntries: 200, maxBytes: 1 << 20 } };
 const server = await startTestServer({ node: testNode(limits), settings: { maxResponseBytes: 100_000 } });
@@ -13,12 +14,6 @@ const clients = everyClient(server);
 afterAll(() => {
   for (const client of clients) client.close();
 });
-
-const clockOf = (nodeId: string, timestamp: bigint) => ({
-  entries: [{ coordinatorNodeId: nodeId, logicalTimestamp: timestamp }],
-});
-
-const bytes = (text: string) => new TextEncoder().encode(text);
 
 async function refusalOf(call: Promise<unknown>) {
   const error = ConnectError.from(await failureOf(call));

@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { ErrorCode, type ScanResponse } from "../../src/gen/storage/storage_node_pb.ts";
 import { everyClient } from "../support/rpc-clients.ts";
 import { startTestServer } from "../support/test-server.ts";
+import { bytes } from "../support/wire-values.ts";
 
 const server = await startTestServer();
 const clients = everyClient(server);
@@ -30,8 +31,6 @@ async function scanAll(chunks: AsyncIterable<ScanResponse>): Promise<ScanRespons
   for await (const chunk of chunks) all.push(chunk);
   return all;
 }
-
-const bytes = (text: string) => new TextEncoder().encode(text);
 
 describe.each(clients.map(({ name, client }) => [name, client] as const))("%s", (name, client) => {
   const tenantId = name.replaceAll(" ", "-");

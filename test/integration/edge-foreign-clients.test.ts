@@ -10,6 +10,7 @@ import {
   ScanResponseSchema,
   WriteRequestSchema,
 } from "../../src/gen/storage/storage_node_pb.ts";
+import { serverStream, unary } from "../support/grpc-js.ts";
 import { RawGrpcConnection } from "../support/raw-grpc.ts";
 import { startTestServer } from "../support/test-server.ts";
 
@@ -27,19 +28,8 @@ function grpcJs(options: grpc.ClientOptions = {}): grpc.Client {
 const plain = grpcJs();
 const compressing = grpcJs({ "grpc.default_compression_algorithm": grpc.compressionAlgorithms.gzip });
 
-const passOn = (bytes: Buffer) => bytes;
-
 function encode<S extends DescMessage>(schema: S, message: MessageInitShape<S>): Buffer {
   return Buffer.from(toBinary(schema, create(schema, message)));
-}
-
-function unary(client: grpc.Client, method: string, request: Buffer): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(`${service}/${method}`, passOn, passOn, request, (error, answer) => {
-      if (error === null) resolve(answer ?? Buffer.alloc(0));
-      else reject(error);
-    });
-  });
 }
 
 describe.each([
@@ -55,7 +45,7 @@ describe.each([
     expect(read.value).toEqual(value);
 
     const request = encode(ScanRequestSchema, { tenantId: "js" });
-    const stream = client.makeServerStreamRequest(`${service}/Scan`, passOn, passOn, request);
+    const stream = serverStream(client, "Scan", request);
     const keys: string[] = [];
     for await (const chunk of stream) {
       for (const entry of fromBinary(ScanResponseSchema, chunk as Buffer).entries) keys.push(entry.key);

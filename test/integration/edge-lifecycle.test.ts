@@ -15,6 +15,7 @@ import {
   type StorageClient,
 } from "../support/rpc-clients.ts";
 import { createTestServer, type TestServer, type TestServerOptions } from "../support/test-server.ts";
+import { until } from "../support/until.ts";
 
 const cleanUps: (() => unknown)[] = [];
 afterAll(async () => {
@@ -46,10 +47,6 @@ const get = async (server: TestServer, path: string) => {
 
 async function codeOf(call: Promise<unknown>): Promise<Code> {
   return ConnectError.from(await failureOf(call)).code;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await Bun.sleep(1);
 }
 
 const value = new Uint8Array([1]);

@@ -4,13 +4,10 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { serverSettings } from "../../src/server/settings.ts";
 import { everyClient, failureOf } from "../support/rpc-clients.ts";
 import { startTestServer } from "../support/test-server.ts";
+import { until } from "../support/until.ts";
 
 const { overload } = serverSettings();
 const value = new Uint8Array(1);
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await Bun.sleep(1);
-}
 
 async function refusalOf(call: Promise<unknown>): Promise<ConnectError> {
   const error = await failureOf(call);

@@ -3,15 +3,12 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { everyClient, failureOf } from "../support/rpc-clients.ts";
 import { startTestServer } from "../support/test-server.ts";
+import { bytes, clockOf } from "../support/wire-values.ts";
 
 const server = await startTestServer();
 const clients = everyClient(server);
 afterAll(() => clients.forEach((client) => void client.close()));
 
-const clockOf = (nodeId: string, timestamp: bigint) => ({
-  entries: [{ coordinatorNodeId: nodeId, logicalTimestamp: timestamp }],
-});
-const bytes = (text: string) => new TextEncoder().encode(text);
 const numbered = (count: number) => Array.from({ length: count }, (_, i) => `k${String(i).padStart(5, "0")}`);
 
 describe.each(clients.map(({ name, client }) => [name, client] as const))("%s", (name, client) => {

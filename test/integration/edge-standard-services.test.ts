@@ -17,7 +17,7 @@ import {
 import { ServerReflection } from "../../src/gen/grpc/reflection/v1/reflection_pb.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { noStreams } from "../support/no-streams.ts";
-import { requirePeer } from "../support/peers.ts";
+import { hasGrpcio, python, requirePeer } from "../support/peers.ts";
 import { everyClient, failureOf, grpcClient } from "../support/rpc-clients.ts";
 import { createTestServer, startTestServer, type TestServer } from "../support/test-server.ts";
 
@@ -271,10 +271,7 @@ describe("reflection", () => {
   });
 });
 
-const python = "/usr/bin/python3";
-const isGrpcioThere = requirePeer("python3-grpcio", () => {
-  return Bun.spawnSync([python, "-c", "import grpc, google.protobuf"]).success;
-});
+const isGrpcioThere = requirePeer("python3-grpcio", hasGrpcio);
 
 test.if(isGrpcioThere).each(["v1", "v1alpha"])(
   "python3-grpcio calls every kind of method with what reflection %s tells it",

@@ -14,17 +14,15 @@ import {
   WriteRequestSchema,
 } from "../../src/gen/storage/storage_node_pb.ts";
 import { isOpensslThere, makeAuthority, makeCertificate } from "../support/certificates.ts";
-import { requirePeer } from "../support/peers.ts";
+import { serverStream, unary } from "../support/grpc-js.ts";
+import { hasGrpcio, python, requirePeer } from "../support/peers.ts";
 import { SettableTls } from "../support/settable-tls.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 import { startTestServer, type TestServer } from "../support/test-server.ts";
 
 const root = join(import.meta.dir, "../..");
 const folder = temporaryFolder();
-const python = "/usr/bin/python3";
-const isGrpcioThere = requirePeer("python3-grpcio", () => {
-  return Bun.spawnSync([python, "-c", "import grpc, google.protobuf"]).success;
-});
+const isGrpcioThere = requirePeer("python3-grpcio", hasGrpcio);
 
 interface Road {
   readonly name: string;
@@ -107,10 +105,8 @@ describe.if(isGrpcioThere)("python3-grpcio", () => {
 });
 
 describe("grpc-js", () => {
-  const service = "/storage.StorageNodeService";
   const chunkBytes = 300_000;
   const chunkCount = 30;
-  const passOn = (bytes: Buffer) => bytes;
   const encode = <S extends DescMessage>(schema: S, message: MessageInitShape<S>) =>
     Buffer.from(toBinary(schema, create(schema, message)));
 
@@ -128,18 +124,11 @@ describe("grpc-js", () => {
     }
 
     unary(method: string, request: Buffer, options: grpc.CallOptions = {}): Promise<Buffer> {
-      return new Promise((resolve, reject) => {
-        const path = `${service}/${method}`;
-        this.#client.makeUnaryRequest(path, passOn, passOn, request, options, (error, answer) => {
-          if (error === null) resolve(answer!);
-          else reject(error);
-        });
-      });
+      return unary(this.#client, method, request, options);
     }
 
     scan(tenantId: string) {
-      const request = encode(ScanRequestSchema, { tenantId });
-      return this.#client.makeServerStreamRequest(`${service}/Scan`, passOn, passOn, request);
+      return serverStream(this.#client, "Scan", encode(ScanRequestSchema, { tenantId }));
     }
 
     close(): void {

@@ -20,7 +20,7 @@ import {
   preface,
   settings,
 } from "../support/http2-harness.ts";
-import { requirePeer } from "../support/peers.ts";
+import { hasPythonModules, python, requirePeer } from "../support/peers.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 
 const hostname = "127.0.0.1";
@@ -183,11 +183,7 @@ describe("sockets", () => {
 
 const isCurlThere = requirePeer("curl", () => Bun.which("curl") !== null);
 const areNghttpToolsThere = requirePeer("nghttp2-client", () => Bun.which("h2load") !== null);
-const python = "/usr/bin/python3";
-const isH2There = requirePeer(
-  "python3-h2",
-  () => Bun.spawnSync([python, "-c", "import h2, hpack"]).exitCode === 0,
-);
+const isH2There = requirePeer("python3-h2", () => hasPythonModules("h2", "hpack"));
 
 describe("foreign clients", () => {
   test.skipIf(!isCurlThere)("curl gets and posts", async () => {

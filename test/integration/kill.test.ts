@@ -7,11 +7,10 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { type NodeProcess, startNode } from "../support/node-process.ts";
-import { requirePeer } from "../support/peers.ts";
+import { hasGrpcio, python, requirePeer } from "../support/peers.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 
 const packageRecords = "/var/lib/dpkg/status";
-const python = "/usr/bin/python3";
 const client = join(import.meta.dir, "foreign-client/client.py");
 const writeBackEntry = join(import.meta.dir, "../support/entries/write-back-node.ts");
 const roundCount = Number(process.env["KILL_ROUNDS"] ?? 10);
@@ -21,8 +20,7 @@ const descriptors = join(folder, "descriptors.binpb");
 const recordsPath = join(folder, "records");
 
 const available = requirePeer("python3-grpcio and dpkg's records", () => {
-  const imports = Bun.spawnSync([python, "-c", "import grpc, google.protobuf"]);
-  return imports.success && existsSync(packageRecords);
+  return hasGrpcio() && existsSync(packageRecords);
 });
 
 interface ClientResult {

@@ -4,7 +4,7 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFil
 import { delimiter, join } from "node:path";
 import { codeBlock, readDocument } from "../support/documents.ts";
 import { cleanEnvironment, nodeCommand, startNode } from "../support/node-process.ts";
-import { requirePeer } from "../support/peers.ts";
+import { hasPythonModules, python, requirePeer } from "../support/peers.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 
 const root = join(import.meta.dir, "../..");
@@ -25,7 +25,7 @@ copyFileSync(join(root, "samples/elements.ndjson"), join(folder, "records.ndjson
 const node = await startNode({ dataDirectory: join(folder, "data") });
 
 mkdirSync(programs);
-addProgram("python3", 'exec /usr/bin/python3 "$@"');
+addProgram("python3", `exec ${python} "$@"`);
 addProgram(
   "pairdb-node",
   `case "$1" in put|get|delete|scan|import|export|status) set -- "$@" --addr ${node.grpcAddress};; esac
@@ -130,9 +130,9 @@ test.if(hasNode)("the client of grpc-js, in Node", async () => {
   expect(await run("node", "client.mjs")).toBe("true hello\n");
 });
 
-const hasPython = requirePeer("python3-grpcio and python3-grpc-tools", () => {
-  return Bun.spawnSync(["/usr/bin/python3", "-c", "import grpc, grpc_tools.protoc"]).success;
-});
+const hasPython = requirePeer("python3-grpcio and python3-grpc-tools", () =>
+  hasPythonModules("grpc", "grpc_tools.protoc"),
+);
 
 test.if(hasPython)("the client of grpcio, in Python", async () => {
   await shell(codeBlock(readme, "Python, over gRPC", "sh"));

@@ -7,13 +7,12 @@ import { loadSync } from "@grpc/proto-loader";
 import { hasChromium, openOrigin } from "../support/browser.ts";
 import { isOpensslThere, makeAuthority, makeCertificate } from "../support/certificates.ts";
 import { startNode } from "../support/node-process.ts";
-import { requirePeer } from "../support/peers.ts";
+import { hasGrpcio, python, requirePeer } from "../support/peers.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 import { testToken, tokenFileText } from "../support/tokens.ts";
 
 const root = join(import.meta.dir, "../..");
 const clients = join(import.meta.dir, "foreign-client");
-const python = "/usr/bin/python3";
 const folder = temporaryFolder();
 const web = openOrigin();
 const token = testToken(["read", "write"]);
@@ -98,10 +97,7 @@ test.if(isOpensslThere)("grpc-js", async () => {
   expect({ written, read, deleted, gone, batch, batchRead, scanned, withoutToken }).toEqual(found);
 });
 
-const isGrpcioThere = requirePeer(
-  "python3-grpcio",
-  () => Bun.spawnSync([python, "-c", "import grpc, google.protobuf"]).success,
-);
+const isGrpcioThere = requirePeer("python3-grpcio", hasGrpcio);
 
 test.if(isGrpcioThere && isOpensslThere)("python3-grpcio", async () => {
   const { node, authority } = secured!;

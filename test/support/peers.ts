@@ -8,3 +8,13 @@ export function requirePeer(name: string, isThere: () => boolean): boolean {
   process.stderr.write(`SKIPPED: ${name} is missing on this machine; the tests that need it do not run\n`);
   return false;
 }
+
+/** Debian's, where its packages for Python are. */
+export const python = "/usr/bin/python3";
+
+/** Whether Python has these modules. */
+export function hasPythonModules(...names: string[]): boolean {
+  return Bun.spawnSync([python, "-c", `import ${names.join(", ")}`]).success;
+}
+
+export const hasGrpcio = (): boolean => hasPythonModules("grpc", "google.protobuf");

@@ -82,3 +82,17 @@ test("commands of pairdb-node that are shown exist, with their flags", async () 
   }
   expect(unknown).toEqual([]);
 });
+
+test("environment variables that tests read are explained", () => {
+  const files = [...new Bun.Glob("test/**/*.ts").scanSync(root)].map((path) =>
+    readFileSync(join(root, path), "utf8"),
+  );
+  const read = files.flatMap((text) =>
+    [...text.matchAll(/process\.env\["([A-Z0-9_]+)"\]/g)].map(([, name]) => name!),
+  );
+  expect(read.length).toBeGreaterThan(10);
+  const explained = readDocument("TESTING.md");
+  // Tests set these for processes of their own.
+  const isOwn = (name: string) => name === "PATH" || name.startsWith("PAIRDB_TEST_");
+  expect(read.filter((name) => !isOwn(name) && !explained.includes(`\`${name}`))).toEqual([]);
+});

@@ -5,7 +5,7 @@ import type { Bench, Group } from "../group.ts";
 import { type Contestant, interleaved, rateOf } from "../measure.ts";
 import { describeTree, readMissing, readOurs, scanOurs } from "../ours.ts";
 import * as classicLevel from "../peers/classic-level.ts";
-import { dbBenchName, rateIn, runDbBench, smallTableFlags } from "../peers/db-bench.ts";
+import { dbBenchName, dbBenchReader } from "../peers/db-bench.ts";
 import * as lmdb from "../peers/lmdb.ts";
 import { atLeastTimes, makeRow, type Row } from "../row.ts";
 import { keyBytes, storeEntryCount } from "../settings.ts";
@@ -60,23 +60,6 @@ async function build(bench: Bench): Promise<Stores> {
 }
 
 /** A scan fills the block cache first. */
-function dbBenchContestant(
-  bench: Bench,
-  { dbBenchDirectory }: Stores,
-  name: string,
-): Record<string, Contestant> {
-  if (dbBenchDirectory === undefined) return {};
-  const { settings } = bench;
-  const flags = [
-    "--use_existing_db=1",
-    `--num=${storeEntryCount(settings)}`,
-    ...(name === "readseq" ? [] : [`--reads=${settings.entryCount}`]),
-    ...smallTableFlags(settings),
-  ];
-  const run = async (): Promise<number> =>
-    rateIn(await runDbBench(dbBenchDirectory, `readseq,${name}`, settings, flags), name);
-  return { [dbBenchName]: run };
-}
 
 async function randomReads(bench: Bench, stores: Stores): Promise<Row[]> {
   const { settings, workload } = bench;
@@ -86,14 +69,14 @@ async function randomReads(bench: Bench, stores: Stores): Promise<Row[]> {
   };
   const present = await interleaved(settings.roundCount, {
     ours: rate(() => readOurs(stores.ours, workload, numbers)),
-    ...dbBenchContestant(bench, stores, "readrandom"),
+    ...dbBenchReader(settings, stores.dbBenchDirectory, "readrandom"),
     [classicLevel.classicLevelName]: rate(() => classicLevel.readAll(stores.level, workload, numbers)),
     [lmdb.lmdbName]: rate(() => lmdb.readAll(stores.lmdb, workload, numbers)),
     "missing keys": rate(() => readMissing(stores.ours, workload, numbers)),
   });
   const { "missing keys": oursMissing, ...figures } = present;
   const missing = await interleaved(settings.roundCount, {
-    ...dbBenchContestant(bench, stores, "readmissing"),
+    ...dbBenchReader(settings, stores.dbBenchDirectory, "readmissing"),
     [classicLevel.classicLevelName]: rate(() => classicLevel.readMissing(stores.level, workload, numbers)),
     [lmdb.lmdbName]: rate(() => lmdb.readMissing(stores.lmdb, workload, numbers)),
   });
@@ -118,7 +101,7 @@ async function scans(bench: Bench, stores: Stores): Promise<Row> {
   const count = storeEntryCount(settings);
   const figures = await interleaved(settings.roundCount, {
     ours: () => rateOf(count, () => scanOurs(stores.ours, workload, count)),
-    ...dbBenchContestant(bench, stores, "readseq"),
+    ...dbBenchReader(settings, stores.dbBenchDirectory, "readseq"),
     [classicLevel.classicLevelName]: () =>
       rateOf(count, () => classicLevel.scanAll(stores.level, workload, count)),
     [lmdb.lmdbName]: () => rateOf(count, () => lmdb.scanAll(stores.lmdb, workload, count)),

@@ -6,7 +6,7 @@ import { diskBytes } from "../disk.ts";
 import type { Bench, Group } from "../group.ts";
 import { interleaved, rateOf } from "../measure.ts";
 import { readOurs, scanOurs } from "../ours.ts";
-import { dbBenchName, isDbBenchThere, rateIn, runDbBench, smallTableFlags } from "../peers/db-bench.ts";
+import { dbBenchName, dbBenchReader, isDbBenchThere } from "../peers/db-bench.ts";
 import { atLeastTimes, makeRow, type Row } from "../row.ts";
 import { keyBytes, storeEntryCount } from "../settings.ts";
 import { buildDbBench, buildOurs } from "../stores.ts";
@@ -70,7 +70,7 @@ async function reads(
     ours: rate(warm),
     [uncompressedName]: rate(plain),
     small: rate(small),
-    ...dbBenchContestant(bench, dbBenchDirectory, "readrandom"),
+    ...dbBenchReader(bench.settings, dbBenchDirectory, "readrandom", zstdFlags),
   });
   const { small: smallRate, ...warmFigures } = figures;
   const smallFigures = { ours: smallRate!, [uncompressedName]: figures[uncompressedName]! };
@@ -87,22 +87,9 @@ async function scans(bench: Bench, plain: Engine, small: Engine, dbBenchDirector
   const figures = await interleaved(settings.roundCount, {
     ours: rate(small),
     [uncompressedName]: rate(plain),
-    ...dbBenchContestant(bench, dbBenchDirectory, "readseq"),
+    ...dbBenchReader(bench.settings, dbBenchDirectory, "readseq", zstdFlags),
   });
   return makeRow(scanName, "entries/s", figures);
 }
 
 /** A scan fills the block cache, with blocks as they were before compression. */
-function dbBenchContestant(bench: Bench, directory: string, name: string) {
-  if (!isDbBenchThere()) return {};
-  const { settings } = bench;
-  const flags = [
-    "--use_existing_db=1",
-    `--num=${storeEntryCount(settings)}`,
-    ...(name === "readseq" ? [] : [`--reads=${settings.entryCount}`]),
-    ...smallTableFlags(settings),
-    ...zstdFlags,
-  ];
-  const run = async () => rateIn(await runDbBench(directory, `readseq,${name}`, settings, flags), name);
-  return { [dbBenchName]: run };
-}

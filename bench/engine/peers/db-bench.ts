@@ -2,8 +2,8 @@
  * RocksDB under its own benchmark, `db_bench` of Debian's package rocksdb-tools, where it is installed: each run is
  * a process of its own.
  */
-import { progress } from "../measure.ts";
-import { keyBytes, type Settings, smallTableBytes } from "../settings.ts";
+import { type Contestant, progress } from "../measure.ts";
+import { keyBytes, type Settings, smallTableBytes, storeEntryCount } from "../settings.ts";
 
 export const dbBenchName = "db_bench";
 
@@ -66,4 +66,24 @@ export function smallTableFlags(settings: Settings): string[] {
     `--target_file_size_base=${tableBytes}`,
     `--max_bytes_for_level_base=${4 * tableBytes}`,
   ];
+}
+
+/** The contestant that runs one benchmark of reads on a store that is there, after a scan that warms it. */
+export function dbBenchReader(
+  settings: Settings,
+  directory: string | undefined,
+  name: string,
+  flags: readonly string[] = [],
+): Record<string, Contestant> {
+  if (directory === undefined || !isDbBenchThere()) return {};
+  const allFlags = [
+    "--use_existing_db=1",
+    `--num=${storeEntryCount(settings)}`,
+    ...(name === "readseq" ? [] : [`--reads=${settings.entryCount}`]),
+    ...smallTableFlags(settings),
+    ...flags,
+  ];
+  const run = async (): Promise<number> =>
+    rateIn(await runDbBench(directory, `readseq,${name}`, settings, allFlags), name);
+  return { [dbBenchName]: run };
 }

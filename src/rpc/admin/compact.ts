@@ -7,6 +7,7 @@ import type {
   RunningCompaction,
 } from "../../node/administration/administration.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { endsWithin } from "../../platform/ends-within.ts";
 import type { Places } from "../places.ts";
 import { wide } from "./figures.ts";
 
@@ -57,17 +58,7 @@ async function* follow(
   clock: Clock,
 ): AsyncGenerator<Progress, void, void> {
   do yield progress(false);
-  while (!(await hasEndedWithin(ended, clock, progressIntervalMs)));
+  while (!(await endsWithin(ended, clock, progressIntervalMs)));
   await done;
   yield progress(true);
-}
-
-async function hasEndedWithin(ended: Promise<void>, clock: Clock, timeoutMs: number): Promise<boolean> {
-  const timeUp = Promise.withResolvers<false>();
-  const timer = clock.after(timeoutMs, () => timeUp.resolve(false));
-  try {
-    return await Promise.race([ended.then(() => true), timeUp.promise]);
-  } finally {
-    timer.cancel();
-  }
 }

@@ -3,6 +3,7 @@ import { errorCodes, errorName } from "../../../src/http2/error-codes.ts";
 import type { Field } from "../../../src/http2/hpack/encoder.ts";
 import { FrameClient, type StreamAnswer } from "../frame-client.ts";
 import { resetStream } from "../http2-harness.ts";
+import { until } from "../until.ts";
 import type { GeneratedCall } from "./generated-call.ts";
 import type { ComparedServer } from "./servers.ts";
 
@@ -94,10 +95,6 @@ async function leave(client: FrameClient, id: number): Promise<void> {
   await client.ping();
   client.send(resetStream(id, errorCodes.CANCEL));
   await client.ping();
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await Bun.sleep(1);
 }
 
 function seen({ headers, trailers, body, resetCode }: StreamAnswer): SeenAnswer {
