@@ -61,6 +61,13 @@ export function compareSlices(a: Slice, b: Slice): number {
 /** Below this length a byte loop beats the call of `Buffer.copy` (about 20 ns). */
 const loopCopyMaxBytes = 24;
 
+/**
+ * Longer ranges are copied in pieces. Above 2048 bytes the C library leaves a copy to one instruction, which on AMD's
+ * Zen 3 and 4 takes fifteen times as long where the target begins up to 31 bytes after the source, modulo 4096: so it does
+ * for whoever puts a short head before something.
+ */
+const pieceBytes = 2048;
+
 /** Copies a range; unlike `set`, it takes part of a source without a view of it. */
 export function copyRange(
   source: Uint8Array,
@@ -69,6 +76,14 @@ export function copyRange(
   target: Uint8Array,
   targetStart: number,
 ): void {
+  if (length > pieceBytes) {
+    for (let done = 0; done < length; done += pieceBytes) {
+      const start = sourceStart + done;
+      const end = sourceStart + Math.min(length, done + pieceBytes);
+      Buffer.prototype.copy.call(source, target, targetStart + done, start, end);
+    }
+    return;
+  }
   if (length > loopCopyMaxBytes) {
     Buffer.prototype.copy.call(source, target, targetStart, sourceStart, sourceStart + length);
     return;
