@@ -83,10 +83,6 @@ export interface RequestListener {
   aborted(code: number): void;
 }
 
-export interface Lender {
-  giveBack(bytes: Uint8Array): void;
-}
-
 export interface ServerResponse {
   /** False once the response has ended or the request is over; then nothing more is sent. */
   readonly isOpen: boolean;
@@ -94,13 +90,8 @@ export interface ServerResponse {
   answer(headers: Uint8Array, bytes: Uint8Array, start: number, length: number, trailers?: Uint8Array): void;
   /** The first thing sent. Blocks are made by `encodeFields`. */
   sendHeaders(block: Uint8Array, isEnd?: boolean): void;
-  /** Whether more is welcome at once; else `whenWritable` tells. */
+  /** Whether more is welcome at once; else `whenWritable` tells. What has to wait is copied. */
   sendData(bytes: Uint8Array, start: number, length: number, isEnd?: boolean): boolean;
-  /**
-   * The same with bytes that the caller gives away: what has to wait is not copied. For large pieces. A lender gets them
-   * back, once, when they have left or are not to leave any more.
-   */
-  giveData(bytes: Uint8Array, start: number, length: number, isEnd?: boolean, lender?: Lender): boolean;
   /** Ends the response. */
   sendTrailers(block: Uint8Array): void;
   /** Resolves to `isOpen`, once there is room again or the request is over. One waits at a time. */

@@ -5,12 +5,11 @@
  * it was written: so a few arrays serve all connections, and quiet ones hold none.
  */
 import { copyRange, emptyBytes } from "../base/bytes.ts";
-import type { Lender } from "./api.ts";
 
-/** Two sizes: one for the small answers of a turn, and one for what a socket takes of large ones. */
-const smallBytes = 64 * 1024;
-const largeBytes = 832 * 1024;
-const maxPooledArrays = { small: 64, large: 8 } as const;
+/** Two sizes: one for the small answers of a turn and for what waits, and one for what a socket takes of large ones. */
+export const smallArrayBytes = 64 * 1024;
+const largeBytes = 960 * 1024;
+const maxPooledArrays = { small: 256, large: 8 } as const;
 /** Large arrays in use at once: so many peers may leave much of their answers lying. */
 const maxLargeArrays = 32;
 
@@ -25,7 +24,7 @@ export class ArrayPool {
 
   /** At least so long; if of no size that is pooled, with room to grow. */
   take(byteCount: number): Uint8Array {
-    if (byteCount <= smallBytes) return this.#small.pop() ?? new Uint8Array(smallBytes);
+    if (byteCount <= smallArrayBytes) return this.#small.pop() ?? new Uint8Array(smallArrayBytes);
     if (byteCount > largeBytes || !this.hasLarge) return new Uint8Array(2 * byteCount);
     const bytes = this.#large.pop() ?? new Uint8Array(largeBytes);
     this.#largeInUse.add(bytes);
@@ -33,7 +32,8 @@ export class ArrayPool {
   }
 
   giveBack(bytes: Uint8Array): void {
-    if (bytes.length === smallBytes && this.#small.length < maxPooledArrays.small) this.#small.push(bytes);
+    if (bytes.length === smallArrayBytes && this.#small.length < maxPooledArrays.small)
+      this.#small.push(bytes);
     if (this.#largeInUse.delete(bytes) && this.#large.length < maxPooledArrays.large) this.#large.push(bytes);
   }
 
@@ -48,26 +48,10 @@ export class ByteQueue {
   start = 0;
   end = 0;
   readonly #pool: ArrayPool | undefined;
-  /** Who wants an array back that is not ours. */
-  #lender: Lender | undefined;
-
-  /** Whether more may be appended. */
-  isOwn = true;
 
   /** Without a pool, arrays are as long as needed. */
   constructor(pool?: ArrayPool) {
     this.#pool = pool;
-  }
-
-  /** A range of somebody else's, to be read only; its lender gets the array back once the queue is empty. */
-  static over(bytes: Uint8Array, start: number, length: number, lender?: Lender): ByteQueue {
-    const queue = new ByteQueue();
-    queue.isOwn = false;
-    queue.#lender = lender;
-    queue.bytes = bytes;
-    queue.start = start;
-    queue.end = start + length;
-    return queue;
   }
 
   get length(): number {
@@ -93,8 +77,6 @@ export class ByteQueue {
 
   clear(): void {
     this.#pool?.giveBack(this.bytes);
-    this.#lender?.giveBack(this.bytes);
-    this.#lender = undefined;
     this.bytes = emptyBytes;
     this.start = 0;
     this.end = 0;

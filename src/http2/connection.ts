@@ -2,8 +2,8 @@
  * One connection as a pure state machine: bytes come in by `receive`, time by its calls and by `tick`; bytes that are
  * to leave are in `output`, requests go to the handler. No socket, no clock.
  *
- * Whoever drives it writes `output` after every call, and when `onOutput` asks for it: `pump` before, `wrote` after. It
- * ends the socket when `isOver` and nothing is left to write.
+ * Whoever drives it writes `output` after every call, and when it is asked to: `pump` before, `wrote` after. It ends the
+ * socket when `isOver` and nothing is left to write.
  *
  * Invariants:
  * 1. After a connection error nothing is read or handed on any more, and GOAWAY is the last frame.
@@ -28,6 +28,13 @@ import { Sender } from "./sender.ts";
 import { defaultWindowBytes, type PeerSettings } from "./settings.ts";
 import { Streams } from "./streams.ts";
 
+export interface ConnectionDriver {
+  /** Something is to be written, outside of the calls that bring bytes or time. */
+  wantsToWrite(): void;
+  /** The output is full, and more is at hand: writes what the socket takes, without a call but of `wrote`. */
+  writeFull(): void;
+}
+
 type State = "greeting" | "settings" | "open" | "over";
 
 export class Connection implements FrameSink {
@@ -39,7 +46,7 @@ export class Connection implements FrameSink {
   /** What was written before the last bytes came is still unread. */
   isBlocked = false;
   readonly #environment: ConnectionEnvironment;
-  readonly #onOutput: () => void;
+  readonly #driver: ConnectionDriver;
   readonly #reader: FrameReader;
   readonly #streams: Streams;
   readonly #control: ControlFrames;
@@ -47,18 +54,18 @@ export class Connection implements FrameSink {
   readonly #receiveWindow = new ReceiveWindow(defaultWindowBytes);
   readonly #openedAtMs: number;
   #state: State = "greeting";
-  #isReading = false;
+  /** Its driver is in a call, and will write after it. */
+  #isDriven = false;
   /** When output last moved that does not move now. */
   #stuckSinceMs: number | undefined = undefined;
 
-  /** `onOutput` is called when something is to be written outside of the calls that bring bytes or time. */
-  constructor(environment: ConnectionEnvironment, peer: Peer, nowMs: number, onOutput: () => void) {
+  constructor(environment: ConnectionEnvironment, peer: Peer, nowMs: number, driver: ConnectionDriver) {
     this.#environment = environment;
     this.peer = peer;
     this.nowMs = nowMs;
     this.#openedAtMs = nowMs;
-    this.#onOutput = onOutput;
-    this.sender = new Sender(environment.arrays);
+    this.#driver = driver;
+    this.sender = new Sender(environment.arrays, () => driver.writeFull());
     this.guard = new AbuseGuard(environment.limits, this.sender, nowMs);
     this.#reader = new FrameReader(this, environment.arrays);
     this.#streams = new Streams(this, environment);
@@ -90,10 +97,10 @@ export class Connection implements FrameSink {
     this.nowMs = nowMs;
     this.isBlocked = this.output.length > 0;
     this.#keepAlive.heard(nowMs);
-    this.#isReading = true;
+    this.#isDriven = true;
     this.#reader.read(bytes, start, length, nowMs);
     this.#streams.dispatchStarted();
-    this.#isReading = false;
+    this.#isDriven = false;
     if (this.isOver) return;
     const update = this.#receiveWindow.takeUpdate();
     if (update > 0) this.sender.frames.windowUpdate(0, update);
@@ -101,9 +108,14 @@ export class Connection implements FrameSink {
       this.calm("unsent_bytes");
   }
 
-  /** Adds data that waited for the output. */
+  /** Adds what waited for the output: data, and answers that were not made yet. */
   pump(): void {
-    if (this.sender.waiting.size > 0 && !this.isOver) this.sender.pump();
+    if (this.isOver) return;
+    if (this.sender.waiting.size > 0) this.sender.pump();
+    if (!this.#streams.hasHeld) return;
+    this.#isDriven = true;
+    this.#streams.dispatchHeld();
+    this.#isDriven = false;
   }
 
   /** So many bytes of the output were taken. */
@@ -143,7 +155,7 @@ export class Connection implements FrameSink {
   // For its parts.
 
   wantsToWrite(): void {
-    if (!this.#isReading) this.#onOutput();
+    if (!this.#isDriven) this.#driver.wantsToWrite();
   }
 
   /** A connection error: says so, and ends. Returns false, as whoever checks something does that fails. */

@@ -11,10 +11,11 @@ import { defaultWindowBytes } from "./settings.ts";
 import type { Stream } from "./stream.ts";
 
 /**
- * Data is added to the output up to here. Much at once costs a socket, and the peer that it wakes, far less than the same
- * in portions; while too many peers hold so much already, it is little, and fits a small array together with a frame.
+ * With so much in the output it is full, and is written in the middle of whatever adds to it. Much at once costs a socket,
+ * and the peer that it wakes, far less than the same in portions; while too many peers hold so much already, it is little,
+ * and fits a small array together with a frame.
  */
-const largeFillBytes = 768 * 1024;
+const largeFillBytes = 896 * 1024;
 const smallFillBytes = 32 * 1024;
 
 export class Sender {
@@ -27,10 +28,13 @@ export class Sender {
   /** DATA frames that were ever sent. */
   dataFrameCount = 0;
 
-  readonly #arrays: ArrayPool;
+  readonly arrays: ArrayPool;
+  readonly #writeFull: () => void;
 
-  constructor(arrays: ArrayPool) {
-    this.#arrays = arrays;
+  /** `writeFull` writes what the socket takes of an output that is full. */
+  constructor(arrays: ArrayPool, writeFull: () => void) {
+    this.arrays = arrays;
+    this.#writeFull = writeFull;
     this.output = new ByteQueue(arrays);
     this.frames = new FrameWriter(this.output);
   }
@@ -51,9 +55,20 @@ export class Sender {
     return sent;
   }
 
+  /** Whether the output takes more. If not, the socket takes nothing either, and what is added would wait. */
+  hasRoom(): boolean {
+    if (this.output.length >= this.#fillBytes) this.#writeFull();
+    return this.output.length < this.#fillBytes;
+  }
+
+  get #fillBytes(): number {
+    const mayBeLarge = this.arrays.isLarge(this.output.bytes) || this.arrays.hasLarge;
+    return mayBeLarge ? largeFillBytes : smallFillBytes;
+  }
+
   /** How many of `length` bytes the next frame of a stream may have; 0 or less when none. */
   frameRoom(stream: Stream, length: number): number {
-    if (this.output.length >= this.#fillBytes) return 0;
+    if (!this.hasRoom()) return 0;
     return Math.min(length, defaultMaxFrameBytes, stream.sendWindow.bytes, this.window.bytes);
   }
 
@@ -91,17 +106,11 @@ export class Sender {
     this.frames.queuedData(stream.id, queue, length, isEnd);
   }
 
-  get #fillBytes(): number {
-    const mayBeLarge = this.#arrays.isLarge(this.output.bytes) || this.#arrays.hasLarge;
-    return mayBeLarge ? largeFillBytes : smallFillBytes;
-  }
-
-  /** Adds data that waits to the output, once half of that is free: else much would be moved to make room for little. */
+  /** Adds data that waits to the output. */
   pump(): void {
-    if (this.output.length > largeFillBytes / 2) return;
     // The set is walked in order of insertion, and those added on the way are met again at its end.
     for (const stream of this.waiting) {
-      if (this.window.bytes <= 0 || this.output.length >= this.#fillBytes) return;
+      if (this.window.bytes <= 0 || !this.hasRoom()) return;
       if (stream.sendWindow.bytes <= 0) continue;
       this.waiting.delete(stream);
       if (stream.sendQueued()) this.waiting.add(stream);

@@ -6,7 +6,7 @@
  */
 import type { Socket } from "bun";
 import type { Peer, PeerCertificate } from "./api.ts";
-import { Connection } from "./connection.ts";
+import { Connection, type ConnectionDriver } from "./connection.ts";
 import type { ConnectionEnvironment } from "./environment.ts";
 import type { RefusalReason } from "./observer.ts";
 import { Backlog, type Reader, type ReadScheduler } from "./read-scheduler.ts";
@@ -23,7 +23,7 @@ export interface LinkOwner {
   flushLater(link: SocketLink): void;
 }
 
-export class SocketLink implements Reader {
+export class SocketLink implements Reader, ConnectionDriver {
   readonly backlog: Backlog;
   /** Asked for already. */
   isFlushPlanned = false;
@@ -35,6 +35,8 @@ export class SocketLink implements Reader {
   /** Without one, the handshake of TLS is on its way. */
   #connection: Connection | undefined;
   #closingSinceMs: number | undefined;
+  /** The socket took less than it was given, and has not asked for more since. */
+  #isStuck = false;
 
   constructor(owner: LinkOwner, socket: Socket<SocketLink>) {
     this.#owner = owner;
@@ -52,8 +54,7 @@ export class SocketLink implements Reader {
     this.#socket = socket;
     const { remoteAddress: address, remotePort: port } = socket;
     const peer: Peer = { address, port, isSecure, certificate };
-    const onOutput = () => this.#owner.flushLater(this);
-    this.#connection = new Connection(this.#owner.environment, peer, this.#acceptedAtMs, onOutput);
+    this.#connection = new Connection(this.#owner.environment, peer, this.#acceptedAtMs, this);
   }
 
   receive(bytes: Uint8Array): void {
@@ -88,19 +89,32 @@ export class SocketLink implements Reader {
     const connection = this.#connection;
     if (connection === undefined || this.#closingSinceMs !== undefined) return;
     const { output } = connection;
+    this.#isStuck = false;
     connection.pump();
     while (output.length > 0) {
-      const length = output.length;
-      const written = this.#socket.write(output.bytes, output.start, length);
-      if (written < 0) {
-        this.destroy();
-        return;
-      }
-      connection.wrote(written, this.#owner.nowMs());
-      if (written < length) return;
+      if (this.#write(connection) < 0) this.destroy();
+      if (this.#isStuck) return;
       connection.pump();
     }
     if (connection.isOver) this.#close();
+  }
+
+  /** How much of the output the socket took; negative where it is broken. */
+  #write(connection: Connection): number {
+    const { output } = connection;
+    const length = output.length;
+    const written = this.#socket.write(output.bytes, output.start, length);
+    this.#isStuck = written < length;
+    if (written >= 0) connection.wrote(written, this.#owner.nowMs());
+    return written;
+  }
+
+  wantsToWrite(): void {
+    this.#owner.flushLater(this);
+  }
+
+  writeFull(): void {
+    if (!this.#isStuck) this.#write(this.#connection!);
   }
 
   /** Ends a connection that never became one, with a last word on this socket. */

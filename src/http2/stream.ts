@@ -9,9 +9,9 @@
  */
 import { emptyBytes, Slice } from "../base/bytes.ts";
 import { assert } from "../base/errors.ts";
-import type { Lender, Peer, RequestListener, ServerRequest, ServerResponse } from "./api.ts";
+import type { Peer, RequestListener, ServerRequest, ServerResponse } from "./api.ts";
 import type { ByteBudget } from "./byte-budget.ts";
-import { ByteQueue } from "./byte-queue.ts";
+import { ArrayPool, ByteQueue } from "./byte-queue.ts";
 import { errorCodes } from "./error-codes.ts";
 import { FieldList } from "./field-list.ts";
 import { ReceiveWindow, SendWindow } from "./flow-control.ts";
@@ -21,7 +21,7 @@ import type { Sender } from "./sender.ts";
 
 /** Most streams never hold anything: these stand for their queues until they do. Nobody adds to them. */
 const noBytes = new ByteQueue();
-const nothingQueued = new SendQueue();
+const nothingQueued = new SendQueue(new ArrayPool());
 
 /** The connection, as its streams see it. */
 export interface StreamOwner {
@@ -153,6 +153,12 @@ export class Stream implements ServerRequest, ServerResponse {
     this.#store(bytes, start, length);
   }
 
+  /** The handler is called later: a whole body waits where it stays. */
+  hold(): void {
+    this.#keepBody();
+    if (this.#stored.length > 0) this.body.set(this.#stored.bytes, this.#stored.start, this.#stored.length);
+  }
+
   /** The handler has returned: a whole body was its to take, others wait until somebody listens. */
   afterHandler(): void {
     if (!this.isWhole) this.#keepBody();
@@ -231,36 +237,17 @@ export class Stream implements ServerRequest, ServerResponse {
   }
 
   sendData(bytes: Uint8Array, start: number, length: number, isEnd = false): boolean {
-    return this.#send(bytes, start, length, isEnd, false);
-  }
-
-  giveData(bytes: Uint8Array, start: number, length: number, isEnd = false, lender?: Lender): boolean {
-    return this.#send(bytes, start, length, isEnd, true, lender);
-  }
-
-  #send(
-    bytes: Uint8Array,
-    start: number,
-    length: number,
-    isEnd: boolean,
-    isGiven: boolean,
-    lender?: Lender,
-  ): boolean {
-    if (!this.isOpen) {
-      lender?.giveBack(bytes);
-      return false;
-    }
+    if (!this.isOpen) return false;
     assert(this.#isHeadersSent, "headers come before data");
     const { sender } = this.#owner;
     const sent = this.#queue.length === 0 ? sender.send(this, bytes, start, length, isEnd) : 0;
     this.#owner.wantsToWrite();
     if (sent === length && this.#queue.length === 0) {
-      lender?.giveBack(bytes);
       if (isEnd) this.#endLocal();
       return true;
     }
     this.#endsWithData = isEnd;
-    return this.#enqueue(bytes, start + sent, length - sent, isGiven, lender);
+    return this.#enqueue(bytes, start + sent, length - sent);
   }
 
   sendTrailers(block: Uint8Array): void {
@@ -303,24 +290,16 @@ export class Stream implements ServerRequest, ServerResponse {
     return false;
   }
 
-  #enqueue(
-    bytes: Uint8Array,
-    start: number,
-    length: number,
-    isGiven: boolean,
-    lender: Lender | undefined,
-  ): boolean {
+  #enqueue(bytes: Uint8Array, start: number, length: number): boolean {
     const { budget, limits, sender, nowMs } = this.#owner;
-    if (this.#queue === nothingQueued) this.#queue = new SendQueue();
+    if (this.#queue === nothingQueued) this.#queue = new SendQueue(sender.arrays);
     const queue = this.#queue;
     if (queue.length + length > limits.maxQueuedBytesPerStream || !budget.take(length)) {
-      lender?.giveBack(bytes);
       this.#owner.overQueuedBytes(this);
       return false;
     }
     if (queue.length === 0) this.progressedAtMs = nowMs;
-    if (isGiven) queue.give(bytes, start, length, lender);
-    else queue.push(bytes, start, length);
+    queue.push(bytes, start, length);
     sender.waiting.add(this);
     return queue.length < limits.streamSendBufferBytes;
   }

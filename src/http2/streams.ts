@@ -5,7 +5,9 @@
  * 1. A stream is in the table from its first HEADERS until both sides have ended or one has reset it.
  * 2. Every header block is decoded, also of a stream that is refused or gone: the table of HPACK is the connection's.
  * 3. The handler sees a request once: when it is whole, or else when the bytes that are there have all been read.
- * 4. `handledId` is the highest stream that the handler saw: what a connection error names as the last. What the end of
+ * 4. Whole requests wait in order while the output is full: their answers would be copied to wait. None waits for a
+ *    window, so each is handed on as the output drains, or ends with a connection that takes nothing.
+ * 5. `handledId` is the highest stream that the handler saw: what a connection error names as the last. What the end of
  *    a connection names is `openedId`, since the handler will see that one.
  */
 import type { Peer } from "./api.ts";
@@ -46,6 +48,8 @@ export class Streams implements StreamOwner {
   readonly #decoder: HpackDecoder;
   /** Requests that the handler has not seen, since their bodies are not complete. */
   #started: Stream[] = [];
+  /** Whole requests that the handler will see once the peer has taken more of the answers before theirs. */
+  readonly #held = new Set<Stream>();
 
   constructor(connection: Connection, environment: ConnectionEnvironment) {
     const { limits, arrays, budget } = environment;
@@ -81,14 +85,14 @@ export class Streams implements StreamOwner {
 
   resetStream(stream: Stream, code: number): void {
     this.#writeReset(stream.id, code);
-    this.table.delete(stream);
+    this.#forget(stream);
     if (stream.isAnswered) this.#connection.guard.answered();
     stream.abort(code);
     this.#connection.endWhenIdle();
   }
 
   finished(stream: Stream): void {
-    this.table.delete(stream);
+    this.#forget(stream);
     this.#connection.guard.answered();
     this.#connection.endWhenIdle();
   }
@@ -125,9 +129,14 @@ export class Streams implements StreamOwner {
     this.headerBlock.clear();
     this.#started = [];
     for (const stream of this.table.values()) {
-      this.table.delete(stream);
+      this.#forget(stream);
       stream.abort(code);
     }
+  }
+
+  #forget(stream: Stream): void {
+    this.table.delete(stream);
+    if (this.#held.size > 0) this.#held.delete(stream);
   }
 
   // HEADERS and CONTINUATION (sections 6.2 and 6.10).
@@ -254,7 +263,7 @@ export class Streams implements StreamOwner {
     if (stream === undefined) return void this.#ignoreOnClosed(id, "RST_STREAM");
     const code = readUint32(bytes, start);
     this.#environment.observer.streamReset("peer", code);
-    this.table.delete(stream);
+    this.#forget(stream);
     this.table.rememberReset(id, true);
     stream.abort(code);
     // What no handler has seen, nobody holds; if it is listed among those that started, it is met there in vain.
@@ -286,14 +295,35 @@ export class Streams implements StreamOwner {
     if (this.#started.length === 0) return;
     const started = this.#started;
     this.#started = [];
-    for (const stream of started) if (!stream.isDispatched && !stream.isClosed) this.#dispatch(stream);
+    for (const stream of started)
+      if (!stream.isDispatched && !stream.isWhole && !stream.isClosed) this.#dispatch(stream);
+  }
+
+  get hasHeld(): boolean {
+    return this.#held.size > 0;
+  }
+
+  /** Hands on whole requests that waited, as long as their answers can leave. */
+  dispatchHeld(): void {
+    for (const stream of this.#held) {
+      if (!this.sender.hasRoom()) return;
+      this.#held.delete(stream);
+      this.#dispatch(stream);
+    }
   }
 
   // Streams that end.
 
   #end(stream: Stream): void {
     if (!stream.receiveEnd()) return void this.#streamError(stream, PROTOCOL_ERROR);
-    if (!stream.isDispatched) this.#dispatch(stream);
+    if (stream.isDispatched) return;
+    if (this.#held.size > 0 || !this.sender.hasRoom()) this.#hold(stream);
+    else this.#dispatch(stream);
+  }
+
+  #hold(stream: Stream): void {
+    stream.hold();
+    if (!stream.isClosed) this.#held.add(stream);
   }
 
   #dispatch(stream: Stream): void {

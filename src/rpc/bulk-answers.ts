@@ -167,7 +167,7 @@ function siblingEntries(versions: readonly Version[], tenantId: string, key: str
     entry.number(entryTags.timestamp, timestampSeconds);
     entry.number(entryTags.isTombstone, isTombstone ? 1 : 0);
     const bytes = entry.take().slice();
-    entry.giveBack();
+    entry.release();
     return new Slice(bytes);
   });
 }
@@ -227,7 +227,7 @@ export class ScanAnswer {
 
   /** No more messages follow, and the last one is used no more. */
   end(): void {
-    this.#message.giveBack();
+    this.#message.release();
   }
 }
 

@@ -13,7 +13,7 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { Slice } from "../base/bytes.ts";
+import { copyRange, emptyBytes, Slice } from "../base/bytes.ts";
 import { envelopePrefixBytes } from "./envelope.ts";
 import { MessageArrays } from "./message-arrays.ts";
 
@@ -34,14 +34,23 @@ export interface CodecShortcut<I extends DescMessage, O extends DescMessage> {
 const keptBytes = 64 * 1024;
 const kept = new Uint8Array(envelopePrefixBytes + keptBytes);
 
-/** For larger ones. Who has sent such a message may give its array back. */
+/** For larger ones. */
 export const messageArrays = new MessageArrays();
 
-/** An encoded message, with room for the prefix of its envelope right before it. */
+/**
+ * An encoded message, with room for the prefix of its envelope right before it. One part of it may lie elsewhere: a large
+ * value goes from where it is stored to where it is sent, without a stop.
+ */
 export class EncodedMessage {
+  /** From `start`, the message without the part that is lent. */
   bytes: Uint8Array = kept;
   readonly start = envelopePrefixBytes;
+  /** Of the whole message. */
   length = 0;
+  /** Good within the turn; empty for most messages. */
+  readonly lent = new Slice();
+  /** The place in `bytes` where that belongs. */
+  lentAt = envelopePrefixBytes;
   /** Of a stream that can be gone on with: where, after this message. */
   resumeToken: Uint8Array | undefined;
 
@@ -52,14 +61,36 @@ export class EncodedMessage {
 
   /** Makes room for a message of so many bytes, which is then written from `start`. */
   reserve(length: number): void {
+    this.lent.set(emptyBytes, 0, 0);
     this.length = length;
     this.bytes = length <= keptBytes ? kept : messageArrays.take(this.start + length);
   }
 
+  /** Adds a part that is not copied. */
+  lend(part: Uint8Array, position: number): void {
+    this.lent.set(part, 0, part.length);
+    this.lentAt = position;
+    this.length += part.length;
+  }
+
+  /** The message is sent or copied: its memory serves others. */
+  release(): void {
+    if (this.isOwn) messageArrays.giveBack(this.bytes);
+    this.bytes = kept;
+    this.lent.set(emptyBytes, 0, 0);
+  }
+
   /** The message alone, its receiver's own. */
   take(): Uint8Array<ArrayBuffer> {
-    const { bytes, start, length } = this;
+    const { bytes, start, length, lent, lentAt } = this;
     const end = start + length;
+    if (lent.length > 0) {
+      const whole = new Uint8Array(length);
+      copyRange(bytes, start, lentAt - start, whole, 0);
+      copyRange(lent.bytes, lent.start, lent.length, whole, lentAt - start);
+      copyRange(bytes, lentAt, end - lent.length - lentAt, whole, lentAt - start + lent.length);
+      return whole;
+    }
     return (this.isOwn ? bytes.subarray(start, end) : bytes.slice(start, end)) as Uint8Array<ArrayBuffer>;
   }
 }

@@ -14,23 +14,28 @@ import { EncodedMessage, messageArrays } from "./message-codec.ts";
 const maxHeadBytes = 2 + maxVarintBytes;
 
 export class MessageWriter extends EncodedMessage {
-  /** Its memory is one of the arrays of large messages: whoever is done with the message gives it back. */
+  readonly #roomBytes: number;
+
+  /** Its memory is one of the arrays of large messages: whoever is done with the message releases it. */
   constructor(roomBytes: number) {
     super();
-    this.bytes = messageArrays.take(envelopePrefixBytes + roomBytes);
+    this.#roomBytes = roomBytes;
+    this.bytes = emptyBytes;
+    this.clear();
   }
 
-  /** Begins another message in the same memory. */
+  /** Begins another message, in the same memory if it was not released. */
   clear(): void {
     this.length = 0;
     this.resumeToken = undefined;
+    if (this.bytes === emptyBytes) this.bytes = messageArrays.take(envelopePrefixBytes + this.#roomBytes);
   }
 
-  /** Its memory goes to other messages; nobody may hold its bytes any more. */
-  giveBack(): void {
+  override release(): void {
+    if (this.bytes === emptyBytes) return;
     messageArrays.giveBack(this.bytes);
     this.bytes = emptyBytes;
-    this.clear();
+    this.length = 0;
   }
 
   /** The head of a nested message, whose fields follow; its content has so many bytes. */

@@ -126,7 +126,8 @@ export function writeVarintField(target: Uint8Array, position: number, tag: numb
   return writeVarint(target, writeVarint(target, position, tag), value);
 }
 
-function writeBytesHead(target: Uint8Array, position: number, tag: number, length: number): number {
+/** Of a field whose content follows. */
+export function writeBytesHead(target: Uint8Array, position: number, tag: number, length: number): number {
   return writeVarint(target, writeVarint(target, position, tag), length);
 }
 

@@ -23,6 +23,7 @@ import {
   readText,
   varintTag,
   writeBytes,
+  writeBytesHead,
   writeClock,
   writeVarintField,
 } from "./protobuf-fields.ts";
@@ -35,6 +36,9 @@ const requestTags = {
   idempotencyKey: bytesTag(5),
   includeSiblings: varintTag(16),
 } as const;
+
+/** Larger values are not copied into their message; of smaller ones the copy costs less than a frame more. */
+const minLentBytes = 32 * 1024;
 
 const successTag = varintTag(1);
 const successBytes = 2;
@@ -75,16 +79,21 @@ export const readCodec: CodecShortcut<typeof ReadRequestSchema, typeof ReadRespo
     if (siblings !== undefined && siblings.length > 0) return false;
     const clockBytes = vectorClock === undefined ? 0 : clockLength(vectorClock);
     if (clockBytes < 0 || siblingCount < 1) return false;
+    const isLent = value.length >= minLentBytes;
+    const valueBytes = value.length === 0 ? 0 : bytesFieldLength(value.length);
     target.reserve(
       successBytes +
-        (value.length === 0 ? 0 : bytesFieldLength(value.length)) +
+        (isLent ? valueBytes - value.length : valueBytes) +
         (vectorClock === undefined ? 0 : bytesFieldLength(clockBytes)) +
         varintLength(readResponseTags.siblingCount) +
         varintLength(siblingCount),
     );
     const { bytes } = target;
     let position = writeVarintField(bytes, target.start, successTag, 1);
-    if (value.length > 0) position = writeBytes(bytes, position, readResponseTags.value, value);
+    if (isLent) {
+      position = writeBytesHead(bytes, position, readResponseTags.value, value.length);
+      target.lend(value, position);
+    } else if (value.length > 0) position = writeBytes(bytes, position, readResponseTags.value, value);
     if (vectorClock !== undefined)
       position = writeClock(bytes, position, readResponseTags.vectorClock, vectorClock, clockBytes);
     writeVarintField(bytes, position, readResponseTags.siblingCount, siblingCount);

@@ -62,7 +62,10 @@ export class ThinStream implements ThinTarget<ThinStreamReply> {
     const { method, run } = this.#endpoint;
     const encoded = new EncodedMessage();
     for await (const answer of call.each(run(request, call))) {
-      const room = reply.send(encodeAnswer(method.output, answer, encoded));
+      const message = encodeAnswer(method.output, answer, encoded);
+      const room = reply.send(message);
+      // A slow caller holds what waits to be sent, and not also the memory that it was copied from.
+      message.release();
       if (room !== undefined) await call.wait(room);
     }
     if (call.hasEnded) return;

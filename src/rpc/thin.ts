@@ -25,7 +25,7 @@ import { ThinStream } from "./thin-stream.ts";
 
 /** Where a unary call's answer goes: one of the two, once, at once or later. */
 export interface ThinReply extends FailureReply {
-  /** The answer's message, valid until this returns. */
+  /** The answer's message, which it releases. */
   succeed(message: EncodedMessage): void;
 }
 

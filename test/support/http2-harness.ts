@@ -191,7 +191,10 @@ export class Http2Harness {
       http1Explanation: "gRPC only",
     };
     const peer = { address: "127.0.0.1", port: 1, isSecure: false, certificate: undefined };
-    this.connection = new Connection(environment, peer, this.nowMs, () => undefined);
+    this.connection = new Connection(environment, peer, this.nowMs, {
+      wantsToWrite: () => undefined,
+      writeFull: () => undefined,
+    });
     if (!options.isSilent) this.send(preface, settings(), frame(frameTypes.SETTINGS, ACK, 0));
   }
 

@@ -24,7 +24,7 @@ export async function sendResponse(response: ServerResponse, sent: StreamedRespo
   try {
     for await (const chunk of body ?? []) {
       if (chunk.length === 0) continue;
-      const isRoomLeft = response.giveData(chunk, 0, chunk.length);
+      const isRoomLeft = response.sendData(chunk, 0, chunk.length);
       if (!response.isOpen || (!isRoomLeft && !(await response.whenWritable()))) return;
     }
   } catch (error) {

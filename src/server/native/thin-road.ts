@@ -12,7 +12,7 @@ import { encodeFields } from "../../http2/hpack/encoder.ts";
 import type { Call, CallRequest } from "../../rpc/call.ts";
 import { checkRequestFrame, envelopePrefixBytes, writeEnvelopePrefix } from "../../rpc/envelope.ts";
 import { grpcTimeoutMs } from "../../rpc/grpc-timeout.ts";
-import { type EncodedMessage, messageArrays, RequestMessage } from "../../rpc/message-codec.ts";
+import { type EncodedMessage, RequestMessage } from "../../rpc/message-codec.ts";
 import type { ThinReply } from "../../rpc/thin.ts";
 import { type FailureReply, refuseCall, type ThinTarget } from "../../rpc/thin-call.ts";
 import type { ThinStreamReply } from "../../rpc/thin-stream.ts";
@@ -107,17 +107,19 @@ class UnaryReply implements ThinReply {
     const response = this.#response;
     const headers = headersFor(call);
     const trailers = trailersFor(call, undefined);
-    const { bytes } = message;
+    const { bytes, lent, lentAt } = message;
     const start = message.start - envelopePrefixBytes;
-    const length = envelopePrefixBytes + message.length;
+    const ownBytes = envelopePrefixBytes + message.length - lent.length;
     writeEnvelopePrefix(bytes, start, 0, message.length);
-    if (!message.isOwn) {
-      response.answer(headers, bytes, start, length, trailers);
-      return;
+    if (lent.length === 0) response.answer(headers, bytes, start, ownBytes, trailers);
+    else {
+      response.sendHeaders(headers);
+      response.sendData(bytes, start, lentAt - start);
+      response.sendData(lent.bytes, lent.start, lent.length);
+      response.sendData(bytes, lentAt, start + ownBytes - lentAt);
+      response.sendTrailers(trailers);
     }
-    response.sendHeaders(headers);
-    response.giveData(bytes, start, length, false, messageArrays);
-    response.sendTrailers(trailers);
+    message.release();
   }
 
   fail(error: ConnectError): void {
