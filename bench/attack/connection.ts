@@ -1,5 +1,6 @@
 /** A connection of an attacker: it sends bytes as they are, and of what comes back it keeps counts alone. */
-import { frameHeaderBytes, frameTypes, readUint24, readUint32 } from "../../src/http2/frames.ts";
+import { readUint32BigEndian } from "../../src/base/integers.ts";
+import { frameHeaderBytes, frameTypes, readUint24 } from "../../src/http2/frames.ts";
 
 export class AttackConnection {
   goAwayCode: number | undefined;
@@ -55,7 +56,7 @@ export class AttackConnection {
       const type = all[position + 3];
       if (type === frameTypes.RST_STREAM) this.resetCount++;
       if (type === frameTypes.GOAWAY) {
-        this.goAwayCode = readUint32(all, payload + 4);
+        this.goAwayCode = readUint32BigEndian(all, payload + 4);
         this.#socket?.terminate();
       }
       position = end;

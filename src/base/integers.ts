@@ -1,4 +1,4 @@
-/** Little-endian integers of fixed width, at any alignment, without a `DataView`. */
+/** Integers of fixed width, little-endian but for those that say otherwise, at any alignment, without a `DataView`. */
 
 export function readUint32(bytes: Uint8Array, position: number): number {
   const low = bytes[position]! | (bytes[position + 1]! << 8) | (bytes[position + 2]! << 16);
@@ -20,4 +20,16 @@ export function readUint64(bytes: Uint8Array, position: number): number {
 export function writeUint64(target: Uint8Array, position: number, value: number): void {
   writeUint32(target, position, value);
   writeUint32(target, position + 4, Math.floor(value / 2 ** 32));
+}
+
+export function readUint32BigEndian(bytes: Uint8Array, position: number): number {
+  const high = (bytes[position]! << 24) | (bytes[position + 1]! << 16);
+  return (high | (bytes[position + 2]! << 8) | bytes[position + 3]!) >>> 0;
+}
+
+export function writeUint32BigEndian(target: Uint8Array, position: number, value: number): void {
+  target[position] = value >>> 24;
+  target[position + 1] = value >>> 16;
+  target[position + 2] = value >>> 8;
+  target[position + 3] = value;
 }

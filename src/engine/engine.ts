@@ -132,10 +132,9 @@ export class Engine {
   }
 
   /**
-   * Opens the data directory, recovers what it holds and makes it durable anew. Rejects, with the directory
-   * unchanged, where it is locked, foreign, of a newer format or damaged beyond what the recovery mode allows.
-   * `jobs` runs flushes and compactions; worker threads unless a test brings its own, one more than compactions may
-   * take, so that no flush waits for one.
+   * Opens the data directory and recovers what it holds. Rejects, with the directory unchanged, where it is locked,
+   * foreign, of a newer format or damaged beyond what the recovery mode allows. `jobs` runs flushes and compactions;
+   * worker threads unless a test brings its own, one more than compactions may take, so that no flush waits for one.
    */
   static async open(
     environment: EngineEnvironment,
@@ -151,6 +150,7 @@ export class Engine {
       const store = await recover(observed, options, jobs, writeStop);
       engine = new Engine(observed, options, jobs, writeStop, store, work);
       await engine.#retention.removeObsolete();
+      engine.#flusher.start();
       engine.#compactor.schedule();
       return engine;
     } catch (error) {

@@ -9,7 +9,7 @@
  */
 import { InvariantViolation, StorageError } from "../base/errors.ts";
 import type { CommitLogWriter } from "./commit-log/writer.ts";
-import { flushOldestFrozen, type MemtableFlushContext } from "./flush.ts";
+import { type FlushContext, flushOldestFrozen } from "./flush.ts";
 import type { SequenceNumber } from "./internal-key.ts";
 import type { LogRetention } from "./log-retention.ts";
 import type { WriteStop } from "./write-stop.ts";
@@ -25,7 +25,7 @@ interface Waiting {
 }
 
 export class Flusher {
-  readonly #context: MemtableFlushContext;
+  readonly #context: FlushContext;
   readonly #log: CommitLogWriter;
   readonly #retention: LogRetention;
   readonly #writeStop: WriteStop;
@@ -38,7 +38,7 @@ export class Flusher {
 
   /** `tried` is called after each flush, whether it succeeded or failed. */
   constructor(
-    context: MemtableFlushContext,
+    context: FlushContext,
     log: CommitLogWriter,
     retention: LogRetention,
     writeStop: WriteStop,

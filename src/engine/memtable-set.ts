@@ -9,30 +9,51 @@
 import { assert } from "../base/errors.ts";
 import type { Random } from "../platform/random.ts";
 import type { FileNumber, SequenceNumber } from "./internal-key.ts";
-import { Memtable } from "./memtable/memtable.ts";
+import { Memtable, type MemtableReader } from "./memtable/memtable.ts";
 import type { MemtableOptions } from "./options.ts";
 import type { RangeDeletion } from "./range-deletion/range-deletion.ts";
+import type { FlushSource } from "./workers/protocol.ts";
 
 /** With so many range deletions a memtable counts as full, so that a quiet store gets rid of them. */
 export const mostRangeDeletions = 128;
 
+/** What is asked of a memtable that takes no more entries, whatever it is made of. */
+export interface FrozenMemtable
+  extends Pick<
+    MemtableReader,
+    | "find"
+    | "newestCursor"
+    | "approximateBytes"
+    | "entryCount"
+    | "tombstoneCount"
+    | "usedBytes"
+    | "capacityBytes"
+    | "smallestSequence"
+    | "largestSequence"
+  > {
+  /** For the worker that writes its table. */
+  flushSource(): FlushSource;
+}
+
 /** A memtable with the commit-log segment where its entries begin. */
 export class TrackedMemtable {
-  readonly memtable: Memtable;
+  readonly memtable: FrozenMemtable;
   readonly firstSegmentNumber: FileNumber;
   /** Ascending by sequence number. */
-  readonly rangeDeletions: RangeDeletion[] = [];
+  readonly rangeDeletions: RangeDeletion[];
   /** The set gave it up; only views hold it. */
   flushed = false;
   #references = 1;
   readonly #unreferenced: (memtable: TrackedMemtable) => void;
 
   constructor(
-    memtable: Memtable,
+    memtable: FrozenMemtable,
+    rangeDeletions: RangeDeletion[],
     firstSegmentNumber: FileNumber,
     unreferenced: (memtable: TrackedMemtable) => void,
   ) {
     this.memtable = memtable;
+    this.rangeDeletions = rangeDeletions;
     this.firstSegmentNumber = firstSegmentNumber;
     this.#unreferenced = unreferenced;
   }
@@ -61,23 +82,26 @@ export class TrackedMemtable {
 export class MemtableSet {
   readonly #options: MemtableOptions;
   readonly #random: Random;
+  /** Takes the entries; its place in the order is `#active`. */
+  #activeMemtable: Memtable;
   #active: TrackedMemtable;
   /** Active first, then frozen from the newest to the oldest: the order of reading. */
   #newestFirst: readonly TrackedMemtable[];
   #spare: Memtable | undefined;
   readonly #emptyFreeBytes: number;
-  #pinnedCount = 0;
+  #pinnedBytes = 0;
 
   constructor(options: MemtableOptions, random: Random, firstSegmentNumber: FileNumber) {
     this.#options = options;
     this.#random = random;
-    this.#active = this.#create(firstSegmentNumber);
+    this.#activeMemtable = this.#takeEmpty();
+    this.#active = this.#track(this.#activeMemtable, [], firstSegmentNumber);
     this.#newestFirst = [this.#active];
     this.#emptyFreeBytes = this.active.freeBytes;
   }
 
   get active(): Memtable {
-    return this.#active.memtable;
+    return this.#activeMemtable;
   }
 
   get newestFirst(): readonly TrackedMemtable[] {
@@ -110,7 +134,7 @@ export class MemtableSet {
 
   /** Arena bytes of flushed memtables that views still hold. */
   get pinnedBytes(): number {
-    return this.#pinnedCount * this.#options.maxSizeBytes;
+    return this.#pinnedBytes;
   }
 
   /** Whether the active memtable has reached the size at which it is flushed. */
@@ -136,8 +160,22 @@ export class MemtableSet {
 
   /** Freezes the active memtable; entries of the new one begin in the given segment. */
   freeze(firstSegmentNumber: FileNumber): void {
-    this.#active = this.#create(firstSegmentNumber);
+    this.#activeMemtable = this.#takeEmpty();
+    this.#active = this.#track(this.#activeMemtable, [], firstSegmentNumber);
     this.#newestFirst = [this.#active, ...this.#newestFirst];
+  }
+
+  /** Of a start, before anything is written: newer than all that are frozen. */
+  addReplayed(memtable: FrozenMemtable, deletions: RangeDeletion[], firstSegmentNumber: FileNumber): void {
+    const tracked = this.#track(memtable, deletions, firstSegmentNumber);
+    this.#newestFirst = [this.#active, tracked, ...this.#newestFirst.slice(1)];
+  }
+
+  /** Of a start, after that: entries of the active memtable begin in the given segment. */
+  begin(firstSegmentNumber: FileNumber): void {
+    assert(this.#active.isEmpty, "entries were written before the log began");
+    this.#active = this.#track(this.#activeMemtable, [], firstSegmentNumber);
+    this.#newestFirst = [this.#active, ...this.#newestFirst.slice(1)];
   }
 
   /** Gives up the oldest frozen memtable: its table is in the version. */
@@ -146,7 +184,7 @@ export class MemtableSet {
     assert(oldest !== undefined, "there is no frozen memtable to drop");
     this.#newestFirst = this.#newestFirst.slice(0, -1);
     oldest.flushed = true;
-    this.#pinnedCount++;
+    this.#pinnedBytes += oldest.memtable.capacityBytes;
     oldest.release();
   }
 
@@ -156,16 +194,20 @@ export class MemtableSet {
     return this.#newestFirst;
   }
 
-  #create(firstSegmentNumber: FileNumber): TrackedMemtable {
+  #takeEmpty(): Memtable {
     const memtable = this.#spare ?? Memtable.create(this.#options.maxSizeBytes, this.#random);
     this.#spare = undefined;
-    return new TrackedMemtable(memtable, firstSegmentNumber, (tracked) => this.#recycle(tracked));
+    return memtable;
   }
 
-  #recycle(tracked: TrackedMemtable): void {
-    if (tracked.flushed) this.#pinnedCount--;
-    if (this.#spare !== undefined) return;
-    tracked.memtable.reset();
-    this.#spare = tracked.memtable;
+  #track(memtable: FrozenMemtable, deletions: RangeDeletion[], firstSegment: FileNumber): TrackedMemtable {
+    return new TrackedMemtable(memtable, deletions, firstSegment, (tracked) => this.#recycle(tracked));
+  }
+
+  #recycle({ memtable, flushed }: TrackedMemtable): void {
+    if (flushed) this.#pinnedBytes -= memtable.capacityBytes;
+    if (this.#spare !== undefined || !(memtable instanceof Memtable)) return;
+    memtable.reset();
+    this.#spare = memtable;
   }
 }

@@ -5,12 +5,13 @@
  * 2. The manifest is read and every table checked to be there. In mode `strict` the commit log is checked whole.
  *    Up to here nothing has been written.
  * 3. A fresh manifest is put in force.
- * 4. The commit log is replayed, and every replayed entry is made durable anew in tables, which a worker and this
- *    thread write while the log is read on: that bytes could be read does not mean that they are on the disk.
- * 5. The manifest says that the old segments are not needed any more. Only then is a new segment created: an old
- *    one with a torn tail must never have a successor while it still counts, since that would make the tail
- *    corruption.
- * 6. Old segments and stray files go.
+ * 4. The commit log is replayed into memtables. Where these are more than may be, the oldest are flushed to tables.
+ * 5. Of a log that is whole the segments stay, until flushes have made tables of the memtables, as in a store at work.
+ *    What nothing proves to be on the disk is written again before, since bytes that could be read need not be there.
+ *    A log that was cut, or that is damaged, is left behind instead: everything is flushed, and the manifest says that
+ *    its segments are not needed any more. So damage is met once, and no segment with a torn tail has a successor while
+ *    it still counts.
+ * 6. Only then is a new segment created. Old segments and stray files go.
  *
  * A crash at any point leads back to the same state: flushes move `flushedThroughSequence` on, and replay passes
  * over what is below it.
@@ -18,23 +19,18 @@
 import type { StorageError } from "../base/errors.ts";
 import { nextTurn } from "../base/next-turn.ts";
 import type { DirectoryLock } from "../platform/file-system.ts";
-import {
-  type Frame,
-  listSegments,
-  logBytes,
-  readSegments,
-  type SegmentsSource,
-} from "./commit-log/reader.ts";
+import { type Frame, listSegments, readSegments, type SegmentsSource } from "./commit-log/reader.ts";
 import { CommitLogWriter, type CommitLogWriterHooks } from "./commit-log/writer.ts";
 import { openDataDirectory } from "./data-directory.ts";
 import type { EngineEnvironment } from "./environment.ts";
 import { highWaterAfter } from "./flush.ts";
-import type { SequenceNumber } from "./internal-key.ts";
+import type { FileNumber, SequenceNumber } from "./internal-key.ts";
 import { VersionSet, type VersionSetOptions } from "./manifest/version-set.ts";
 import { MemtableSet } from "./memtable-set.ts";
 import type { Damage } from "./observer.ts";
 import type { EngineOptions } from "./options.ts";
-import { ReplayedEntries } from "./replay/replayed-entries.ts";
+import { makeDurableAgain, type UnprovenRange } from "./replay/durable-again.ts";
+import { LogLoader } from "./replay/log-loader.ts";
 import { Salvage } from "./salvage.ts";
 import { BlockCache } from "./sstable/block-cache.ts";
 import { TableReader } from "./sstable/reader.ts";
@@ -52,7 +48,7 @@ export interface RecoveredStore {
   readonly blocks: BlockCache;
 }
 
-/** Replay lets other work in (the probes, say) after so many frames. */
+/** Replay lets other work in (the probes, say) after so many frames, and after each list that it has sorted. */
 const framesPerTurn = 256;
 
 export async function recover(
@@ -113,9 +109,11 @@ class Recovery {
   readonly #environment: EngineEnvironment;
   readonly #options: EngineOptions;
   readonly #versions: VersionSet;
-  readonly #entries: ReplayedEntries;
+  readonly #loader: LogLoader;
   readonly #source: SegmentsSource;
   readonly #salvage: Salvage;
+  readonly #unproven: UnprovenRange[] = [];
+  #remainingLogBytes = 0;
   /** Found since it was last written to the manifest. */
   #newDamage: Damage[] = [];
   /** Something is lost, now or unacknowledged from before: sequence numbers leap past all that may be in use. */
@@ -147,7 +145,7 @@ class Recovery {
       nowMs: environment.clock.nowMs(),
     };
     this.memtables = new MemtableSet(options.memtable, environment.random, oldestSegmentNumber);
-    this.#entries = new ReplayedEntries({ environment, options, versions, jobs }, logBytes(this.#source));
+    this.#loader = new LogLoader({ environment, options, memtables: this.memtables, versions, jobs });
   }
 
   /** In mode `strict`: throws where the log is damaged, before anything is changed. */
@@ -159,7 +157,7 @@ class Recovery {
       if (++frameCount % framesPerTurn === 0) await nextTurn();
   }
 
-  /** Reads the log, and lets workers write what it says to tables meanwhile. */
+  /** Reads the log into what takes the place of memtables. */
   async replay(): Promise<void> {
     const { observer } = this.#environment;
     observer.recoveryProgress("commit log", 0);
@@ -170,30 +168,38 @@ class Recovery {
       },
       damage: (damage) => this.#newDamage.push(damage),
       setAside: (file, offset, lengthBytes) => this.#salvage.setAside(file, offset, lengthBytes),
-      progress: (read, total) =>
-        observer.recoveryProgress("commit log", Math.floor((100 * read) / Math.max(1, total))),
+      progress: (read, total) => {
+        this.#remainingLogBytes = total - read;
+        observer.recoveryProgress("commit log", Math.floor((100 * read) / Math.max(1, total)));
+      },
+      segmentRead: (path, offset, endOffset) => {
+        if (offset < endOffset) this.#unproven.push({ path, offset, endOffset });
+      },
     });
     try {
-      await this.#gather(reading);
+      await this.#load(reading);
       await this.#recordDamage();
       observer.entriesReplayed(this.#replayedEntryCount, this.#replayedBytes);
     } finally {
       this.#salvage.close();
     }
-    this.#lastSequence = Math.max(this.#lastSequence, this.#entries.largestSequence);
+    this.#lastSequence = Math.max(this.#lastSequence, this.#loader.largestSequence);
     if (this.#damaged) {
       const { sequenceHighWater } = this.#versions.state;
       this.#lastSequence = Math.max(this.#lastSequence, reading.highestSequence, sequenceHighWater);
     }
   }
 
-  async #gather(frames: Iterable<Frame>): Promise<void> {
+  async #load(frames: Iterable<Frame>): Promise<void> {
     let frameCount = 0;
     for (const frame of frames) {
       await this.#recordDamage();
-      if (!this.#entries.tryBegin(frame)) await this.#entries.begin(frame);
+      if (!this.#loader.tryBegin(frame)) {
+        await this.#loader.begin(frame, this.#remainingLogBytes);
+        await nextTurn();
+      }
       while (frame.next()) {
-        this.#entries.add(frame);
+        this.#loader.add(frame);
         this.#replayedEntryCount++;
         this.#replayedBytes += frame.key.length + frame.value.length;
       }
@@ -201,23 +207,24 @@ class Recovery {
     }
   }
 
-  /** After a failure: returns when no job runs any more. */
+  /** Returns when no flush runs any more, however it has ended. */
   async settle(): Promise<void> {
-    await this.#entries.settle();
+    await this.#loader.settle();
   }
 
-  /** Makes durable what was replayed, retires the old segments and starts a new one. */
+  /** Makes durable what was replayed, and starts a new segment. */
   async startLog(hooks: CommitLogWriterHooks): Promise<CommitLogWriter> {
-    const { observer } = this.#environment;
-    observer.recoveryProgress("making durable", 0);
+    this.#environment.observer.recoveryProgress("making durable", 0);
     const firstNeeded = this.#versions.allocateFileNumber();
-    await this.#entries.finish(firstNeeded);
-    await this.#versions.apply({
-      oldestSegmentNumber: firstNeeded,
-      // Also where it has leapt: what lies between is lost, and its numbers stay used.
-      flushedThroughSequence: this.#lastSequence,
-      sequenceHighWater: highWaterAfter(this.#lastSequence, this.#versions.state.sequenceHighWater),
-    });
+    const keepsLog = !this.#damaged && !this.#cut && this.#loader.largestSequence > 0;
+    // What is left of the replay, sorting, goes on while the disk syncs.
+    const isDurable = keepsLog ? makeDurableAgain(this.#environment.files, this.#unproven) : undefined;
+    const isLoaded = this.#loader.finish(firstNeeded);
+    await Promise.allSettled([isDurable, isLoaded]);
+    await isDurable;
+    await isLoaded;
+    if (keepsLog) await this.#keepLog();
+    else await this.#leaveLog(firstNeeded);
     await removeStrayFiles(this.#environment, this.#options, this.#versions, {
       keepUnknown: this.#damaged || this.#cut,
     });
@@ -228,6 +235,25 @@ class Recovery {
       this.#lastSequence + 1,
       hooks,
     );
+  }
+
+  /** Its segments go when flushes have made tables of what was replayed. */
+  async #keepLog(): Promise<void> {
+    await this.#versions.apply({ sequenceHighWater: this.#highWater });
+  }
+
+  async #leaveLog(firstNeeded: FileNumber): Promise<void> {
+    await this.#loader.flushAll();
+    await this.#versions.apply({
+      oldestSegmentNumber: firstNeeded,
+      // Also where it has leapt: what lies between is lost, and its numbers stay used.
+      flushedThroughSequence: this.#lastSequence,
+      sequenceHighWater: this.#highWater,
+    });
+  }
+
+  get #highWater(): SequenceNumber {
+    return highWaterAfter(this.#lastSequence, this.#versions.state.sequenceHighWater);
   }
 
   /** Damage is in the manifest before anything that comes after it. */

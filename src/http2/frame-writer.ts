@@ -1,5 +1,7 @@
 /** Puts frames into the output of a connection: whole ones, in the order of the calls. */
+
 import { copyRange } from "../base/bytes.ts";
+import { writeUint32BigEndian } from "../base/integers.ts";
 import type { ByteQueue } from "./byte-queue.ts";
 import {
   defaultMaxFrameBytes,
@@ -8,7 +10,6 @@ import {
   frameTypes,
   pingBytes,
   writeFrameHeader,
-  writeUint32,
 } from "./frames.ts";
 import { emptyTableUpdate } from "./hpack/encoder.ts";
 import type { SendQueue } from "./send-queue.ts";
@@ -86,14 +87,14 @@ export class FrameWriter {
   goAway(lastStreamId: number, code: number, message: string): void {
     const text = Buffer.from(message.slice(0, maxDebugBytes), "latin1");
     const position = this.#begin(frameTypes.GOAWAY, 0, 0, 8 + text.length);
-    writeUint32(this.output.bytes, position, lastStreamId);
-    writeUint32(this.output.bytes, position + 4, code);
+    writeUint32BigEndian(this.output.bytes, position, lastStreamId);
+    writeUint32BigEndian(this.output.bytes, position + 4, code);
     this.output.bytes.set(text, position + 8);
   }
 
   #frameOfUint32(type: number, streamId: number, value: number): void {
     const position = this.#begin(type, 0, streamId, 4);
-    writeUint32(this.output.bytes, position, value);
+    writeUint32BigEndian(this.output.bytes, position, value);
   }
 
   #frame(

@@ -10,6 +10,8 @@
  * Nothing here makes an object: frames are read where they lie and written where they leave from.
  */
 
+import { writeUint32BigEndian } from "../base/integers.ts";
+
 export const frameHeaderBytes = 9;
 
 export const frameTypes = {
@@ -60,10 +62,6 @@ export function readUint24(bytes: Uint8Array, position: number): number {
   return (bytes[position]! << 16) | (bytes[position + 1]! << 8) | bytes[position + 2]!;
 }
 
-export function readUint32(bytes: Uint8Array, position: number): number {
-  return ((bytes[position]! << 24) | readUint24(bytes, position + 1)) >>> 0;
-}
-
 /** Without the reserved bit. */
 export function readUint31(bytes: Uint8Array, position: number): number {
   return ((bytes[position]! & 0x7f) << 24) | readUint24(bytes, position + 1);
@@ -72,13 +70,6 @@ export function readUint31(bytes: Uint8Array, position: number): number {
 export function writeUint16(target: Uint8Array, position: number, value: number): void {
   target[position] = value >>> 8;
   target[position + 1] = value;
-}
-
-export function writeUint32(target: Uint8Array, position: number, value: number): void {
-  target[position] = value >>> 24;
-  target[position + 1] = value >>> 16;
-  target[position + 2] = value >>> 8;
-  target[position + 3] = value;
 }
 
 export function writeFrameHeader(
@@ -94,5 +85,5 @@ export function writeFrameHeader(
   target[position + 2] = payloadLength;
   target[position + 3] = type;
   target[position + 4] = flags;
-  writeUint32(target, position + 5, streamId);
+  writeUint32BigEndian(target, position + 5, streamId);
 }

@@ -2,15 +2,9 @@
  * The SETTINGS frame (RFC 9113, section 6.5): pairs of u16 identifier and u32 value. Ours are sent once and never
  * change; the peer's count from the moment they arrive.
  */
+import { readUint32BigEndian, writeUint32BigEndian } from "../base/integers.ts";
 import type { ErrorName } from "./error-codes.ts";
-import {
-  defaultMaxFrameBytes,
-  maxUint31,
-  readUint16,
-  readUint32,
-  writeUint16,
-  writeUint32,
-} from "./frames.ts";
+import { defaultMaxFrameBytes, maxUint31, readUint16, writeUint16 } from "./frames.ts";
 import type { Http2Limits } from "./limits.ts";
 
 export const settingIdentifiers = {
@@ -38,7 +32,7 @@ export function encodeSettings(
   const payload = new Uint8Array(settings.length * settingBytes);
   settings.forEach(([identifier, value], i) => {
     writeUint16(payload, i * settingBytes, identifier);
-    writeUint32(payload, i * settingBytes + 2, value);
+    writeUint32BigEndian(payload, i * settingBytes + 2, value);
   });
   return payload;
 }
@@ -61,7 +55,7 @@ export class PeerSettings {
 
   /** Applies one setting; the name of the connection error that it is, where it is one. */
   apply(bytes: Uint8Array, position: number): ErrorName | undefined {
-    const value = readUint32(bytes, position + 2);
+    const value = readUint32BigEndian(bytes, position + 2);
     switch (readUint16(bytes, position)) {
       case settingIdentifiers.HEADER_TABLE_SIZE:
         this.tableBytes = value;

@@ -10,13 +10,14 @@
  * 5. `handledId` is the highest stream that the handler saw: what a connection error names as the last. What the end of
  *    a connection names is `openedId`, since the handler will see that one.
  */
+import { readUint32BigEndian } from "../base/integers.ts";
 import type { Peer } from "./api.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionEnvironment } from "./environment.ts";
 import { errorCodes } from "./error-codes.ts";
 import { FieldList } from "./field-list.ts";
-import { frameFlags, maxUint31, priorityBytes, readUint31, readUint32 } from "./frames.ts";
+import { frameFlags, maxUint31, priorityBytes, readUint31 } from "./frames.ts";
 import { HeaderBlock } from "./header-block.ts";
 import { HpackDecoder } from "./hpack/decoder.ts";
 import { encodeFields } from "./hpack/encoder.ts";
@@ -261,7 +262,7 @@ export class Streams implements StreamOwner {
   peerReset(id: number, bytes: Uint8Array, start: number): void {
     const stream = this.table.get(id);
     if (stream === undefined) return void this.#ignoreOnClosed(id, "RST_STREAM");
-    const code = readUint32(bytes, start);
+    const code = readUint32BigEndian(bytes, start);
     this.#environment.observer.streamReset("peer", code);
     this.#forget(stream);
     this.table.rememberReset(id, true);

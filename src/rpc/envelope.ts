@@ -4,6 +4,7 @@
  * A unary request is exactly one such frame. What is not, is refused as Connect refuses it, so that both roads agree.
  */
 import { Code, ConnectError } from "@connectrpc/connect";
+import { readUint32BigEndian, writeUint32BigEndian } from "../base/integers.ts";
 import { messageTooLarge } from "./errors.ts";
 
 export const envelopePrefixBytes = 5;
@@ -31,7 +32,7 @@ export function checkRequestFrame(
     throw new ConnectError(`protocol error: missing input message for ${kind} method`, Code.Unimplemented);
   if (bodyBytes < envelopePrefixBytes) throw incomplete();
   const flags = bytes[start]!;
-  const messageBytes = readLength(bytes, start + 1);
+  const messageBytes = readUint32BigEndian(bytes, start + 1);
   if (messageBytes > maxMessageBytes) throw messageTooLarge(messageBytes, maxMessageBytes);
   const restBytes = bodyBytes - envelopePrefixBytes;
   if (restBytes < messageBytes) throw incomplete();
@@ -62,16 +63,7 @@ export function writeEnvelopePrefix(
   messageBytes: number,
 ): void {
   target[start] = flags;
-  target[start + 1] = messageBytes >>> 24;
-  target[start + 2] = messageBytes >>> 16;
-  target[start + 3] = messageBytes >>> 8;
-  target[start + 4] = messageBytes;
-}
-
-export function readLength(bytes: Uint8Array, start: number): number {
-  return (
-    ((bytes[start]! << 24) | (bytes[start + 1]! << 16) | (bytes[start + 2]! << 8) | bytes[start + 3]!) >>> 0
-  );
+  writeUint32BigEndian(target, start + 1, messageBytes);
 }
 
 function incomplete(): ConnectError {

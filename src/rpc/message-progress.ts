@@ -1,5 +1,6 @@
 /** Where the bytes of a stream of framed messages stand: between two of them or inside one. */
-import { envelopePrefixBytes, readLength } from "./envelope.ts";
+import { readUint32BigEndian } from "../base/integers.ts";
+import { envelopePrefixBytes } from "./envelope.ts";
 
 export class MessageProgress {
   /** Messages that have come whole. */
@@ -24,7 +25,7 @@ export class MessageProgress {
         this.#prefix[this.#prefixLength++] = bytes[position++]!;
         if (this.#prefixLength < envelopePrefixBytes) continue;
         this.#prefixLength = 0;
-        this.#missingBytes = readLength(this.#prefix, 1);
+        this.#missingBytes = readUint32BigEndian(this.#prefix, 1);
       }
       if (this.#missingBytes === 0) this.wholeCount++;
     }

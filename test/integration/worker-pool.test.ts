@@ -93,7 +93,7 @@ test("a job that fails rejects with its error, and the thread takes the next one
   memtable.insert(Buffer.from("key"), 3, 1, entryKinds.value, Buffer.from("value"), 5);
   const job = {
     kind: "flush" as const,
-    source: { memtable: memtable.share() },
+    source: memtable.flushSource(),
     rangeDeletions: [],
     path: `${folder}/missing/000001.sst`,
     options: defaultTableOptions,

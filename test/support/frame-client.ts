@@ -4,6 +4,7 @@
  * It keeps to the server's flow control, acknowledges settings and pings, and opens its own windows as data comes,
  * except of streams that are held back. Header blocks are sent as literals, and read with the server's own decoder.
  */
+import { readUint32BigEndian } from "../../src/base/integers.ts";
 import { FieldList } from "../../src/http2/field-list.ts";
 import {
   defaultMaxFrameBytes,
@@ -13,7 +14,6 @@ import {
   maxUint31,
   readUint24,
   readUint31,
-  readUint32,
 } from "../../src/http2/frames.ts";
 import { HpackDecoder } from "../../src/http2/hpack/decoder.ts";
 import type { Field } from "../../src/http2/hpack/encoder.ts";
@@ -197,9 +197,9 @@ export class FrameClient {
     const stream = this.#streams.get(id);
     if (type === frameTypes.DATA) this.#data(id, payload);
     else if (type === frameTypes.HEADERS) stream?.blocks.push(this.#decode(payload));
-    else if (type === frameTypes.RST_STREAM) this.#end(id, readUint32(payload, 0));
+    else if (type === frameTypes.RST_STREAM) this.#end(id, readUint32BigEndian(payload, 0));
     else if (type === frameTypes.WINDOW_UPDATE) this.#opened(stream, id, readUint31(payload, 0));
-    else if (type === frameTypes.GOAWAY) this.goAwayCode = readUint32(payload, 4);
+    else if (type === frameTypes.GOAWAY) this.goAwayCode = readUint32BigEndian(payload, 4);
     else if (type === frameTypes.SETTINGS && (flags & frameFlags.ACK) === 0) this.#settings(payload);
     else if (type === frameTypes.PING) {
       if (flags & frameFlags.ACK) this.#pings.shift()?.resolve();

@@ -1,4 +1,5 @@
 /** A connection of the HTTP/2 server without a socket: frames go in, frames come out, time stands until it is moved. */
+import { readUint32BigEndian } from "../../src/base/integers.ts";
 import type { RequestHandler } from "../../src/http2/api.ts";
 import { ByteBudget } from "../../src/http2/byte-budget.ts";
 import { ArrayPool } from "../../src/http2/byte-queue.ts";
@@ -12,7 +13,6 @@ import {
   frameTypes,
   readUint24,
   readUint31,
-  readUint32,
 } from "../../src/http2/frames.ts";
 import { HpackDecoder } from "../../src/http2/hpack/decoder.ts";
 import { encodeFields, type Field } from "../../src/http2/hpack/encoder.ts";
@@ -135,9 +135,9 @@ export function describeFrame({ type, flags, streamId, payload }: Frame): string
     case "HEADERS":
       return `HEADERS ${streamId} ${describeBlock(payload)}${end}`;
     case "RST_STREAM":
-      return `RST_STREAM ${streamId} ${errorName(readUint32(payload, 0))}`;
+      return `RST_STREAM ${streamId} ${errorName(readUint32BigEndian(payload, 0))}`;
     case "GOAWAY":
-      return `GOAWAY ${readUint31(payload, 0)} ${errorName(readUint32(payload, 4))}`;
+      return `GOAWAY ${readUint31(payload, 0)} ${errorName(readUint32BigEndian(payload, 4))}`;
     case "WINDOW_UPDATE":
       return `WINDOW_UPDATE ${streamId} ${readUint31(payload, 0)}`;
     case "SETTINGS":

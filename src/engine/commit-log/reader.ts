@@ -13,7 +13,8 @@
  *
  * Records can also be gone without a trace of bad bytes, with a segment that was removed or cut. That shows in
  * the end mark before it, which names it once its space is secured; in its size, since space follows all frames;
- * and in the sequence numbers, which have no gaps but where a segment's header says that a run of the node begins.
+ * and in the sequence numbers, which have no gaps within a run of the node. A run may begin with a leap, but only
+ * where nothing before it is needed any more: so in what a start reads there are none at all.
  */
 import { corruption } from "../../base/errors.ts";
 import type { FileSystem } from "../../platform/file-system.ts";
@@ -36,7 +37,10 @@ export interface SegmentsSource {
   readonly directory: string;
   /** In order; `listSegments` gives them. */
   readonly numbers: readonly FileNumber[];
-  /** Entries below it are passed over, and it must not lie in a gap; 0 reads what there is. */
+  /**
+   * Entries below it are passed over, and it must not lie in a gap: what a start has to replay has none. 0 reads what
+   * there is, with the leaps at the beginnings of runs.
+   */
   readonly fromSequence: SequenceNumber;
   readonly mode: RecoveryMode;
   readonly nowMs: number;
@@ -48,6 +52,8 @@ export interface ReadReports {
   /** Copies bytes that are about to be passed over; returns where to, or "" where they are not copied. */
   setAside(file: string, offset: number, lengthBytes: number): string;
   progress?(readBytes: number, totalBytes: number): void;
+  /** A segment was read to its end, which is at `endOffset`; below `provenThrough` all was synced when it was written. */
+  segmentRead?(path: string, provenThrough: number, endOffset: number): void;
 }
 
 export interface SegmentsReading extends Iterable<Frame> {
@@ -61,22 +67,6 @@ export interface SegmentsReading extends Iterable<Frame> {
  */
 export function readSegments(source: SegmentsSource, reports: ReadReports): SegmentsReading {
   return new Reading(source, reports);
-}
-
-/** What the frames of a segment take, with whatever else it holds; preallocated space is no part of it. */
-function contentBytes(files: FileSystem, path: string): number {
-  const segment = SegmentReader.open(files, path);
-  try {
-    return segment.contentEnd(framesOffset) - framesOffset;
-  } finally {
-    segment.close();
-  }
-}
-
-/** Of all segments. */
-export function logBytes({ files, directory, numbers }: SegmentsSource): number {
-  const paths = numbers.map((number) => segmentPath({ commitLogDirectory: directory }, number));
-  return paths.reduce((sum, path) => sum + contentBytes(files, path), 0);
 }
 
 class Reading implements SegmentsReading {
@@ -106,6 +96,7 @@ class Reading implements SegmentsReading {
       const segment = SegmentReader.open(files, this.#path(number));
       try {
         yield* this.#read(segment, index);
+        this.#reports.segmentRead?.(segment.path, segment.provenThrough, segment.endOffset);
         this.#doneBytes += segment.sizeBytes;
         this.#tell(this.#doneBytes);
       } finally {
@@ -157,11 +148,21 @@ class Reading implements SegmentsReading {
     for (const offset of damagedHeaderOffsets) {
       this.#report(segment, offset, headerSizeBytes, "one of the two headers is damaged; no record is lost");
     }
-    if (header.firstSequence > 0) {
-      this.#expected = header.firstSequence;
-      this.#isAtStart = false;
-    }
-    return true;
+    if (header.firstSequence > 0) this.#beginRun(segment, header.firstSequence);
+    return !this.#isStopped;
+  }
+
+  #beginRun(segment: SegmentReader, firstSequence: SequenceNumber): void {
+    const { fromSequence } = this.#source;
+    const expected = this.#isAtStart ? fromSequence : (this.#expected ?? firstSequence);
+    this.#expected = firstSequence;
+    this.#isAtStart = false;
+    if (fromSequence > 0 && firstSequence > expected) this.#miss(segment, expected, firstSequence);
+  }
+
+  #miss(segment: SegmentReader, expected: SequenceNumber, found: SequenceNumber): void {
+    const lost = `records ${expected} to ${found - 1} are missing in front of this one`;
+    this.#corrupt(segment, segment.offset, 0, `${lost}: a segment was removed, or cut`);
   }
 
   /** Checks the sequence number of the frame or end mark; false where it must not be given out. */
@@ -176,10 +177,7 @@ class Reading implements SegmentsReading {
       this.#corrupt(segment, segment.offset, length, `a frame goes back to sequence number ${firstSequence}`);
       return false;
     }
-    if (firstSequence > expected) {
-      const lost = `records ${expected} to ${firstSequence - 1} are missing in front of this one`;
-      this.#corrupt(segment, segment.offset, 0, `${lost}: a segment was removed, or cut`);
-    }
+    if (firstSequence > expected) this.#miss(segment, expected, firstSequence);
     return !this.#isStopped;
   }
 

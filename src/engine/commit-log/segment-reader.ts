@@ -50,8 +50,8 @@ export class SegmentReader {
   readonly #window: FileWindow;
   readonly #marker: Uint8Array;
   readonly #scanned = new FrameHeader();
-  /** The highest `syncedThrough` that was met. */
-  #provenThrough = 0;
+  /** All bytes below it were synced once, as far as what was read tells. */
+  provenThrough = framesOffset;
 
   /** Throws COMMIT_LOG_FAILED for a newer format, and the system's error where there is no such file. */
   static open(files: FileSystem, path: string): SegmentReader {
@@ -98,7 +98,7 @@ export class SegmentReader {
     this.offset = this.endOffset;
     if (this.#readFrame(this.offset)) {
       this.endOffset = this.frame.header.endOffset;
-      this.#provenThrough = Math.max(this.#provenThrough, this.frame.header.syncedThrough);
+      this.provenThrough = Math.max(this.provenThrough, this.frame.header.syncedThrough);
       return this.frame.header.kind === frameKinds.endMark ? "end mark" : "frame";
     }
     const following = this.#findFrameHeader(this.offset + frameAlignmentBytes);
@@ -147,12 +147,12 @@ export class SegmentReader {
 
   /** Looks for a proof in the frame headers from `next` on, which `#scanned` holds. */
   #wasSynced(next: number | undefined): boolean {
-    while (this.#provenThrough <= this.offset && next !== undefined) {
-      this.#provenThrough = Math.max(this.#provenThrough, this.#scanned.syncedThrough);
+    while (this.provenThrough <= this.offset && next !== undefined) {
+      this.provenThrough = Math.max(this.provenThrough, this.#scanned.syncedThrough);
       const following = this.#scanned.endOffset;
       next = this.#readFrameHeader(following, this.#scanned) ? following : this.#findFrameHeader(next + 1);
     }
-    return this.#provenThrough > this.offset;
+    return this.provenThrough > this.offset;
   }
 
   /** The first frame header at or after `offset`, put into `#scanned`. */

@@ -26,8 +26,6 @@ export class Table implements BlockSource {
   obsolete = false;
   /** It was asked for its reader since the last time this was set to false. */
   wasUsed = false;
-  /** The fault count (`residency/fault-watch.ts`) at which all but its data blocks was last seen in memory. */
-  tailSeenAt = -1;
   /** Rises whenever the reader closes. */
   generation = 0;
   readonly #readers: TableReaders;

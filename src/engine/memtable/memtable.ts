@@ -123,6 +123,10 @@ export class Memtable extends MemtableReader {
     return { buffer: this.arena.buffer };
   }
 
+  flushSource(): { readonly memtable: MemtableShare } {
+    return { memtable: this.share() };
+  }
+
   /** Empties it. Only when no cursor, found value or other thread uses it any longer. */
   reset(): void {
     this.list.clear();

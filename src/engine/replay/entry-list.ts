@@ -1,7 +1,6 @@
 /**
  * Entries in the order in which they were written, in memory that another thread can read: what a start gathers from
- * the commit log. A frame's payload is copied as a whole; whoever writes the list to a table sorts its entries
- * (`sorted-entries.ts`).
+ * the commit log. A frame's payload is copied as a whole.
  *
  *     payload | payload | …      room      … | row | row
  *
@@ -19,82 +18,93 @@
 import { copyRange } from "../../base/bytes.ts";
 import { assert } from "../../base/errors.ts";
 import type { Frame } from "../commit-log/frame-cursor.ts";
-import type { SequenceNumber } from "../internal-key.ts";
+import { type EntryKind, entryKinds, type SequenceNumber } from "../internal-key.ts";
 
-export const rowWordCount = 5;
-export const kindShift = 24;
-export const sequenceHighMask = 0x1fffff;
-
+const rowWordCount = 5;
 const rowSizeBytes = 4 * rowWordCount;
+const kindShift = 24;
+const sequenceHighMask = 0x1fffff;
 
-/** What another thread needs to read a list; can be posted to a worker. */
-export interface EntryListShare {
+/** What whoever sorts or reads a list looks at. */
+export class EntryRows {
   readonly buffer: SharedArrayBuffer;
-  readonly entryCount: number;
-  readonly largestSequence: SequenceNumber;
+  readonly bytes: Uint8Array;
+  readonly words: Uint32Array;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.buffer = buffer;
+    this.bytes = new Uint8Array(buffer);
+    this.words = new Uint32Array(buffer);
+  }
+
+  /** Index of the first word of an entry's row. */
+  rowOf(index: number): number {
+    return this.words.length - rowWordCount * (index + 1);
+  }
+
+  keyStart(row: number): number {
+    return this.words[row]!;
+  }
+
+  keyLength(row: number): number {
+    return this.words[row + 1]!;
+  }
+
+  valueLength(row: number): number {
+    return this.words[row + 2]!;
+  }
+
+  kind(row: number): EntryKind {
+    return (this.words[row + 3]! >>> kindShift) as EntryKind;
+  }
+
+  sequence(row: number): SequenceNumber {
+    return (this.words[row + 3]! & sequenceHighMask) * 2 ** 32 + this.words[row + 4]!;
+  }
 }
 
-export class EntryList {
-  readonly #buffer: SharedArrayBuffer;
-  readonly #bytes: Uint8Array;
-  readonly #words: Uint32Array;
+export class EntryList extends EntryRows {
+  entryCount = 0;
+  tombstoneCount = 0;
+  /** 0 where there are no entries. */
+  smallestSequence: SequenceNumber = 0;
+  largestSequence: SequenceNumber = 0;
   /** Of the frames' payloads. */
   #payloadBytes = 0;
-  #frameBytes = 0;
   /** From a position in the frame that was begun to one in the list. */
   #shift = 0;
-  #entryCount = 0;
-  #largestSequence: SequenceNumber = 0;
 
   constructor(capacityBytes: number) {
-    this.#buffer = new SharedArrayBuffer(4 * Math.ceil(capacityBytes / 4));
-    this.#bytes = new Uint8Array(this.#buffer);
-    this.#words = new Uint32Array(this.#buffer);
-  }
-
-  get entryCount(): number {
-    return this.#entryCount;
-  }
-
-  /** What the frames take of the log. */
-  get frameBytes(): number {
-    return this.#frameBytes;
+    super(new SharedArrayBuffer(4 * Math.ceil(capacityBytes / 4)));
   }
 
   get usedBytes(): number {
-    return this.#payloadBytes + rowSizeBytes * this.#entryCount;
+    return this.#payloadBytes + rowSizeBytes * this.entryCount;
   }
 
   /** Copies what the frame's entries lie in; false, changing nothing, where there is no room for all of them. */
   tryBegin(frame: Frame): boolean {
-    if (this.usedBytes + listedSizeBytes(frame) > this.#bytes.length) return false;
+    if (this.usedBytes + listedSizeBytes(frame) > this.bytes.length) return false;
     const { bytes, start, length } = frame.payload;
-    copyRange(bytes, start, length, this.#bytes, this.#payloadBytes);
+    copyRange(bytes, start, length, this.bytes, this.#payloadBytes);
     this.#shift = this.#payloadBytes - start;
     this.#payloadBytes += length;
-    this.#frameBytes += frame.sizeBytes;
     return true;
   }
 
   /** Adds the entry that the frame, the last one that was begun, stands at. */
   add({ key, value, kind, sequence }: Frame): void {
-    const row = this.#words.length - rowWordCount * ++this.#entryCount;
+    const words = this.words;
+    const row = words.length - rowWordCount * ++this.entryCount;
     assert(4 * row >= this.#payloadBytes, "a frame has more entries than it says");
-    const words = this.#words;
     words[row] = key.start + this.#shift;
     words[row + 1] = key.length;
     words[row + 2] = value.length;
     words[row + 3] = (kind << kindShift) | Math.floor(sequence / 2 ** 32);
     words[row + 4] = sequence;
-    this.#largestSequence = sequence;
-  }
-
-  share(): EntryListShare {
-    return {
-      buffer: this.#buffer,
-      entryCount: this.#entryCount,
-      largestSequence: this.#largestSequence,
-    };
+    if (this.entryCount === 1) this.smallestSequence = sequence;
+    this.largestSequence = sequence;
+    if (kind === entryKinds.tombstone) this.tombstoneCount++;
   }
 }
 

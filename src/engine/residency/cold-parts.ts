@@ -20,14 +20,12 @@ export class ColdParts {
   /** What will be needed after that. */
   readonly ahead: ColdRange[] = [];
   #awaited: readonly ColdRange[] = [];
-  #faultCount = 0;
 
   /** Anew, with nothing missing yet. */
-  begin(awaited: readonly ColdRange[], faultCount: number): void {
+  begin(awaited: readonly ColdRange[]): void {
     this.ranges.length = 0;
     this.ahead.length = 0;
     this.#awaited = awaited;
-    this.#faultCount = faultCount;
   }
 
   /** For a look-up of the key: mostly one block, since the first table whose filter knows the key mostly holds it. */
@@ -85,18 +83,12 @@ export class ColdParts {
 
   #tailIsResident(table: Table): boolean {
     if (!table.isOpen) {
-      if (!this.#wasAwaited(table, undefined, 0)) {
-        this.ranges.push({ path: table.path, offset: undefined, length: 0 });
-        return false;
-      }
-      table.tailSeenAt = this.#faultCount;
+      if (this.#wasAwaited(table, undefined, 0)) return true;
+      this.ranges.push({ path: table.path, offset: undefined, length: 0 });
+      return false;
     }
-    if (table.tailSeenAt === this.#faultCount) return true;
     const { tailOffset, sizeBytes, heldBytes } = table.reader;
-    if (heldBytes > 0) return true;
-    if (!this.#isResident(table, tailOffset, sizeBytes)) return false;
-    table.tailSeenAt = this.#faultCount;
-    return true;
+    return heldBytes > 0 || this.#isResident(table, tailOffset, sizeBytes);
   }
 
   /** Whether the part of the index that knows the key's block is in memory. */

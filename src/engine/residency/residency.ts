@@ -86,13 +86,13 @@ export class Residency {
   }
 
   readonly #lookUp: Look = (version, key, keyLength, awaited) => {
-    this.#parts.begin(awaited, this.#watch.faultCount);
+    this.#parts.begin(awaited);
     this.#parts.addForLookUp(version, key, keyLength);
     return this.#parts.ranges;
   };
 
   readonly #lookAhead: Look = (version, key, _keyLength, awaited) => {
-    this.#parts.begin(awaited, this.#watch.faultCount);
+    this.#parts.begin(awaited);
     this.#parts.addForStretch(version, key, stretchBytes);
     // Nobody waits for it; what it could not read, the read that needs it will meet.
     for (const range of this.#parts.ahead) this.#warmer.bringIn(range);

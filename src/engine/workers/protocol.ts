@@ -17,14 +17,14 @@ import type { CompactionJob, CompactionResult } from "../compaction/job.ts";
 import type { MemtableShare } from "../memtable/memtable.ts";
 import type { TableOptions } from "../options.ts";
 import type { RangeDeletion } from "../range-deletion/range-deletion.ts";
-import type { EntryListShare } from "../replay/entry-list.ts";
+import type { ReplayedMemtableShare } from "../replay/replayed-memtable.ts";
 import type { WarmJob, WarmResult } from "../residency/warm-job.ts";
 import type { TableSummary } from "../sstable/writer.ts";
 
-/** Where a flush takes its entries from: a frozen memtable, or what a start replayed. */
-export type FlushSource = { readonly memtable: MemtableShare } | { readonly entryList: EntryListShare };
+/** A frozen memtable of either kind. */
+export type FlushSource = { readonly memtable: MemtableShare } | { readonly replayed: ReplayedMemtableShare };
 
-/** Writes the source's newest entries to a new table, durable on answer; without those that are deleted. */
+/** Writes a frozen memtable's newest entries to a new table, durable on answer; without those that are deleted. */
 export interface FlushJob {
   readonly kind: "flush";
   readonly source: FlushSource;
@@ -41,7 +41,7 @@ export type Job = FlushJob | CompactionJob | WarmJob;
 
 /** What each kind of job answers. */
 export interface JobResults {
-  /** Undefined where everything in the source is deleted: then there is no file. */
+  /** Undefined where everything in the memtable is deleted: then there is no file. */
   flush: TableSummary | undefined;
   compaction: CompactionResult;
   warm: WarmResult;

@@ -3,24 +3,20 @@ import { systemClock } from "../../platform/clock.ts";
 import { realFileSystem } from "../../platform/real.ts";
 import { lowerThreadPriority } from "../../platform/thread-priority.ts";
 import { runJob } from "./jobs.ts";
-import { describeFailure, type Job, type JobAnswer, type JobRequest } from "./protocol.ts";
+import { describeFailure, type JobAnswer, type JobRequest } from "./protocol.ts";
 
 declare const self: Worker;
 
 let isLowered = false;
 
 self.onmessage = (event: MessageEvent<JobRequest>) => {
-  if (!isLowered && !isWaitedFor(event.data.job)) {
+  // Calls wait for what a thread for reads reads, which gets no other jobs.
+  if (!isLowered && event.data.job.kind !== "warm") {
     lowerThreadPriority();
     isLowered = true;
   }
   void answer(event.data);
 };
-
-/** Calls wait for what a thread for reads reads, which gets no other jobs; a start waits for what it replayed. */
-function isWaitedFor(job: Job): boolean {
-  return job.kind === "warm" || (job.kind === "flush" && "entryList" in job.source);
-}
 
 async function answer({ id, job }: JobRequest): Promise<void> {
   let message: JobAnswer;

@@ -15,6 +15,7 @@
  */
 import { emptyBytes } from "../../base/bytes.ts";
 import { StorageError } from "../../base/errors.ts";
+import { readUint32BigEndian } from "../../base/integers.ts";
 import { type Keyring, sealOverheadBytes } from "./keyring.ts";
 import { compress, decompress } from "./lzw.ts";
 import { MessagePackReader } from "./message-pack-reader.ts";
@@ -184,7 +185,7 @@ function withChecksum(content: Uint8Array): Uint8Array {
 
 function withoutChecksum(packet: Uint8Array): Uint8Array | undefined {
   if (packet.length < checksumHeaderBytes) return undefined;
-  const expected = ((packet[1]! << 24) | (packet[2]! << 16) | (packet[3]! << 8) | packet[4]!) >>> 0;
+  const expected = readUint32BigEndian(packet, 1);
   const content = packet.subarray(checksumHeaderBytes);
   return Bun.hash.crc32(content) === expected ? content : undefined;
 }

@@ -9,6 +9,7 @@
  * Invariants: as those of `envelope.ts`; and never more than `maxStreamBytes` are kept.
  */
 import { GrowableBytes } from "../../base/growable-bytes.ts";
+import { readUint32BigEndian } from "../../base/integers.ts";
 import { decompressMessage, type Envelope, type Refusal } from "./envelope.ts";
 import { sealOverheadBytes } from "./keyring.ts";
 import { MessagePackReader } from "./message-pack-reader.ts";
@@ -59,7 +60,7 @@ export class StreamReader {
     if (this.#envelope.keyring === undefined) return "key";
     if (content.length < sealHeaderBytes) return undefined;
     const header = content.subarray(0, sealHeaderBytes);
-    const length = ((header[1]! << 24) | (header[2]! << 16) | (header[3]! << 8) | header[4]!) >>> 0;
+    const length = readUint32BigEndian(header, 1);
     if (length < sealOverheadBytes) return "malformed";
     if (length > this.#limits.maxStreamBytes) return "too_large";
     if (content.length < sealHeaderBytes + length) return undefined;

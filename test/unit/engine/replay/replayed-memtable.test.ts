@@ -8,10 +8,11 @@ import {
 } from "../../../../src/engine/commit-log/format.ts";
 import { FrameBuilder } from "../../../../src/engine/commit-log/frame-builder.ts";
 import { FrameCursor } from "../../../../src/engine/commit-log/frame-cursor.ts";
-import { type EntryKind, entryKinds } from "../../../../src/engine/internal-key.ts";
+import { type EntryCursor, type EntryKind, entryKinds } from "../../../../src/engine/internal-key.ts";
 import { EntryList } from "../../../../src/engine/replay/entry-list.ts";
-import { SortedEntries } from "../../../../src/engine/replay/sorted-entries.ts";
+import { ReplayedMemtable } from "../../../../src/engine/replay/replayed-memtable.ts";
 import { seededRandom } from "../../../../src/platform/random.ts";
+import { newFound } from "../../../support/store-history.ts";
 
 interface Entry {
   readonly key: Uint8Array;
@@ -49,7 +50,7 @@ function listOf(entries: readonly Entry[]): EntryList {
   return list;
 }
 
-function current(cursor: SortedEntries): Entry {
+function current(cursor: EntryCursor): Entry {
   return {
     key: cursor.key.copy(),
     sequence: cursor.sequence,
@@ -58,7 +59,10 @@ function current(cursor: SortedEntries): Entry {
   };
 }
 
-function all(cursor: SortedEntries): Entry[] {
+const latest = Number.MAX_SAFE_INTEGER;
+
+function all(memtable: ReplayedMemtable): Entry[] {
+  const cursor = memtable.newestCursor(latest);
   const entries: Entry[] = [];
   for (cursor.rewind(); cursor.valid; cursor.next()) entries.push(current(cursor));
   return entries;
@@ -96,24 +100,52 @@ const entries = fc
 test("each key comes once, in order, with its newest entry", () => {
   fc.assert(
     fc.property(entries, (list) => {
-      expect(all(new SortedEntries(listOf(list).share()))).toEqual(expected(list));
+      expect(all(ReplayedMemtable.from(listOf(list)))).toEqual(expected(list));
     }),
     { numRuns: 500 },
   );
 });
 
-test("seek goes to the first entry at or after a key", () => {
+test("look-ups and seeks find what a sorted list of the newest entries has", () => {
   fc.assert(
     fc.property(entries, fc.array(bytes), (list, others) => {
-      const cursor = new SortedEntries(listOf(list).share());
+      const memtable = ReplayedMemtable.from(listOf(list));
+      const cursor = memtable.newestCursor(latest);
+      const found = newFound();
       const sorted = expected(list);
       for (const key of [...list.map((entry) => entry.key), ...others]) {
         cursor.seek(key);
-        const wanted = sorted.find((entry) => compareBytes(entry.key, key) >= 0);
-        expect(cursor.valid ? current(cursor) : undefined).toEqual(wanted);
+        const next = sorted.find((entry) => compareBytes(entry.key, key) >= 0);
+        expect(cursor.valid ? current(cursor) : undefined).toEqual(next);
+        const wanted = sorted.find((entry) => compareBytes(entry.key, key) === 0);
+        const isFound = memtable.find(key, key.length, latest, found);
+        const { sequence, kind, value } = found;
+        const foundEntry: Entry | undefined = isFound
+          ? { key, sequence, kind, value: value.copy() }
+          : undefined;
+        expect(foundEntry).toEqual(wanted);
       }
     }),
   );
+});
+
+test("what a range takes is shared out by its keys", () => {
+  const key = (index: number): Uint8Array => Uint8Array.of(index);
+  const list = Array.from({ length: 100 }, (_, index) => ({
+    key: key(index),
+    sequence: index + 1,
+    kind: entryKinds.value,
+    value: new Uint8Array(50),
+  }));
+  const memtable = ReplayedMemtable.from(listOf(list));
+  expect(memtable.approximateBytes(undefined, undefined)).toBe(memtable.usedBytes);
+  expect(memtable.approximateBytes(key(25), key(75))).toBe(Math.round(memtable.usedBytes / 2));
+  expect(memtable.approximateBytes(key(75), key(25))).toBe(0);
+});
+
+test("it is not read as of the past", () => {
+  const list = [{ key: new Uint8Array(1), sequence: 7, kind: entryKinds.value, value: new Uint8Array(1) }];
+  expect(() => ReplayedMemtable.from(listOf(list)).newestCursor(6)).toThrow("moment in the past");
 });
 
 test("keys that share long stretches are told apart behind them", () => {
@@ -125,18 +157,25 @@ test("keys that share long stretches are told apart behind them", () => {
     kind: entryKinds.value,
     value: key(text),
   }));
-  expect(all(new SortedEntries(listOf(list).share())).map((entry) => entry.value)).toEqual(texts.map(key));
+  expect(all(ReplayedMemtable.from(listOf(list))).map((entry) => entry.value)).toEqual(texts.map(key));
 });
 
-test("many keys, equal and different in every byte, are sorted", () => {
+/** How many bytes a key has, of which kinds: few keys many times, ties behind ends, ties over several windows. */
+const shapes: [title: string, mostBytes: number, kinds: number][] = [
+  ["different in every byte", 20, 3],
+  ["of few lengths, each many times", 3, 2],
+  ["of one byte value, and many lengths", 40, 1],
+];
+
+test.each(shapes)("many keys, equal and %s, are sorted", (_title, mostBytes, kinds) => {
   const random = seededRandom(5);
   const list = Array.from({ length: 5000 }, (_, index) => ({
-    key: Uint8Array.from({ length: random.uint32() % 20 }, () => (random.uint32() % 3) * 127),
+    key: Uint8Array.from({ length: random.uint32() % mostBytes }, () => (random.uint32() % kinds) * 127),
     sequence: index + 1,
     kind: entryKinds.value,
     value: Uint8Array.of(index, index >>> 8),
   }));
-  expect(all(new SortedEntries(listOf(list).share()))).toEqual(expected(list));
+  expect(all(ReplayedMemtable.from(listOf(list)))).toEqual(expected(list));
 });
 
 describe("a list", () => {
@@ -158,7 +197,7 @@ describe("a list", () => {
       expect([...framesOf([...three, ...three])].map((frame) => add(list, frame))).toEqual([true, fits]);
       expect(list.entryCount).toBe(fits ? 6 : 3);
       expect(list.usedBytes).toBe(list.entryCount * (sizeBytes / 3));
-      expect(all(new SortedEntries(list.share()))).toEqual([three[2]!]);
+      expect(all(ReplayedMemtable.from(list))).toEqual([three[2]!]);
     }
   });
 
@@ -167,7 +206,8 @@ describe("a list", () => {
     frame!.startFrom(8);
     const list = new EntryList(sizeBytes);
     expect(add(list, frame!)).toBe(true);
-    expect([list.entryCount, list.share().largestSequence]).toEqual([2, 9]);
+    expect(list.entryCount).toBe(2);
+    expect(all(ReplayedMemtable.from(list))).toEqual([three[2]!]);
   });
 });
 
