@@ -4,6 +4,7 @@ import { Replicator } from "../../../src/migration/replicate.ts";
 import { seededRandom } from "../../../src/platform/random.ts";
 import { FakePeer } from "../../support/fake-peer.ts";
 import { testNode } from "../../support/test-node.ts";
+import { until } from "../../support/until.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const clock = (nodeId: string, timestamp: bigint) => [{ nodeId, timestamp }];
@@ -97,7 +98,9 @@ describe("a range", () => {
       await stalled.promise;
     };
     const replicated = replicator.replicate(whole, "peer", never);
-    await Bun.sleep(20);
+    await until(() => peer.mostAtOnce >= 4);
+    // Turns in which it could read on.
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
     // Four chunks of 128 KiB.
     expect([asked, peer.mostAtOnce]).toEqual([4 * 15, 4]);
     stalled.resolve();
