@@ -143,10 +143,13 @@ export class Streams {
     return [...this.#streams.values()].map(reportOf);
   }
 
-  /** Those that have not ended: whoever takes the node away waits until each of them is completed. */
+  /**
+   * Those that have not been taken over: whoever takes the node away waits until each of them is completed. One that was
+   * given up is among them, since its keys are not where they should be, until somebody stops it or starts it anew.
+   */
   activeStreams(): { readonly targetNodeId: string; readonly state: StreamState }[] {
     return [...this.#streams.values()]
-      .filter(({ record }) => !record.isEnded)
+      .filter(({ record }) => !record.isEnded || record.failure !== undefined)
       .map(({ record }) => ({ targetNodeId: record.target.nodeId, state: stateOf(record) }));
   }
 

@@ -139,6 +139,7 @@ describe("a stream", () => {
     for (let turn = 0; world.report?.isEnded !== true && turn < 100_000; turn++) await nextTurn();
     expect(world.report).toMatchObject({ state: "failed", isEnded: true, failure: { reason: "no room" } });
     expect(world.source.engine.followedLog.holderNames()).toEqual([]);
+    expect(world.streams.activeStreams()).toEqual([{ targetNodeId: "target", state: "failed" }]);
     world.peer.trouble = noTrouble;
     expect((await world.start()).success).toBe(true);
     await world.whenState("completed");
