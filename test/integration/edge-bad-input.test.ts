@@ -70,7 +70,7 @@ describe("gRPC", () => {
   });
 
   test.each([
-    ["a method of a later version", `${service}/DrainNode`],
+    ["a method of a later version", `${service}/FutureMethod`],
     ["a method that nobody knows", `${service}/Nothing`],
     ["another service", "/a.b.Service/Method"],
     ["a path that is no method's", "/"],

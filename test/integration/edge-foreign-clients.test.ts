@@ -64,12 +64,12 @@ describe.each([
   });
 
   test("gets UNIMPLEMENTED for what this node does not serve", async () => {
-    const failure = (await unary(client, "DrainNode", Buffer.alloc(0)).catch(
+    const failure = (await unary(client, "FutureMethod", Buffer.alloc(0)).catch(
       (error: unknown) => error,
     )) as grpc.ServiceError;
     expect([failure.code, failure.details]).toEqual([
       grpc.status.UNIMPLEMENTED,
-      `this node does not serve ${service}/DrainNode`,
+      `this node does not serve ${service}/FutureMethod`,
     ]);
   });
 });

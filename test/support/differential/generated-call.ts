@@ -293,7 +293,7 @@ function randomPath(dice: Dice, method: string): string {
     "/",
     "/storage.StorageNodeService",
     `${service}/`,
-    `${service}/DrainNode`,
+    `${service}/FutureMethod`,
     "/a.b.C/D",
     "/health",
     "/metrics",
