@@ -61,6 +61,8 @@ export interface EngineStatus {
   readonly openTableCount: number;
   readonly residency: ResidencyStatus;
   readonly runningCompactionCount: number;
+  /** Bytes that have to go down until no level is over its measure; all of level 0's count once it is due. */
+  readonly compactionDebtBytes: number;
   readonly isCompactionPaused: boolean;
   /** Why compactions fail; undefined while none waits for its next try. */
   readonly compactionFailure: string | undefined;
@@ -115,6 +117,7 @@ export function describeStatus(sources: StatusSources): EngineStatus {
     openTableCount: versions.openTableCount,
     residency: residency.status,
     runningCompactionCount: compactor.runningCount,
+    compactionDebtBytes: compactor.debtBytes,
     isCompactionPaused: compactor.isPaused,
     compactionFailure: compactor.failure === undefined ? undefined : messageOf(compactor.failure),
     cache: cache.status,

@@ -1,5 +1,5 @@
 /** What the operating system says about this process. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { totalmem } from "node:os";
 
 export interface ProcessStatus {
@@ -8,6 +8,10 @@ export interface ProcessStatus {
   /** Pages of mapped files that are in memory; the system takes them back when it needs room. */
   readonly mappedResidentBytes: number;
   readonly threadCount: number;
+  /** Files and sockets that are open; 0 where that is not known. */
+  readonly openFileCount: number;
+  /** How many may be; 0 where that is not known or there is no bound. */
+  readonly openFileLimit: number;
 }
 
 /** Memory that the process may take: its control group's limit, or what the machine has where that is less. */
@@ -24,17 +28,27 @@ export function cpuTimeMs(): number {
 
 /** From Linux's /proc; elsewhere the resident set counts as the process's own. */
 export function readProcessStatus(): ProcessStatus {
-  let status: string;
   try {
-    status = readFileSync("/proc/self/status", "latin1");
+    return {
+      ...parseProcessStatus(readFileSync("/proc/self/status", "latin1")),
+      openFileCount: readdirSync("/proc/self/fd").length,
+      openFileLimit: parseOpenFileLimit(readFileSync("/proc/self/limits", "latin1")),
+    };
   } catch {
-    return { memoryBytes: process.memoryUsage.rss(), mappedResidentBytes: 0, threadCount: 1 };
+    const memoryBytes = process.memoryUsage.rss();
+    return { memoryBytes, mappedResidentBytes: 0, threadCount: 1, openFileCount: 0, openFileLimit: 0 };
   }
-  return parseProcessStatus(status);
+}
+
+type MemoryAndThreads = Omit<ProcessStatus, "openFileCount" | "openFileLimit">;
+
+/** The soft limit, which is the one in force. */
+export function parseOpenFileLimit(limits: string): number {
+  return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? 0);
 }
 
 /** Sizes in the file are in kB of 1,024 bytes. */
-export function parseProcessStatus(status: string): ProcessStatus {
+export function parseProcessStatus(status: string): MemoryAndThreads {
   const figure = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
   return {

@@ -21,10 +21,10 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   };
   gauge("memtable_size_bytes", "Bytes in the active memtable", (s) => s.activeMemtableBytes);
   gauge("memtable_entries_total", "Entries in the active memtable", (s) => s.activeMemtableEntryCount);
-  gauge("memtable_frozen_count", "Memtables that wait for their flush", (s) => s.frozenMemtableCount);
+  gauge("memtable_frozen", "Memtables that wait for their flush", (s) => s.frozenMemtableCount);
   gauge("memtable_pinned_bytes", "Bytes of flushed memtables that scans keep", (s) => s.pinnedMemtableBytes);
   gauge("sstable_obsolete_bytes", "Bytes of replaced tables that scans keep", (s) => s.obsoleteTableBytes);
-  gauge("sstable_open_count", "Tables that are mapped", (s) => s.openTableCount);
+  gauge("sstable_open", "Tables that are mapped", (s) => s.openTableCount);
   counter(
     "sstable_cold_reads_total",
     "Reads that waited for the disk, off the main thread",
@@ -41,6 +41,11 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
     (s) => s.residency.mainThreadFaultCount,
   );
   gauge("compaction_running", "Compactions that run", (s) => s.runningCompactionCount);
+  gauge(
+    "compaction_debt_bytes",
+    "Bytes that compactions have to take down until no level is over its measure",
+    (s) => s.compactionDebtBytes,
+  );
   gauge("compaction_paused", "1 while compaction is paused", (s) => Number(s.isCompactionPaused));
   gauge("storage_draining", "1 while the node takes no writes, since it is to be removed", (s) =>
     Number(s.isDraining),
@@ -54,6 +59,11 @@ export function registerEngineGauges(instruments: Instruments, status: () => Eng
   counter("commitlog_written_bytes_total", "Bytes appended to the log", (s) => s.work.commitLogBytes);
   counter("storage_gets_total", "Look-ups in the engine", (s) => s.reads.getCount);
   counter("sstable_reads_total", "Look-ups that went to the tables", (s) => s.reads.tableLookupCount);
+  gauge(
+    "commitlog_waiting_entries",
+    "Entries that wait for the commit log to be written and synced",
+    (s) => s.lastSequence - s.durableSequence,
+  );
   gauge("range_deletions_active", "Deleted ranges not yet worked off", (s) => s.rangeDeletionCount);
   gauge("commitlog_segments_total", "Segments of the commit log", (s) => s.segmentCount);
   gauge("commitlog_size_bytes", "Bytes of the commit log", (s) => s.commitLogBytes);

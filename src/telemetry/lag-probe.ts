@@ -10,7 +10,6 @@ export class LagProbe {
   /** The last ones, in a ring. */
   readonly #lagsMs = new Float64Array(keptCount);
   #probeCount = 0;
-  #longestMs = 0;
   #timer: Timer | undefined;
 
   constructor(clock: Clock) {
@@ -28,13 +27,6 @@ export class LagProbe {
     return longestMs;
   }
 
-  /** The longest delay since this was asked last. */
-  takeLongestMs(): number {
-    const longestMs = this.#longestMs;
-    this.#longestMs = 0;
-    return longestMs;
-  }
-
   stop(): void {
     this.#timer?.cancel();
   }
@@ -44,7 +36,6 @@ export class LagProbe {
     this.#timer = this.#clock.after(probeIntervalMs, () => {
       const lagMs = Math.max(0, this.#clock.monotonicMs() - dueMs);
       this.#lagsMs[this.#probeCount++ % keptCount] = lagMs;
-      this.#longestMs = Math.max(this.#longestMs, lagMs);
       this.#probe();
     });
   }

@@ -10,9 +10,14 @@ export interface SystemSources {
   readonly clock: Clock;
   readonly processStatus: () => ProcessStatus;
   readonly memoryStatus: () => MemoryStatus | undefined;
+  /** Time that processors spent on the process. */
+  readonly cpuTimeMs: () => number;
   /** Usage of the file system that holds the data; throws while there is none. */
   readonly diskUsage: () => FileSystemUsage;
 }
+
+/** So that a scrape every 30 seconds misses none, and several scrapers see the same. */
+const toldLagMs = 30_000;
 
 export class SystemTelemetry {
   readonly lag: LagProbe;
@@ -66,10 +71,21 @@ export class SystemTelemetry {
       (status) => status.stalledShare,
     );
     process("threads", "Threads of the process", (status) => status.threadCount);
+    process("open_file_descriptors", "Files and sockets that are open", (status) => status.openFileCount);
+    process(
+      "file_descriptor_limit",
+      "Files and sockets that the process may have open",
+      (status) => status.openFileLimit,
+    );
+    instruments.keptCounter(
+      "system_cpu_seconds_total",
+      "Time that processors spent on the process",
+      () => sources.cpuTimeMs() / 1000,
+    );
     instruments.gauge(
       "system_event_loop_lag_seconds",
-      "Longest delay of the main thread since the last scrape",
-      (gauge) => gauge.set(this.lag.takeLongestMs() / 1000),
+      "Longest delay of the main thread in the last 30 seconds",
+      (gauge) => gauge.set(this.lag.longestMs(toldLagMs) / 1000),
     );
   }
 }

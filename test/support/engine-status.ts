@@ -52,6 +52,7 @@ export const engineStatus: EngineStatus = {
   openTableCount: 2,
   residency: { coldReadCount: 6, broughtInCount: 7, broughtInBytes: 28_672, mainThreadFaultCount: 8 },
   runningCompactionCount: 0,
+  compactionDebtBytes: 4096,
   isCompactionPaused: false,
   compactionFailure: undefined,
   cache: {

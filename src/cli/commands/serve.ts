@@ -81,6 +81,7 @@ async function runNode(
     clock,
     processStatus: readProcessStatus,
     memoryStatus: readMemoryStatus,
+    cpuTimeMs,
     diskUsage: () => files.usage(configuration.storage.data_dir),
   };
   const telemetry = new Telemetry({
@@ -153,7 +154,6 @@ async function runNode(
     logger,
     telemetry,
     grpcPort,
-    cpuTimeMs,
     cacheCounts,
   };
   try {

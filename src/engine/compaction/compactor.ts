@@ -82,6 +82,10 @@ export class Compactor {
     return this.#running.size;
   }
 
+  get debtBytes(): number {
+    return this.#policy.debtBytes(this.#context.versions.state.levels);
+  }
+
   get isPaused(): boolean {
     return this.#isPaused;
   }

@@ -50,6 +50,14 @@ export class LevelPolicy {
     return totalSizeBytes(tables) / this.capacityBytes(level);
   }
 
+  /** What levels hold beyond their measure; of level 0, all once it is due. */
+  debtBytes(levels: readonly (readonly TableMetadata[])[]): number {
+    return levels.reduce((sum, tables, level) => {
+      if (level === lastLevel || this.score(level, tables) < 1) return sum;
+      return sum + totalSizeBytes(tables) - (level === 0 ? 0 : this.capacityBytes(level));
+    }, 0);
+  }
+
   /** Bytes of the level below that one table of the level may lie over. */
   mostOverlapBytes(level: number): number {
     return mostOverlapTables * this.tableSizeBytes(Math.min(level + 1, lastLevel));

@@ -61,7 +61,13 @@ test("rates are those since the last reading", () => {
   const source = new FigureSource({
     clock,
     cpuTimeMs: () => totals.cpuMs,
-    processStatus: () => ({ memoryBytes: 250, mappedResidentBytes: 0, threadCount: 1 }),
+    processStatus: () => ({
+      memoryBytes: 250,
+      mappedResidentBytes: 0,
+      threadCount: 1,
+      openFileCount: 40,
+      openFileLimit: 1000,
+    }),
     memoryStatus: () => ({ limitBytes: 1000, usedBytes: 0, stalledShare: undefined }),
     diskUsage: () => ({ totalBytes: 100, availableBytes: 90 }),
     calls: () => [

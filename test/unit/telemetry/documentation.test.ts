@@ -11,7 +11,14 @@ async function registered(): Promise<string[]> {
     version: "1.2.3",
     logger: createLogger({ nodeId: "n1", level: "error", format: "json", write: () => {} }),
     clock: new ManualClock(),
-    processStatus: () => ({ memoryBytes: 0, mappedResidentBytes: 0, threadCount: 1 }),
+    processStatus: () => ({
+      memoryBytes: 0,
+      mappedResidentBytes: 0,
+      threadCount: 1,
+      openFileCount: 40,
+      openFileLimit: 1000,
+    }),
+    cpuTimeMs: () => 1500,
     memoryStatus: () => undefined,
     diskUsage: () => ({ totalBytes: 1, availableBytes: 1 }),
   });

@@ -3,7 +3,11 @@ import { StorageError } from "../../../src/base/errors.ts";
 import type { EngineStatus } from "../../../src/engine/status.ts";
 import type { DiskState } from "../../../src/node/disk-guard.ts";
 import type { Clock } from "../../../src/platform/clock.ts";
-import { parseProcessStatus, readProcessStatus } from "../../../src/platform/process-status.ts";
+import {
+  parseOpenFileLimit,
+  parseProcessStatus,
+  readProcessStatus,
+} from "../../../src/platform/process-status.ts";
 import type { StatusName } from "../../../src/rpc/observer.ts";
 import { createLogger } from "../../../src/telemetry/logger.ts";
 import { Telemetry } from "../../../src/telemetry/telemetry.ts";
@@ -23,7 +27,14 @@ class Fixture {
       version: "1.2.3",
       logger: createLogger({ nodeId: "n1", level: "debug", format: "json", write }),
       clock,
-      processStatus: () => ({ memoryBytes: 7000, mappedResidentBytes: 500, threadCount: 9 }),
+      processStatus: () => ({
+        memoryBytes: 7000,
+        mappedResidentBytes: 500,
+        threadCount: 9,
+        openFileCount: 40,
+        openFileLimit: 1000,
+      }),
+      cpuTimeMs: () => 1500,
       memoryStatus: () => ({ limitBytes: 90_000, usedBytes: 40_000, stalledShare: 0.25 }),
       diskUsage: () => ({ totalBytes: 1000, availableBytes: 250 }),
     });
@@ -51,7 +62,7 @@ class Fixture {
   }
 }
 
-/** Names that dashboards and alerts know, of what this version has, with their types. */
+/** Names that dashboards and alerts know, with their types. */
 const contract: Record<string, string> = {
   storage_write_requests_total: "counter",
   storage_write_requests_duration_seconds: "histogram",
@@ -88,6 +99,21 @@ const contract: Record<string, string> = {
   commitlog_append_duration_seconds: "histogram",
   commitlog_syncs_total: "counter",
   commitlog_sync_duration_seconds: "histogram",
+  gossip_members_total: "gauge",
+  gossip_members_healthy: "gauge",
+  gossip_messages_total: "counter",
+  gossip_messages_duration_seconds: "histogram",
+  storage_delete_requests_total: "counter",
+  storage_siblings_total: "counter",
+  storage_stale_writes_total: "counter",
+  storage_corruptions_total: "counter",
+  memtable_write_stall_seconds: "histogram",
+  compaction_debt_bytes: "gauge",
+  commitlog_waiting_entries: "gauge",
+  rpc_in_flight_calls: "gauge",
+  rpc_rejected_requests_total: "counter",
+  rpc_shed_calls_total: "counter",
+  storage_streams: "gauge",
   system_disk_usage_bytes: "gauge",
   system_disk_available_bytes: "gauge",
   system_disk_usage_percent: "gauge",
@@ -254,10 +280,15 @@ describe("metrics", () => {
     expect(await fixture.value("system_memory_limit_bytes")).toBe(90_000);
     expect(await fixture.value("system_memory_limit_used_bytes")).toBe(40_000);
     expect(await fixture.value("system_memory_stalled_share")).toBe(0.25);
+    expect(await fixture.value("system_open_file_descriptors")).toBe(40);
+    expect(await fixture.value("system_file_descriptor_limit")).toBe(1000);
+    expect(await fixture.value("system_cpu_seconds_total")).toBe(1.5);
+    expect(await fixture.value("compaction_debt_bytes")).toBe(4096);
+    expect(await fixture.value("commitlog_waiting_entries")).toBe(1);
     expect(await fixture.value("build_info", 'version="1.2.3"')).toBe(1);
   });
 
-  test("the event loop's lag is the longest delay of a timer since the last scrape", async () => {
+  test("the event loop's lag is the longest delay of a timer in 30 seconds, whoever asks", async () => {
     let monotonicMs = 0;
     let fire: (lateMs: number) => void = () => undefined;
     const clock: Clock = {
@@ -276,6 +307,8 @@ describe("metrics", () => {
     fire(5);
     expect(await fixture.value("system_event_loop_lag_seconds")).toBe(0.08);
     fire(5);
+    expect(await fixture.value("system_event_loop_lag_seconds")).toBe(0.08);
+    for (let count = 0; count < 120; count++) fire(5);
     expect(await fixture.value("system_event_loop_lag_seconds")).toBe(0.005);
   });
 
@@ -359,9 +392,16 @@ describe("process status", () => {
     });
   });
 
+  test("the limit of open files is the soft one; none is 0", () => {
+    const row = (soft: string) =>
+      `Limit  Soft Limit  Hard Limit  Units\nMax open files  ${soft}  4096  files\n`;
+    expect([row("1024"), row("unlimited"), ""].map(parseOpenFileLimit)).toEqual([1024, 0, 0]);
+  });
+
   test("this process has some", () => {
     const status = readProcessStatus();
     expect(status.memoryBytes).toBeGreaterThan(1024 * 1024);
     expect(status.threadCount).toBeGreaterThan(0);
+    expect(status.openFileCount).toBeGreaterThan(2);
   });
 });
