@@ -98,6 +98,10 @@ proto:
     buf generate
     buf generate --template clients/typescript/buf.gen.yaml
 
+# Writes what is made of the rules for Prometheus.
+monitoring:
+    bun scripts/monitoring.ts
+
 # Format, lint, protocol lint, types.
 lint:
     biome check

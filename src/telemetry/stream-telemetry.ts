@@ -31,10 +31,12 @@ export class StreamTelemetry implements StreamObserver {
     );
     instruments.gauge(
       "storage_streams",
-      "Streams that have not ended",
+      "Streams that go on, and those that were given up",
       (gauge) => {
         gauge.reset();
-        for (const { state, isEnded } of this.#list()) if (!isEnded) gauge.inc({ state });
+        for (const { state, isEnded } of this.#list()) {
+          if (!isEnded || state === "failed") gauge.inc({ state });
+        }
       },
       ["state"],
     );
