@@ -3,6 +3,8 @@
 import { hostname } from "node:os";
 import { runCommandLine } from "./cli/program.ts";
 import { systemClock } from "./platform/clock.ts";
+import { readClockStatus } from "./platform/clock-status.ts";
+import { readSystemFile } from "./platform/memory-status.ts";
 import { memoryLimitBytes } from "./platform/process-status.ts";
 import { systemRandom } from "./platform/random.ts";
 import { realFileSystem } from "./platform/real.ts";
@@ -14,6 +16,8 @@ const exitCode = await runCommandLine(process.argv.slice(2), {
   hostName: hostname(),
   memoryLimitBytes: memoryLimitBytes(),
   files: realFileSystem,
+  readSystemFile,
+  readClockStatus,
   clock: systemClock,
   random: systemRandom,
   exitAtOnce: (code) => process.exit(code),

@@ -2,7 +2,9 @@
 import type { ProcessEnvironment } from "../config/environment.ts";
 import type { JobRunner } from "../engine/workers/protocol.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { ClockStatus } from "../platform/clock-status.ts";
 import type { FileSystem } from "../platform/file-system.ts";
+import type { ReadSystemFile } from "../platform/memory-status.ts";
 import type { Random } from "../platform/random.ts";
 import type { StandardStreams } from "../platform/streams.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
@@ -21,6 +23,9 @@ export interface CommandEnvironment {
   readonly hostName: string;
   readonly memoryLimitBytes: number;
   readonly files: FileSystem;
+  /** What the system tells of itself in /proc and /sys. */
+  readonly readSystemFile: ReadSystemFile;
+  readonly readClockStatus: () => ClockStatus | undefined;
   readonly clock: Clock;
   readonly random: Random;
   /** Ends the process without another turn. */

@@ -13,6 +13,7 @@ import { compactCommand } from "./commands/compact.ts";
 import { compareCommand } from "./commands/compare.ts";
 import { deleteCommand } from "./commands/delete.ts";
 import { deleteTenantCommand } from "./commands/delete-tenant.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { drainCommand } from "./commands/drain.ts";
 import { exportCommand } from "./commands/export.ts";
 import { flushCommand } from "./commands/flush.ts";
@@ -78,6 +79,7 @@ function createProgram(context: CommandContext): Command {
     drainCommand,
     undrainCommand,
     verifyCommand,
+    doctorCommand,
     inspectCommand,
     compareCommand,
     membersCommand,

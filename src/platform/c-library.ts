@@ -12,6 +12,7 @@ function openLibrary(name: string) {
     madvise: { args: ["ptr", "u64", "i32"], returns: "i32" },
     posix_fadvise: { args: ["i32", "i64", "i64", "i32"], returns: "i32" },
     getpagesize: { args: [], returns: "i32" },
+    adjtimex: { args: ["ptr"], returns: "i32" },
     getrusage: { args: ["i32", "ptr"], returns: "i32" },
     __errno_location: { args: [], returns: "ptr" },
   }).symbols;

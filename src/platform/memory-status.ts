@@ -117,7 +117,7 @@ function lineOf(text: string, name: string): number {
   return Number(new RegExp(`^${name}\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0);
 }
 
-function readSystemFile(path: string): string | undefined {
+export function readSystemFile(path: string): string | undefined {
   try {
     return readFileSync(path, "latin1");
   } catch {

@@ -3,6 +3,8 @@ import { afterAll } from "bun:test";
 import type { CommandEnvironment, RunningNode } from "../../src/cli/context.ts";
 import { runCommandLine } from "../../src/cli/program.ts";
 import { systemClock } from "../../src/platform/clock.ts";
+import { readClockStatus } from "../../src/platform/clock-status.ts";
+import { readSystemFile } from "../../src/platform/memory-status.ts";
 import { systemRandom } from "../../src/platform/random.ts";
 import { realFileSystem } from "../../src/platform/real.ts";
 import { temporaryFolder } from "./temp-folder.ts";
@@ -45,6 +47,8 @@ function commandEnvironment(
     hostName: "test-host",
     memoryLimitBytes: 2 ** 28,
     files: realFileSystem,
+    readSystemFile,
+    readClockStatus,
     clock: systemClock,
     random: systemRandom,
     exitAtOnce: () => undefined,

@@ -7,6 +7,8 @@ import { hostname } from "node:os";
 import { runCommandLine } from "../../../src/cli/program.ts";
 import { InlineRunner } from "../../../src/engine/workers/inline.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
+import { readClockStatus } from "../../../src/platform/clock-status.ts";
+import { readSystemFile } from "../../../src/platform/memory-status.ts";
 import { memoryLimitBytes } from "../../../src/platform/process-status.ts";
 import { systemRandom } from "../../../src/platform/random.ts";
 import { realFileSystem } from "../../../src/platform/real.ts";
@@ -23,6 +25,8 @@ const exitCode = await runCommandLine(process.argv.slice(2), {
   hostName: hostname(),
   memoryLimitBytes: memoryLimitBytes(),
   files: answersEarly ? withEarlySyncs(writeBack) : writeBack,
+  readSystemFile,
+  readClockStatus,
   clock: systemClock,
   random: systemRandom,
   exitAtOnce: (code) => process.exit(code),
