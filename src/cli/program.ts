@@ -7,6 +7,7 @@ import { Command, CommanderError } from "commander";
 import { messageOf, StorageError } from "../base/errors.ts";
 import { version } from "../base/version.ts";
 import { isBrokenPipe } from "../platform/streams.ts";
+import { backupCommand } from "./commands/backup.ts";
 import { benchCommand } from "./commands/bench.ts";
 import { checkpointCommand } from "./commands/checkpoint.ts";
 import { compactCommand } from "./commands/compact.ts";
@@ -75,6 +76,7 @@ function createProgram(context: CommandContext): Command {
     flushCommand,
     compactCommand,
     checkpointCommand,
+    backupCommand,
     deleteTenantCommand,
     drainCommand,
     undrainCommand,

@@ -7,6 +7,7 @@
  *     data/commitlog/000007.log, data/sstables/000012.sst     (both directories can be elsewhere)
  *     data/commitlog/STORE     the store that the log belongs to
  *     copy.unfinished-checkpoint/                              a checkpoint, until it is whole
+ *     data/RESTORING/          a backup is being restored here
  *     data/STREAMS             streams to other nodes; the engine knows nothing of it
  *     data/lost/               files set aside: nothing names them, or they were found damaged
  *
@@ -69,6 +70,14 @@ export function tablePath({ tableDirectory }: DataDirectories, number: FileNumbe
 
 export function lostDirectory({ dataDirectory }: DataDirectories): string {
   return `${dataDirectory}/lost`;
+}
+
+/**
+ * What a restore has of its backup's manifest, beside the files that it brings back. It goes last: a directory that has
+ * it is not whole, and never taken for a store.
+ */
+export function restoringDirectory({ dataDirectory }: Pick<DataDirectories, "dataDirectory">): string {
+  return `${dataDirectory}/RESTORING`;
 }
 
 function sixDigits(number: FileNumber): string {
@@ -174,6 +183,7 @@ export function recognise(files: FileSystem, directories: DataDirectories): "new
   const { dataDirectory, commitLogDirectory, tableDirectory } = directories;
   if (dataDirectory.endsWith(unfinishedSuffix)) throw unfinished(dataDirectory);
   const names = listOrEmpty(files, dataDirectory);
+  if (names.includes(basename(restoringDirectory(directories)))) throw restoring(dataDirectory);
   if (names.includes(basename(currentPath(directories)))) return "existing";
   const inner = [commitLogDirectory, tableDirectory, lostDirectory(directories)];
   for (const name of names) {
@@ -209,6 +219,15 @@ function unfinished(directory: string): StorageError {
   return new StorageError(
     "INVALID_ARGUMENT",
     `${directory} is what a checkpoint that was interrupted has left, and not whole: remove it. Nothing was changed.`,
+    { file: directory },
+  );
+}
+
+function restoring(directory: string): StorageError {
+  return new StorageError(
+    "INVALID_ARGUMENT",
+    `the restore of a backup into ${directory} was interrupted, or goes on: run "pairdb-node backup restore" to the ` +
+      "same directory again, or remove the directory. Nothing was changed.",
     { file: directory },
   );
 }

@@ -74,7 +74,7 @@ test("commands of pairdb-node that are shown exist, with their flags", async () 
   const unknown = [];
   for (const [path, line] of lines) {
     const [verb = "", ...rest] = line.split(/\s+/);
-    const subcommand = verb === "token" ? rest.slice(0, 1) : [];
+    const subcommand = ["token", "backup"].includes(verb) ? rest.slice(0, 1) : [];
     const { exitCode, stdout } = await command([verb, ...subcommand, "--help"]);
     const help = stdout.toString();
     const flags = rest.filter((word) => word.startsWith("--")).map((word) => word.split("=")[0] ?? "");
