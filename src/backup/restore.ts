@@ -1,7 +1,7 @@
 /**
  * Brings a backup back into an empty directory, as a store of its own.
  *
- *     RESTORING/: which backup, its manifest → tables → manifest of the new store → verified → RESTORING goes
+ *     RESTORING, which backup it is → its manifest, beside → tables → manifest of the new store → verified → RESTORING goes
  *
  * Invariants:
  * 1. While RESTORING is there no start, and no tool, takes the directory for a store. It is there before the first
@@ -17,7 +17,7 @@ import {
   defaultDirectories,
   makeDurableDirectory,
   recognise,
-  restoringDirectory,
+  restoringPath,
   tablePath,
   takeLock,
 } from "../engine/data-directory.ts";
@@ -64,7 +64,7 @@ export async function restoreBackup(
 ): Promise<RestoredStore> {
   const { files } = environment;
   const { directories } = request;
-  const isContinued = files.status(restoringDirectory(directories)) !== undefined;
+  const isContinued = files.status(restoringPath(directories)) !== undefined;
   if (!isContinued) checkEmpty(files, directories);
   await makeDurableDirectory(files, directories.dataDirectory);
   const lock = takeLock(files, directories);
@@ -81,7 +81,9 @@ class Restore {
   readonly #target: BackupTarget;
   readonly #request: RestoreRequest;
   readonly #onProgress: (progress: RestoreProgress) => void;
-  readonly #restoring: DataDirectories;
+  readonly #mark: string;
+  /** Where the manifest of the store that was backed up lies meanwhile. */
+  readonly #fetched: DataDirectories;
 
   constructor(
     environment: RestoreEnvironment,
@@ -94,7 +96,8 @@ class Restore {
     this.#target = target;
     this.#request = request;
     this.#onProgress = onProgress;
-    this.#restoring = defaultDirectories(restoringDirectory(request.directories));
+    this.#mark = restoringPath(request.directories);
+    this.#fetched = defaultDirectories(`${this.#mark}.manifest`);
   }
 
   async run(): Promise<RestoredStore> {
@@ -110,19 +113,20 @@ class Restore {
   /** Marks the directory, and returns what the backup's store was. */
   async #fetchManifest(): Promise<ManifestState> {
     const { backup, range } = this.#request;
-    const { dataDirectory } = this.#restoring;
+    const { dataDirectory } = this.#fetched;
     const purpose = `${backup.id}${range === undefined ? "" : ` ${Buffer.from(range.start).toString("hex")}`}\n`;
+    await this.#claim(purpose);
     await makeDurableDirectory(this.#files, dataDirectory);
-    await this.#claim(`${dataDirectory}/BACKUP`, purpose);
     for (const file of backup.files) {
       if (file.identity === undefined) await this.#fetch(file, `${dataDirectory}/${file.path}`);
     }
     await this.#files.syncDirectory(dataDirectory);
-    return requireManifest(this.#files, this.#restoring).state;
+    return requireManifest(this.#files, this.#fetched).state;
   }
 
   /** Refuses to go on with the restore of something else. */
-  async #claim(path: string, purpose: string): Promise<void> {
+  async #claim(purpose: string): Promise<void> {
+    const path = this.#mark;
     const status = this.#files.status(path);
     if (status === undefined || status.sizeBytes < purpose.length) {
       // Nothing else was done before it was whole.
@@ -197,13 +201,10 @@ class Restore {
     return true;
   }
 
-  /** At once, by another name; what is below it matters no more. */
   async #removeMark(): Promise<void> {
-    const { dataDirectory } = this.#restoring;
-    const done = `${dataDirectory}.done`;
-    this.#files.rename(dataDirectory, done);
-    await this.#files.syncDirectory(dirname(dataDirectory));
-    await removeTree(this.#files, done);
+    await removeTree(this.#files, this.#fetched.dataDirectory);
+    await this.#files.remove(this.#mark);
+    await this.#files.syncDirectory(dirname(this.#mark));
   }
 }
 

@@ -7,7 +7,7 @@
  *     data/commitlog/000007.log, data/sstables/000012.sst     (both directories can be elsewhere)
  *     data/commitlog/STORE     the store that the log belongs to
  *     copy.unfinished-checkpoint/                              a checkpoint, until it is whole
- *     data/RESTORING/          a backup is being restored here
+ *     data/RESTORING           a backup is being restored here
  *     data/STREAMS             streams to other nodes; the engine knows nothing of it
  *     data/lost/               files set aside: nothing names them, or they were found damaged
  *
@@ -72,11 +72,8 @@ export function lostDirectory({ dataDirectory }: DataDirectories): string {
   return `${dataDirectory}/lost`;
 }
 
-/**
- * What a restore has of its backup's manifest, beside the files that it brings back. It goes last: a directory that has
- * it is not whole, and never taken for a store.
- */
-export function restoringDirectory({ dataDirectory }: Pick<DataDirectories, "dataDirectory">): string {
+/** Says which backup is being restored. It goes last: a directory that has it is never taken for a store. */
+export function restoringPath({ dataDirectory }: Pick<DataDirectories, "dataDirectory">): string {
   return `${dataDirectory}/RESTORING`;
 }
 
@@ -183,7 +180,7 @@ export function recognise(files: FileSystem, directories: DataDirectories): "new
   const { dataDirectory, commitLogDirectory, tableDirectory } = directories;
   if (dataDirectory.endsWith(unfinishedSuffix)) throw unfinished(dataDirectory);
   const names = listOrEmpty(files, dataDirectory);
-  if (names.includes(basename(restoringDirectory(directories)))) throw restoring(dataDirectory);
+  if (names.includes(basename(restoringPath(directories)))) throw restoring(dataDirectory);
   if (names.includes(basename(currentPath(directories)))) return "existing";
   const inner = [commitLogDirectory, tableDirectory, lostDirectory(directories)];
   for (const name of names) {
