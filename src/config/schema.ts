@@ -214,6 +214,18 @@ const cluster = z.strictObject({
   allow_any_target: flag().optional(),
 });
 
+const health = z.strictObject({
+  interval: duration(100, hour).default(5 * second),
+  /** Of the one check that writes. */
+  write_interval: duration(100, 24 * hour).default(30 * second),
+  max_memory_share: fraction(0.1, 1).default(0.95),
+  max_file_descriptor_share: fraction(0.1, 1).default(0.9),
+  max_event_loop_lag: duration(1, hour).default(2 * second),
+  max_sync_time: duration(1, hour).default(second),
+  max_compaction_debt: sizeBytes(0, 2 ** 50).default(16 * gibibyte),
+  isolated_after: duration(0, 24 * hour).default(30 * second),
+});
+
 const coordinator = z.strictObject({
   enabled: flag().default(false),
   host: text("an address or host name", 255).optional(),
@@ -256,6 +268,7 @@ export const schema = z.strictObject({
   cluster: cluster.prefault({}),
   coordinator: coordinator.prefault({}),
   metrics: metrics.prefault({}),
+  health: health.prefault({}),
   logging: logging.prefault({}),
 });
 

@@ -20,7 +20,7 @@ import { contextOfPeer, type RpcHandler } from "../rpc/bridge.ts";
 import { storageCodeOf } from "../rpc/errors.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
 import type { ThinFetch } from "../rpc/thin-fetch.ts";
-import type { HealthSource, MetricsText } from "../telemetry/health-types.ts";
+import type { HealthSource, MetricsText } from "../telemetry/health/health-types.ts";
 import { allowedHosts } from "./host-policy.ts";
 import { guardHost, guardOrigin, guardRpc } from "./http-guard.ts";
 import type { ServerSettings } from "./settings.ts";

@@ -30,7 +30,7 @@ import { errorRegistry, toConnectError } from "../rpc/errors.ts";
 import { Gate } from "../rpc/gate.ts";
 import type { LoadStatus, RpcObserver } from "../rpc/observer.ts";
 import { Admission } from "../rpc/overload/admission.ts";
-import type { HealthSource, MetricsText } from "../telemetry/health-types.ts";
+import type { HealthSource, MetricsText } from "../telemetry/health/health-types.ts";
 import { createEdge, type Edge } from "./edge.ts";
 import { listenGrpc } from "./grpc-listener.ts";
 import { type HttpListener, listenHttp } from "./http-listener.ts";

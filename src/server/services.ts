@@ -18,7 +18,7 @@ import { healthEndpoints, wholeNode } from "../rpc/health/health-service.ts";
 import { reflectionEndpoints } from "../rpc/reflection/reflection-service.ts";
 import { storageEndpoints } from "../rpc/storage-service.ts";
 import { streamEndpoints } from "../rpc/stream-endpoints.ts";
-import type { HealthSource } from "../telemetry/health-types.ts";
+import type { HealthSource } from "../telemetry/health/health-types.ts";
 import type { ServerSettings } from "./settings.ts";
 
 export interface NodeServicesOptions {

@@ -16,6 +16,8 @@ import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
 
 export class EngineTelemetry implements EngineObserver {
+  /** Since the start. */
+  corruptionCount = 0;
   readonly #logger: Logger;
   readonly #onRecoveryProgress: (phase: RecoveryPhase, percent: number) => void;
   readonly #appends;
@@ -221,6 +223,7 @@ export class EngineTelemetry implements EngineObserver {
 
   corruptionFound(error: StorageError): void {
     this.#corruptions.inc();
+    this.corruptionCount++;
     this.#logger.error("corruption found", { error, file: error.file, offset: error.offset });
   }
 

@@ -78,6 +78,13 @@ export class GossipTelemetry implements GossipObserver, SeedObserver {
     return { members, recentEvents: [...this.#events] };
   }
 
+  /** Undefined before the node has joined, and where there is no gossip. */
+  otherMembers(): { readonly aliveCount: number; readonly lostCount: number } | undefined {
+    if (this.#ring() === undefined) return undefined;
+    const aliveCount = this.#count((member) => member.state === "alive") - 1;
+    return { aliveCount, lostCount: this.#count(({ state }) => state === "suspect" || state === "dead") };
+  }
+
   packetHandled(durationMs: number): void {
     this.#durations.observe(durationMs / 1000);
   }

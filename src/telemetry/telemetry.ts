@@ -5,8 +5,11 @@ import type { LoadStatus } from "../rpc/observer.ts";
 import { registerEngineGauges } from "./engine-gauges.ts";
 import { EngineTelemetry } from "./engine-telemetry.ts";
 import { GossipTelemetry } from "./gossip-telemetry.ts";
-import { NodeHealth } from "./health.ts";
-import type { MetricsText } from "./health-types.ts";
+import { type HealthSettings, type HealthSources, nodeChecks } from "./health/checks.ts";
+import { HealthChecker } from "./health/health-checker.ts";
+import { registerHealthGauges } from "./health/health-gauges.ts";
+import type { CheckReport, MetricsText } from "./health/health-types.ts";
+import { NodeHealth } from "./health/node-health.ts";
 import { Http2Telemetry } from "./http2-telemetry.ts";
 import { Instruments } from "./instruments.ts";
 import { registerLoadGauges } from "./load-gauges.ts";
@@ -29,8 +32,8 @@ export interface CacheCounts {
 }
 
 /** The node once its store is open. */
-export interface ObservedNode {
-  readonly engineStatus: () => EngineStatus;
+export interface ObservedNode extends Pick<HealthSources, "files" | "directories" | "engineStatus"> {
+  readonly healthSettings: HealthSettings;
   readonly diskState: () => DiskState;
   readonly load: () => LoadStatus;
 }
@@ -43,15 +46,18 @@ export class Telemetry {
   readonly http2Observer: Http2Telemetry;
   readonly gossipObserver: GossipTelemetry;
   readonly streamObserver: StreamTelemetry;
+  readonly #options: TelemetryOptions;
   readonly #instruments: Instruments;
   readonly #system: SystemTelemetry;
   #certificateEndMs: number | undefined;
   #node: ObservedNode | undefined;
+  #checker: HealthChecker | undefined;
   /** One for all gauges of a scrape, so that they fit together. */
   #scraped: EngineStatus | undefined;
 
   constructor(options: TelemetryOptions) {
     const { nodeId, version, logger } = options;
+    this.#options = options;
     this.#instruments = new Instruments(nodeId);
     this.engineObserver = new EngineTelemetry(this.#instruments, logger, (phase, percent) =>
       this.health.recovering(phase, percent),
@@ -70,6 +76,7 @@ export class Telemetry {
         if (this.#certificateEndMs !== undefined) gauge.set(this.#certificateEndMs / 1000);
       },
     );
+    registerHealthGauges(this.#instruments, this.health);
     registerLoadGauges(this.#instruments, () => this.#node?.load());
     this.#instruments
       .gauge("build_info", "Always 1, labelled with the version", undefined, ["version"])
@@ -79,13 +86,29 @@ export class Telemetry {
   /** The store is open: its gauges and its health are told from now on. */
   observe(node: ObservedNode): void {
     this.#node = node;
-    this.health.observe({
+    const sources = {
+      ...this.#options,
+      ...node,
+      longestLagMs: (withinMs: number) => this.longestLagMs(withinMs),
+      corruptionCount: () => this.engineObserver.corruptionCount,
+      otherMembers: () => this.gossipObserver.otherMembers(),
+    };
+    const checks = nodeChecks(sources, node.healthSettings);
+    this.#checker = new HealthChecker(this.#options.clock, checks, (report) => this.#tellOfCheck(report));
+    const condition = {
       diskState: node.diskState,
       damage: () => node.engineStatus().damage.map((damage) => damage.message),
       writingStopped: () => node.engineStatus().writingStopped?.message,
       isDraining: () => node.engineStatus().isDraining,
       figures: () => figures(node.engineStatus()),
-    });
+    };
+    this.health.observe(condition, this.#checker);
+  }
+
+  #tellOfCheck({ name, status, reason }: CheckReport): void {
+    const { logger } = this.#options;
+    if (status === "healthy") logger.info("a health check finds nothing any more", { check: name });
+    else logger.warn("a health check found something", { check: name, status, reason });
   }
 
   /** When the certificate in force does, in milliseconds since the Unix epoch. */
@@ -115,6 +138,7 @@ export class Telemetry {
   }
 
   stop(): void {
+    this.#checker?.stop();
     this.#system.lag.stop();
   }
 }

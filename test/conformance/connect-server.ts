@@ -81,7 +81,7 @@ async function listen({ httpVersion, messageReceiveLimit, ...wanted }: Wanted): 
     clock,
     observer,
     health: {
-      health: () => ({ status: "healthy", reasons: [], metrics: {} }),
+      health: () => ({ status: "healthy", reasons: [], checks: [], metrics: {} }),
       readiness: () => ({ ready: true, reasons: [], phase: "serving", percent: 100 }),
     },
     metricsAccess: undefined,

@@ -138,7 +138,7 @@ async function startEdge(http2: "native" | "node") {
     observer,
     registry: errorRegistry,
     health: {
-      health: () => ({ status: "healthy", reasons: [], metrics: {} }),
+      health: () => ({ status: "healthy", reasons: [], checks: [], metrics: {} }),
       readiness: () => ({ ready: true, reasons: [], phase: "serving", percent: 100 }),
     },
     metricsAccess: undefined,

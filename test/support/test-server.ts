@@ -14,7 +14,7 @@ import type {
 } from "../../src/rpc/observer.ts";
 import { NodeServer, type OpenStore } from "../../src/server/node-server.ts";
 import { type ServerSettings, serverSettings } from "../../src/server/settings.ts";
-import type { HealthStatus } from "../../src/telemetry/health-types.ts";
+import type { HealthStatus } from "../../src/telemetry/health/health-types.ts";
 import { everyone } from "./everyone.ts";
 import { noPeers } from "./no-peers.ts";
 import { noStreams } from "./no-streams.ts";
@@ -99,7 +99,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
       connectionRefused: (reason) => refusedConnections.push(reason),
     },
     health: {
-      health: () => ({ status: result.status, reasons: [], metrics: { phase } }),
+      health: () => ({ status: result.status, reasons: [], checks: [], metrics: { phase } }),
       readiness: () => ({ ready: phase === "serving" && result.isReady, reasons: [], phase, percent: 40 }),
     },
     adminSources: testAdminSources(),

@@ -30,6 +30,7 @@ import { type ConfigurationOptions, configurationOf } from "../configuration.ts"
 import type { CommandContext } from "../context.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { type Gossip, openGossip } from "../gossip.ts";
+import { healthSettings, storeDirectories } from "../health.ts";
 import { createRegistrar } from "../registration.ts";
 import { createTls } from "../tls-files.ts";
 
@@ -249,7 +250,14 @@ async function openStore(
       gcGraceMs: compaction.gc_grace,
     },
   );
-  telemetry.observe({ engineStatus: () => engine.status(), diskState: () => diskGuard.state(), load });
+  telemetry.observe({
+    engineStatus: () => engine.status(),
+    diskState: () => diskGuard.state(),
+    load,
+    files,
+    directories: storeDirectories(storage),
+    healthSettings: healthSettings(configuration),
+  });
   const administration = new Administration(engine, { checkpointDirectory: storage.checkpoint_dir });
   const streams: Streams = await Streams.open(
     {

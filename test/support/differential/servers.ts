@@ -37,7 +37,7 @@ export interface ComparedServer extends TestNode {
 /** Gives every call the same id, since the servers need not ask equally often. */
 const sameRandom = { uint32: () => 7 };
 
-const health = () => ({ status: "healthy", reasons: [], metrics: {} }) as const;
+const health = () => ({ status: "healthy", reasons: [], checks: [], metrics: {} }) as const;
 
 export async function startCompared(
   http2: ServerSettings["http2"],

@@ -5,7 +5,7 @@ import { createAsyncIterable } from "@connectrpc/connect/protocol";
 import { type RejectReason, silentRpcObserver } from "../../../src/rpc/observer.ts";
 import { createHttpApp } from "../../../src/server/http-app.ts";
 import { serverSettings } from "../../../src/server/settings.ts";
-import type { HealthStatus } from "../../../src/telemetry/health-types.ts";
+import type { HealthStatus } from "../../../src/telemetry/health/health-types.ts";
 
 let calls = 0;
 let isReady = true;
@@ -32,7 +32,7 @@ function appOf(settings: Parameters<typeof serverSettings>[0] = {}) {
       return { status: 200, header: new Headers(), body: createAsyncIterable([new Uint8Array([123, 125])]) };
     },
     health: {
-      health: () => ({ status, reasons: ["why"], metrics: { figure: "1" } }),
+      health: () => ({ status, reasons: ["why"], checks: [], metrics: { figure: "1" } }),
       readiness: () => ({ ready: isReady, reasons: [], phase: "tables", percent: 7 }),
     },
     metricsAccess: undefined,
@@ -208,7 +208,7 @@ describe("probes and metrics", () => {
       status = current;
       expect(await get("/health")).toEqual([
         code,
-        { node_id: "node-1", status: current, reasons: ["why"], metrics: { figure: "1" } },
+        { node_id: "node-1", status: current, reasons: ["why"], checks: [], metrics: { figure: "1" } },
       ]);
     }
   });

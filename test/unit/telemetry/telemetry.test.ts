@@ -3,6 +3,8 @@ import { StorageError } from "../../../src/base/errors.ts";
 import type { EngineStatus } from "../../../src/engine/status.ts";
 import type { DiskState } from "../../../src/node/disk-guard.ts";
 import type { Clock } from "../../../src/platform/clock.ts";
+import { FaultFileSystem } from "../../../src/platform/fault.ts";
+import { MemoryFileSystem } from "../../../src/platform/memory.ts";
 import {
   parseOpenFileLimit,
   parseProcessStatus,
@@ -12,15 +14,18 @@ import type { StatusName } from "../../../src/rpc/observer.ts";
 import { createLogger } from "../../../src/telemetry/logger.ts";
 import { Telemetry } from "../../../src/telemetry/telemetry.ts";
 import { engineStatus as status } from "../../support/engine-status.ts";
+import { healthSettings } from "../../support/health-settings.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
 class Fixture {
   readonly lines: Record<string, unknown>[] = [];
   readonly telemetry: Telemetry;
+  readonly files = new FaultFileSystem(new MemoryFileSystem());
   diskState: DiskState = "ok";
   status = status;
 
   constructor(clock: Clock = new ManualClock()) {
+    this.files.makeDirectory("/data");
     const write = (line: string) => this.lines.push(JSON.parse(line));
     this.telemetry = new Telemetry({
       nodeId: "n1",
@@ -45,6 +50,9 @@ class Fixture {
       engineStatus: () => this.status,
       diskState: () => this.diskState,
       load: () => ({ inFlight: { read: 0, write: 0, scan: 3, control: 0 }, pressure: 0.5 }),
+      files: this.files,
+      directories: ["/data"],
+      healthSettings,
     });
     return this;
   }
@@ -381,6 +389,61 @@ describe("health", () => {
     expect(fixture.telemetry.health.readiness().ready).toBe(ready);
   });
 });
+
+describe("health checks", () => {
+  test("what one finds is degraded health, a metric and a line of the log, until it finds nothing", async () => {
+    const clock = new ManualClock();
+    const fixture = new Fixture(clock).observe();
+    fixture.telemetry.health.serving();
+    fixture.telemetry.engineObserver.corruptionFound(new StorageError("CORRUPTED_DATA", "bad"));
+    fixture.status = { ...status, compactionDebtBytes: 2e9 };
+    clock.advance(healthSettings.intervalMs);
+    await settled();
+    const { checks, ...report } = fixture.telemetry.health.health();
+    expect(report).toMatchObject({ status: "degraded", metrics: { "check.compaction": "degraded" } });
+    expect(report.reasons).toEqual([
+      expect.stringContaining("compactions are behind"),
+      expect.stringContaining("corruption was found 1 times"),
+    ]);
+    const found = checks.filter((check) => check.status === "degraded").map(({ name }) => name);
+    expect(found).toEqual(["compaction", "corruption"]);
+    expect(fixture.telemetry.health.readiness().ready).toBe(true);
+    expect(await fixture.value("health_status")).toBe(1);
+    expect(await fixture.value("health_check_status", 'check="compaction"')).toBe(1);
+    expect(await fixture.value("health_check_status", 'check="memory"')).toBe(0);
+    fixture.status = status;
+    clock.advance(healthSettings.intervalMs);
+    await settled();
+    expect(await fixture.value("health_check_status", 'check="compaction"')).toBe(0);
+    const told = fixture.lines.filter((line) => line["check"] === "compaction");
+    expect(told.map(({ level }) => level)).toEqual(["warn", "info"]);
+  });
+
+  test("a directory that cannot be written to makes the node unhealthy and not ready", async () => {
+    const clock = new ManualClock();
+    const fixture = new Fixture(clock).observe();
+    fixture.telemetry.health.serving();
+    fixture.files.injector = () => "EROFS";
+    clock.advance(healthSettings.writeIntervalMs);
+    await settled();
+    expect(fixture.telemetry.health.health().status).toBe("unhealthy");
+    expect(fixture.telemetry.health.readiness()).toMatchObject({
+      ready: false,
+      reasons: [expect.stringContaining("no file can be written in /data")],
+    });
+    expect(await fixture.value("health_ready")).toBe(0);
+    fixture.files.injector = () => undefined;
+    clock.advance(healthSettings.writeIntervalMs);
+    await settled();
+    expect(fixture.telemetry.health.readiness().ready).toBe(true);
+    expect(fixture.files.list("/data")).toEqual([]);
+  });
+});
+
+/** What waits for promises alone has come to its end. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
 
 describe("process status", () => {
   test("counts anonymous and shared pages, and mapped ones apart", () => {

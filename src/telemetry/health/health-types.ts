@@ -2,10 +2,20 @@
 
 export type HealthStatus = "healthy" | "degraded" | "unhealthy";
 
-export interface HealthReport {
+/** One thing that health is about. */
+export interface CheckReport {
+  readonly name: string;
   readonly status: HealthStatus;
-  /** Why the status is not "healthy", one sentence each; empty otherwise. */
+  /** Why it is not "healthy", one sentence. */
+  readonly reason?: string;
+}
+
+export interface HealthReport {
+  /** The worst of all checks. */
+  readonly status: HealthStatus;
+  /** Why the status is not "healthy", one sentence each, the worst first; empty otherwise. */
   readonly reasons: readonly string[];
+  readonly checks: readonly CheckReport[];
   /** A few figures for people and scripts, by name. */
   readonly metrics: Readonly<Record<string, string>>;
 }
