@@ -10,6 +10,7 @@ const steps: [name: string, command: string[]][] = [
   ["format and lint", [tool("biome"), "check", "--error-on-warnings"]],
   ["protocol lint", [tool("buf"), "lint"]],
   ["types", [tool("tsc"), "--noEmit"]],
+  ["types of the console", [tool("tsc"), "--noEmit", "--project", "src/console"]],
 ];
 
 if (!(await install())) {

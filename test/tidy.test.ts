@@ -12,6 +12,7 @@ const root = join(import.meta.dir, "..");
 const allowedImports: Record<string, readonly string[]> = {
   base: [],
   gen: [],
+  console: ["gen"],
   platform: ["base"],
   auth: ["base", "platform"],
   versions: ["base", "platform"],
@@ -66,6 +67,8 @@ const allowedImports: Record<string, readonly string[]> = {
 /** Files that no file of src imports on purpose: where a process or thread starts, and what tests stand on. */
 const entries = new Set([
   "src/main.ts",
+  // Bundled for browsers by src/server/console/bundle.ts.
+  "src/console/main.tsx",
   "src/engine/workers/worker.ts",
   "src/engine/workers/inline.ts",
   "src/platform/memory.ts",
@@ -159,7 +162,7 @@ function longFunctions(path: string): string[] {
   });
 }
 
-const sources = files("src/**/*.ts");
+const sources = files("src/**/*.{ts,tsx}");
 const clientSources = files("clients/*/src/**/*.ts");
 const code = [
   ...sources,
@@ -200,7 +203,7 @@ describe("rooms", () => {
   test("src imports nothing of test, scripts or bench, and relative imports carry .ts", () => {
     const wrong = sources.flatMap((path) =>
       imports(path)
-        .filter((target) => !/^src\/.+\.ts$/.test(target) && target !== "package.json")
+        .filter((target) => !/^src\/.+\.tsx?$/.test(target) && target !== "package.json")
         .map((target) => `${path} imports ${target}`),
     );
     expect(wrong).toEqual([]);
@@ -222,8 +225,9 @@ describe("rooms", () => {
 });
 
 describe("bans", () => {
+  // The console runs in browsers, where there is no platform of ours.
   test("files, time and randomness are the platform's", () => {
-    const outside = sources.filter((path) => room(path) !== "platform");
+    const outside = sources.filter((path) => !["platform", "console"].includes(room(path)));
     expect(violations(outside, platformBans)).toEqual([]);
   });
 
@@ -248,6 +252,6 @@ describe("size", () => {
   });
 
   test("names of files are kebab-case", () => {
-    expect(code.filter((path) => !/^([a-z0-9-]+\/)*[a-z0-9-]+(\.[a-z0-9-]+)*\.ts$/.test(path))).toEqual([]);
+    expect(code.filter((path) => !/^([a-z0-9-]+\/)*[a-z0-9-]+(\.[a-z0-9-]+)*\.tsx?$/.test(path))).toEqual([]);
   });
 });

@@ -7,6 +7,7 @@
  *   GET  /ready             200 when traffic may come, else 503; phase and percent of the recovery
  *   GET  /health/ready      the same
  *   GET  /metrics           Prometheus text (the path is configurable)
+ *   GET  /console           a page for engineers, which calls the services like everybody else
  *   POST /PACKAGE.SERVICE/METHOD
  */
 import {
@@ -21,6 +22,7 @@ import { storageCodeOf } from "../rpc/errors.ts";
 import type { RpcObserver } from "../rpc/observer.ts";
 import type { ThinFetch } from "../rpc/thin-fetch.ts";
 import type { HealthSource, MetricsText } from "../telemetry/health/health-types.ts";
+import { addConsole } from "./console/routes.ts";
 import { allowedHosts } from "./host-policy.ts";
 import { guardHost, guardOrigin, guardRpc } from "./http-guard.ts";
 import type { ServerSettings } from "./settings.ts";
@@ -60,12 +62,16 @@ export function createHttpApp(options: HttpAppOptions): Hono<AppEnvironment> {
   const app = new Hono<AppEnvironment>();
   app.use(async (context, next) => {
     await next();
-    for (const [name, value] of safetyHeaders) context.header(name, value);
+    for (const [name, value] of safetyHeaders) {
+      // The console has a stricter policy of its own.
+      if (!context.res.headers.has(name)) context.header(name, value);
+    }
   });
   // Probes and metrics come first: they are for machines that call by whatever name they like.
   addProbes(app, options);
   addMetrics(app, options);
   addGuards(app, options);
+  addConsole(app);
   app.all(rpcRoute, guardRpc(options.grpcPort, options.observer), async (context) => {
     const request = context.req.raw;
     const peer = peerOf(context);

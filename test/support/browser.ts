@@ -1,6 +1,6 @@
 /** Debian's Chromium, without a window. */
 import { afterAll } from "bun:test";
-import { chromium } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 import { requirePeer } from "./peers.ts";
 
 const executablePath = Bun.which("chromium") ?? "";
@@ -61,4 +61,42 @@ async function runPage(url: string, browserArgs: readonly string[]): Promise<str
   } finally {
     await browser.close();
   }
+}
+
+export interface WatchedPageOptions {
+  readonly width: number;
+  readonly colorScheme: "light" | "dark";
+}
+
+/** A page that must not complain, nor ask another origin for anything. */
+export interface WatchedPage {
+  readonly page: Page;
+  /** What the console printed as an error or a warning, what was thrown, and requests to other origins. */
+  readonly complaints: string[];
+  close(): Promise<void>;
+}
+
+/** One browser for the pages of a test file; ends with it. */
+export function openBrowser(): (url: string, options: WatchedPageOptions) => Promise<WatchedPage> {
+  let launched: Promise<Browser> | undefined;
+  afterAll(async () => (await launched)?.close());
+  return async (url, { width, colorScheme }) => {
+    launched ??= chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+    const browser = await launched;
+    const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
+    const page = await context.newPage();
+    page.setDefaultTimeout(60_000);
+    const complaints: string[] = [];
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => complaints.push(String(error.stack)));
+    page.on("request", (request) => {
+      const target = new URL(request.url());
+      const isInside = ["data:", "blob:"].includes(target.protocol);
+      if (!isInside && target.origin !== new URL(url).origin) complaints.push(`asked ${request.url()}`);
+    });
+    await page.goto(url);
+    return { page, complaints, close: () => context.close() };
+  };
 }
