@@ -1,8 +1,8 @@
 /**
  * Draining: the node takes no new data from anybody, so that it can be removed once nothing of its own is left to do.
  *
- *   serving ──begin──► draining ──all durable, flushed, streams completed──► drained
- *      ▲                  └──────────────────────end─────────────────────────┘
+ *   serving ──begin──► draining ──all durable, flushed and streamed──► drained
+ *      ▲                  └───────────────────────end────────────────────┘
  *      └──────────────────────────────────────────┘
  *
  * Writes, deletions, repairs and batches are refused, replicated ones too: what they bring nobody would move away any
@@ -15,6 +15,7 @@
  *    after the manifest says that.
  */
 import { StorageError } from "../base/errors.ts";
+import type { SequenceNumber } from "../engine/internal-key.ts";
 import type { EngineStatus } from "../engine/status.ts";
 import type { Clock } from "../platform/clock.ts";
 
@@ -29,6 +30,8 @@ export interface DrainedStore {
 export interface ActiveStream {
   /** As GetStreamStatus tells it. */
   readonly state: string;
+  /** The target has acknowledged all that was written up to this one, as far as it is to have it. */
+  readonly acknowledgedSequence: SequenceNumber;
 }
 
 export type DrainState = "serving" | "draining" | "drained";
@@ -136,8 +139,14 @@ export class Drain {
     const left: string[] = [];
     if (durableSequence < lastSequence) left.push("writes are not durable yet");
     if (activeMemtableEntryCount > 0 || frozenMemtableCount > 0) left.push("the memtable is not flushed");
-    const states = activeStreams().flatMap(({ state }) => (state === "completed" ? [] : [state]));
+    const streams = activeStreams();
+    const states = streams.flatMap(({ state }) => (state === "completed" ? [] : [state]));
     if (states.length > 0) left.push(`${states.length} streams are not completed (${states.join(", ")})`);
+    // A completed stream follows the log, and the last writes may still be on their way.
+    const isBehind = ({ state, acknowledgedSequence }: ActiveStream) =>
+      state === "completed" && acknowledgedSequence < lastSequence;
+    const behindCount = streams.filter(isBehind).length;
+    if (behindCount > 0) left.push(`${behindCount} completed streams have not sent the last writes`);
     return left;
   }
 }

@@ -645,7 +645,7 @@ export const KeyRangeResponseSchema: GenMessage<KeyRangeResponse> = /*@__PURE__*
  */
 export type DrainRequest = Message<"storage.DrainRequest"> & {
   /**
-   * Waits until all is durable and in tables, and streams to other nodes are completed; else answers at once.
+   * Waits until all is durable, in tables and, where streams move it, with their targets; else answers at once.
    *
    * @generated from field: bool graceful = 1;
    */

@@ -19,6 +19,7 @@
  * Other work runs at every `await`. The record changes in this class alone.
  */
 import { messageOf, StorageError } from "../../base/errors.ts";
+import type { SequenceNumber } from "../../engine/internal-key.ts";
 import { HashBuckets } from "../hash-buckets.ts";
 import { HashRanges } from "../hash-ranges.ts";
 import type { Peer } from "../peer.ts";
@@ -63,6 +64,11 @@ export class Stream {
     this.#filter = new RangeFilter(this.#ranges);
     this.#savedAtMs = environment.clock.monotonicMs();
     this.#failingSinceMs = record.failure?.sinceMs ?? 0;
+  }
+
+  /** The target has all that was written up to this one: copied, or acknowledged as the log was followed. */
+  get acknowledgedSequence(): SequenceNumber {
+    return (this.record.position?.nextSequence ?? 1) - 1;
   }
 
   /** What the log holds of what the target has not acknowledged; of this run of the node. */
@@ -230,11 +236,11 @@ export class Stream {
     this.#environment.observer.phaseReached(this.record.target, phase);
   }
 
+  /** Not completed from this turn on, and never saved so with the new place: what lies between was not sent. */
   async #losePlace(error: unknown): Promise<void> {
+    this.record.phase = "syncing";
     this.#environment.observer.placeLost(this.record.target, messageOf(error));
     await this.#takePlace();
-    this.record.phase = "syncing";
-    await this.#save();
   }
 
   #count(reason: SendReason, batch: RecordBatch | undefined): void {

@@ -10,6 +10,7 @@
  *    where the file could not be written, which is then said.
  */
 import { messageOf, StorageError } from "../../base/errors.ts";
+import type { SequenceNumber } from "../../engine/internal-key.ts";
 import { type HashRange, HashRanges } from "../hash-ranges.ts";
 import type { StreamEnvironment, StreamOptions } from "./environment.ts";
 import { holderName, Stream } from "./stream.ts";
@@ -47,6 +48,12 @@ export interface StreamReport extends Readonly<Omit<StreamRecord, "copiedThrough
   readonly lagBytes: number;
   /** Undefined while the log is not followed. */
   readonly lagMs: number | undefined;
+}
+
+export interface ActiveStream {
+  readonly targetNodeId: string;
+  readonly state: StreamState;
+  readonly acknowledgedSequence: SequenceNumber;
 }
 
 /** What coordinators and operators ask of streams. */
@@ -144,13 +151,18 @@ export class Streams {
   }
 
   /**
-   * Those that have not been taken over: whoever takes the node away waits until each of them is completed. One that was
-   * given up is among them, since its keys are not where they should be, until somebody stops it or starts it anew.
+   * Those that have not been taken over: whoever takes the node away waits until each of them is completed and has sent
+   * the last writes. One that was given up is among them, since its keys are not where they should be, until somebody
+   * stops it or starts it anew.
    */
-  activeStreams(): { readonly targetNodeId: string; readonly state: StreamState }[] {
+  activeStreams(): ActiveStream[] {
     return [...this.#streams.values()]
       .filter(({ record }) => !record.isEnded || record.failure !== undefined)
-      .map(({ record }) => ({ targetNodeId: record.target.nodeId, state: stateOf(record) }));
+      .map(({ record, acknowledgedSequence }) => ({
+        targetNodeId: record.target.nodeId,
+        state: stateOf(record),
+        acknowledgedSequence,
+      }));
   }
 
   /** Nothing is sent any more; what was acknowledged is saved. */

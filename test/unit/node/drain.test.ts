@@ -15,6 +15,8 @@ function idleNode() {
   return fixture;
 }
 
+const streamThat = (state: string, acknowledgedSequence = 0) => ({ state, acknowledgedSequence });
+
 /** Lets everything run that can. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -50,7 +52,7 @@ describe("a draining node", () => {
     const { node, store, streams, clock } = idleNode();
     expect(node.drain.status()).toEqual({ state: "serving", left: [] });
     store.currentStatus = engineStatus;
-    streams.push({ state: "copying" }, { state: "completed" });
+    streams.push(streamThat("copying"), streamThat("completed", 12), streamThat("completed", 11));
     const drained = node.drain.drain(10_000);
     await turn();
     expect(store.requests).toEqual(["draining true", "flush"]);
@@ -60,17 +62,20 @@ describe("a draining node", () => {
         "writes are not durable yet",
         "the memtable is not flushed",
         "1 streams are not completed (copying)",
+        "1 completed streams have not sent the last writes",
       ],
     });
     store.currentStatus = { ...idle, isDraining: true };
-    streams[0] = { state: "completed" };
+    streams.splice(0, 3, streamThat("completed", 12), streamThat("completed", 11));
+    expect(node.drain.status().left).toEqual(["1 completed streams have not sent the last writes"]);
+    streams.pop();
     clock.advance(1000);
     expect(await drained).toEqual({ state: "drained", left: [] });
   });
 
   test("tells at the deadline what is left, and at once where nobody waits or the node stops", async () => {
     const { node, streams, clock } = idleNode();
-    streams.push({ state: "syncing" });
+    streams.push(streamThat("syncing"));
     const draining: DrainStatus = { state: "draining", left: ["1 streams are not completed (syncing)"] };
     expect(await node.drain.drain(0)).toEqual(draining);
     const late = node.drain.drain(150);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { StorageError } from "../../../../src/base/errors.ts";
+import { FaultFileSystem } from "../../../../src/platform/fault.ts";
 import { keyHash } from "../../../../src/versions/key-hash.ts";
 import { contentsOf, keysNotContained } from "../../../support/streams/contents.ts";
 import {
@@ -139,7 +140,7 @@ describe("a stream", () => {
     for (let turn = 0; world.report?.isEnded !== true && turn < 100_000; turn++) await nextTurn();
     expect(world.report).toMatchObject({ state: "failed", isEnded: true, failure: { reason: "no room" } });
     expect(world.source.engine.followedLog.holderNames()).toEqual([]);
-    expect(world.streams.activeStreams()).toEqual([{ targetNodeId: "target", state: "failed" }]);
+    expect(world.streams.activeStreams()).toMatchObject([{ targetNodeId: "target", state: "failed" }]);
     world.peer.trouble = noTrouble;
     expect((await world.start()).success).toBe(true);
     await world.whenState("completed");
@@ -176,6 +177,30 @@ describe("a stream", () => {
     await world.whenState("completed");
     expect(world.events.filter((event) => event.startsWith("placeLost"))).toHaveLength(1);
     expect(world.report?.counts.keysRepaired).toBeGreaterThan(0);
+    await world.close();
+  });
+
+  test("compares anew also where the place that it lost could not be recorded", async () => {
+    const world = await StreamWorld.create({ source: worldOptions(8000) });
+    await write(world.source, 0, 50);
+    await world.start();
+    await world.whenState("completed");
+    await world.streams.close();
+    const files = new FaultFileSystem(world.source.files);
+    await world.openStreams(files);
+    const stuck = Promise.withResolvers<void>();
+    world.peer.trouble = { ...noTrouble, before: () => stuck.promise };
+    await write(world.source, 0, 300, 2n);
+    await world.source.engine.flush();
+    let failureCount = 0;
+    files.injector = ({ kind, path }) =>
+      kind === "sync" && path.includes("STREAMS") && failureCount++ === 0 ? "ENOSPC" : undefined;
+    stuck.reject(new StorageError("UNAVAILABLE", "the connection broke"));
+    world.peer.trouble = noTrouble;
+    await untilContained(world);
+    await world.whenState("completed");
+    expect(failureCount).toBeGreaterThan(1);
+    expect(world.events.filter((event) => event.startsWith("placeLost"))).toHaveLength(1);
     await world.close();
   });
 
@@ -271,6 +296,24 @@ describe("what coordinators ask for", () => {
     await world.close();
   });
 
+  test("how far the target has what was written, after a restart too", async () => {
+    const world = await StreamWorld.create();
+    await start(world, {});
+    await world.whenState("completed");
+    const isBehind = () =>
+      world.streams.activeStreams()[0]!.acknowledgedSequence < world.source.engine.status().lastSequence;
+    world.peer.trouble = { ...noTrouble, before: () => Promise.reject(new StorageError("UNAVAILABLE", "")) };
+    await write(world.source, 0, 20);
+    for (const restart of [() => world.restartSource(), () => world.killSource()]) {
+      await restart();
+      expect([world.state, isBehind()]).toEqual(["completed", true]);
+    }
+    world.peer.trouble = noTrouble;
+    for (let turn = 0; isBehind() && turn < 100_000; turn++) await nextTurn();
+    expect(await keysNotContained(world.source.node, world.target.node)).toEqual([]);
+    await world.close();
+  });
+
   test("a completed stream ends when the target has taken over, and is remembered", async () => {
     const world = await StreamWorld.create();
     const key = { sourceNodeId: "source", targetNodeId: "target" };
@@ -280,7 +323,7 @@ describe("what coordinators ask for", () => {
     });
     await start(world, {});
     await world.whenState("completed");
-    expect(world.streams.activeStreams()).toEqual([{ targetNodeId: "target", state: "completed" }]);
+    expect(world.streams.activeStreams()).toMatchObject([{ targetNodeId: "target", state: "completed" }]);
     expect(await world.streams.notifyComplete(key)).toMatchObject({ success: true });
     expect(world.report).toMatchObject({ state: "completed", isActive: false });
     expect(world.streams.activeStreams()).toEqual([]);
