@@ -80,6 +80,10 @@ endurance *ARGUMENTS:
 overload *ARGUMENTS:
     bun bench/overload.ts {{ARGUMENTS}}
 
+# A third of two million keys moves to another node under load (--keys N, --folder F: keeps the filled store there).
+migration *ARGUMENTS:
+    bun bench/migration.ts {{ARGUMENTS}}
+
 # Operations a second of the engine, without network, and of a node over gRPC.
 bench:
     bun run bench:engine
