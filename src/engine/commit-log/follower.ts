@@ -6,7 +6,8 @@
  * Where it is not, the segment has ended, and the frame is the first one of a later segment: of the next one of the
  * run, or, where a crash or a stop ended it, of the run after it. No mark is trusted for this. The sequence numbers
  * are: they have no gap, also from one run of the node to the next, as long as nothing was lost; and where a run lost what
- * was not synced, the next one uses numbers again that were given out, which shows too.
+ * was not synced, the next one uses numbers again that were given out: then the position is beyond the end of the
+ * log, or, once that has grown, in a segment that has ended, with a number that is not the next one.
  *
  * Invariants:
  * 1. Entries are given out without a gap. Where the next one is not to be had, for a segment that is gone or bytes that
@@ -45,6 +46,8 @@ export interface LogPosition {
 export interface LogProgress {
   /** The last sequence number that may be given out. */
   readonly syncedSequence: SequenceNumber;
+  /** The last one that there is. */
+  readonly lastSequence: SequenceNumber;
 }
 
 /** Read at a time; a larger frame is read whole. */
@@ -83,7 +86,9 @@ export class LogFollower {
    * call. Throws ABORTED where the log cannot be followed without a gap.
    */
   next(): Frame | undefined {
-    if (this.#position.nextSequence > this.#progress.syncedSequence) return undefined;
+    const { syncedSequence, lastSequence } = this.#progress;
+    if (this.#position.nextSequence > lastSequence + 1) throw this.#lost("entries before it are gone");
+    if (this.#position.nextSequence > syncedSequence) return undefined;
     if (!this.#readFrame() && !this.#enterNextSegment()) throw this.#lost("it ends there");
     const { firstSequence, entryCount, segmentNumber, endOffset } = this.#frame.header;
     if (firstSequence !== this.#position.nextSequence) {

@@ -3,6 +3,7 @@ import type { LogFollower, LogPosition } from "../../../../src/engine/commit-log
 import { segmentNumberOf } from "../../../../src/engine/commit-log/format.ts";
 import type { Engine } from "../../../../src/engine/engine.ts";
 import { entryKinds } from "../../../../src/engine/internal-key.ts";
+import { keepNone } from "../../../../src/platform/crash.ts";
 import { MemoryFileSystem } from "../../../../src/platform/memory.ts";
 import { openEngine } from "../../../support/engine-driver.ts";
 import { tinyOptions } from "../../../support/engine-settings.ts";
@@ -104,6 +105,22 @@ describe("a follower of the commit log", () => {
     const next = again.followedLog.follow(middle);
     expect(read(next)).toEqual(keys(400, 420));
     next.close();
+    await again.close();
+  });
+
+  test("says so at once where a crash has taken back what came before its position", async () => {
+    const files = new MemoryFileSystem();
+    const lazy = tinyOptions({ commitLog: { sync: "never" } });
+    const engine = await openEngine(files, lazy, 1);
+    await write(engine, 0, 50);
+    const position = engine.followedLog.end();
+    const crashed = files.crashClone(keepNone);
+    await engine.close();
+    const again = await openEngine(crashed, lazy, 2);
+    await write(again, 0, 5);
+    expect(again.status().lastSequence).toBeLessThan(50);
+    expect(lostAt(again, position)).toBe("ABORTED");
+    expect(lostAt(again, again.followedLog.end())).toBe("followed to the end");
     await again.close();
   });
 
