@@ -155,5 +155,9 @@ export function conflictsBetweenKeys(configuration: Configuration): string[] {
   if (client_ca_file !== undefined && cert_file === undefined) {
     problems.push("tls.client_ca_file needs tls.cert_file and tls.key_file");
   }
+  const { endpoint } = configuration.tracing;
+  if (!/^https?:\/\/./.test(endpoint)) {
+    problems.push(`tracing.endpoint is ${endpoint}; allowed is a URL of http or https, with the path`);
+  }
   return problems;
 }

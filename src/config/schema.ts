@@ -250,6 +250,15 @@ const logging = z.strictObject({
   format: oneOf({ json: "json", pretty: "pretty", console: "pretty", text: "pretty" }).default("json"),
 });
 
+const tracing = z.strictObject({
+  enabled: flag().default(false),
+  /** Where a collector takes OTLP over HTTP, with the path. */
+  endpoint: text("a URL").default("http://127.0.0.1:4318/v1/traces"),
+  /** Of what no caller has decided about. */
+  sample_ratio: fraction(0, 1).default(0.1),
+  max_queued_spans: wholeNumber(1, 1_000_000).default(4096),
+});
+
 export const schema = z.strictObject({
   server: server.prefault({}),
   http: http.prefault({}),
@@ -270,6 +279,7 @@ export const schema = z.strictObject({
   metrics: metrics.prefault({}),
   health: health.prefault({}),
   logging: logging.prefault({}),
+  tracing: tracing.prefault({}),
 });
 
 /** What the file, the environment and the flags together say, with plain defaults filled in. */

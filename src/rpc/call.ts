@@ -12,6 +12,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Credentials, RefusalReason } from "../auth/authenticator.ts";
 import type { Identity } from "../auth/identity.ts";
+import type { CallSpan, CallTracer } from "./call-tracer.ts";
 import { isOwnFault, isWithheld, statusName, storageCodeOf, toConnectError, withDetails } from "./errors.ts";
 import { EncodedMessage } from "./message-codec.ts";
 import type { RpcObserver, StatusName } from "./observer.ts";
@@ -22,6 +23,8 @@ import type { WorkClass } from "./overload/work-class.ts";
 export interface CallEnvironment {
   readonly observer: RpcObserver;
   readonly admission: Admission;
+  /** Undefined where calls are not followed. */
+  readonly tracer: CallTracer | undefined;
   adoptError(error: ConnectError): void;
   monotonicMs(): number;
   newRequestId(): string;
@@ -61,6 +64,7 @@ export class Call {
   encodesAtOnce = false;
   readonly #environment: CallEnvironment;
   readonly #startedMs: number;
+  readonly #span: CallSpan | undefined;
   #requestId: string | undefined;
   #isAnswered = false;
   #isAudited = false;
@@ -83,6 +87,7 @@ export class Call {
     this.isEndless = admitted.isEndless;
     this.#environment = environment;
     this.#startedMs = environment.monotonicMs();
+    this.#span = environment.tracer?.begin(method, admitted.request);
   }
 
   /** Names the call in logs and failures. Made when first asked for: most calls need none. */
@@ -137,6 +142,7 @@ export class Call {
       throw this.#interruption;
     }
     if (!(work instanceof Promise)) return work;
+    this.#span?.waits(this.workClass);
     return new Promise<T>((resolve, reject) => {
       this.#stopWaiting = reject;
       work.then(resolve, reject);
@@ -155,6 +161,7 @@ export class Call {
       failed(this.#interruption);
       return;
     }
+    this.#span?.waits(this.workClass);
     this.#stopWaiting = failed;
     work.then(done, failed);
   }
@@ -236,7 +243,9 @@ export class Call {
     const durationMs = this.#environment.monotonicMs() - this.#startedMs;
     const { method, valueBytes } = this;
     const isFault = reason instanceof ConnectError && isOwnFault(reason);
-    this.#environment.observer.callFinished({ method, status, isOwnFault: isFault, durationMs, valueBytes });
+    const finished = { method, status, isOwnFault: isFault, durationMs, valueBytes };
+    this.#environment.observer.callFinished(finished);
+    this.#span?.end(finished);
     if (this.#isAudited) this.#tellAudit(status);
     this.#environment.left(this);
   }

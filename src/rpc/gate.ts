@@ -17,6 +17,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Random } from "../platform/random.ts";
 import type { Access, AccessCheck } from "./access.ts";
 import { Call, type CallEnvironment, type CallRequest } from "./call.ts";
+import type { CallTracer } from "./call-tracer.ts";
 import { adoptConnectError, toConnectError } from "./errors.ts";
 import { isAudited } from "./method-access.ts";
 import type { RpcObserver } from "./observer.ts";
@@ -27,6 +28,8 @@ export interface GateOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: RpcObserver;
+  /** Follows calls, if somebody is to. */
+  readonly tracer?: CallTracer | undefined;
   /** Who may make which call. */
   readonly access: Access;
   /** Full names of services that need no open node. */
@@ -64,6 +67,7 @@ export class Gate {
     this.#admission = options.admission;
     this.#environment = {
       observer: options.observer,
+      tracer: options.tracer,
       adoptError: options.adoptError ?? adoptConnectError,
       monotonicMs: () => options.clock.monotonicMs(),
       newRequestId: () => hex32(options.random) + hex32(options.random),

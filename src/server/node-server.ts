@@ -26,6 +26,7 @@ import { endsWithin } from "../platform/ends-within.ts";
 import type { Random } from "../platform/random.ts";
 import { AccessControl } from "../rpc/access.ts";
 import type { AdminSources } from "../rpc/admin/sources.ts";
+import type { CallTracer } from "../rpc/call-tracer.ts";
 import { errorRegistry, toConnectError } from "../rpc/errors.ts";
 import { Gate } from "../rpc/gate.ts";
 import type { LoadStatus, RpcObserver } from "../rpc/observer.ts";
@@ -57,6 +58,8 @@ export interface NodeServerOptions {
   readonly authenticator: Authenticator;
   readonly observer: RpcObserver;
   readonly http2Observer: Http2Observer;
+  /** Follows calls, if somebody is to. */
+  readonly tracer?: CallTracer | undefined;
   readonly health: HealthSource;
   readonly adminSources: AdminSources;
   readonly metricsText: () => Promise<MetricsText>;

@@ -31,6 +31,15 @@ export interface CacheCounts {
   readonly misses: number;
 }
 
+/** What became of spans since the start; whoever sends them counts. */
+export interface SpanCounts {
+  exported: number;
+  /** The collector did not take them. */
+  failed: number;
+  /** Too many were waiting for it. */
+  dropped: number;
+}
+
 /** The node once its store is open. */
 export interface ObservedNode extends Pick<HealthSources, "files" | "directories" | "engineStatus"> {
   readonly healthSettings: HealthSettings;
@@ -46,6 +55,7 @@ export class Telemetry {
   readonly http2Observer: Http2Telemetry;
   readonly gossipObserver: GossipTelemetry;
   readonly streamObserver: StreamTelemetry;
+  readonly spanCounts: SpanCounts = { exported: 0, failed: 0, dropped: 0 };
   readonly #options: TelemetryOptions;
   readonly #instruments: Instruments;
   readonly #system: SystemTelemetry;
@@ -77,6 +87,12 @@ export class Telemetry {
       },
     );
     registerHealthGauges(this.#instruments, this.health);
+    this.#instruments.keptCounterByLabel(
+      "tracing_spans_total",
+      "Spans, by what became of them",
+      "outcome",
+      () => Object.entries(this.spanCounts),
+    );
     registerLoadGauges(this.#instruments, () => this.#node?.load());
     this.#instruments
       .gauge("build_info", "Always 1, labelled with the version", undefined, ["version"])

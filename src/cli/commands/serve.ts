@@ -5,6 +5,7 @@ import { engineOverrides } from "../../config/engine-overrides.ts";
 import { exposureWarnings, refuseUnaskedExposure } from "../../config/exposure.ts";
 import type { Configuration } from "../../config/resolve.ts";
 import { Engine } from "../../engine/engine.ts";
+import { bothObservers, type EngineObserver } from "../../engine/observer.ts";
 import { engineOptions } from "../../engine/options.ts";
 import type { Peers } from "../../migration/peer.ts";
 import { Streams } from "../../migration/streams/streams.ts";
@@ -23,6 +24,7 @@ import { onHangUp, onStopSignals } from "../../server/signals.ts";
 import type { TlsSource } from "../../server/tls-source.ts";
 import { createLogger, type Logger } from "../../telemetry/logger.ts";
 import { Telemetry } from "../../telemetry/telemetry.ts";
+import type { Tracing } from "../../telemetry/tracing.ts";
 import { createAuthentication } from "../authentication.ts";
 import { createCluster } from "../cluster.ts";
 import { describeCommand } from "../command.ts";
@@ -33,6 +35,7 @@ import { type Gossip, openGossip } from "../gossip.ts";
 import { healthSettings, storeDirectories } from "../health.ts";
 import { createRegistrar } from "../registration.ts";
 import { createTls } from "../tls-files.ts";
+import { createTracing } from "../tracing.ts";
 
 /** `--insecure` says what `auth.mode: none` says. */
 const insecureFlag = ["auth.mode", { flag: "--insecure", value: "none" }] as const;
@@ -93,6 +96,7 @@ async function runNode(
   });
   const authentication = createAuthentication(configuration, clock, logger);
   const tls = createTls(configuration, clock, logger, telemetry);
+  const tracing = await createTracing(configuration, { clock, logger, counts: telemetry.spanCounts });
   let gossip: Gossip | undefined;
   const grpcPort = () => server.grpcPort;
   const cluster = createCluster({
@@ -126,12 +130,21 @@ async function runNode(
     authenticator: authentication.authenticator,
     observer: telemetry.rpcObserver,
     http2Observer: telemetry.http2Observer,
+    tracer: tracing,
     health: telemetry.health,
     adminSources: adminSources({ ...surroundings, configuration, telemetry, logger }),
     metricsText: () => telemetry.metricsText(),
     openStore: async () => {
       logger.info("recovering", { http_port: server.httpPort, data_dir: configuration.storage.data_dir });
-      const store = await openStore(context, configuration, telemetry, cluster.peers, () => server.load);
+      const observer = tracedObserver(telemetry, tracing);
+      const store = await openStore(
+        context,
+        configuration,
+        telemetry,
+        observer,
+        cluster.peers,
+        () => server.load,
+      );
       await tellOfDrain(store.node.drain, undrains, logger);
       return store;
     },
@@ -168,6 +181,7 @@ async function runNode(
     registrar?.stop();
     cluster.stop();
     telemetry.stop();
+    await tracing?.stop();
   }
 }
 
@@ -219,17 +233,22 @@ async function tellOfDrain(drain: Drain, undrains: boolean, logger: Logger): Pro
   }
 }
 
+function tracedObserver({ engineObserver }: Telemetry, tracing: Tracing | undefined): EngineObserver {
+  return tracing === undefined ? engineObserver : bothObservers(tracing.engineObserver, engineObserver);
+}
+
 async function openStore(
   context: CommandContext,
   configuration: Configuration,
   telemetry: Telemetry,
+  observer: EngineObserver,
   peers: Peers,
   load: () => LoadStatus,
 ): Promise<OpenStore> {
   const { clock, random, files, createJobRunner } = context.environment;
   const { storage, conflict, compaction, server, limits } = configuration;
   const engine = await Engine.open(
-    { files, clock, random, observer: telemetry.engineObserver, memoryStatus: readMemoryStatus },
+    { files, clock, random, observer, memoryStatus: readMemoryStatus },
     engineOptions(storage.data_dir, engineOverrides(configuration)),
     createJobRunner?.(files),
   );
