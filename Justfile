@@ -102,7 +102,7 @@ proto:
     buf generate
     buf generate --template clients/typescript/buf.gen.yaml
 
-# Writes what is made of the rules for Prometheus.
+# Writes what is made of monitoring: the PrometheusRule and Grafana's dashboards.
 monitoring:
     bun scripts/monitoring.ts
 

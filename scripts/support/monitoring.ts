@@ -1,7 +1,8 @@
-/** What is made of `monitoring` for others to read: the rules as the Prometheus operator takes them. */
+/** What is made of `monitoring` for others to read: the rules as the Prometheus operator takes them, and dashboards. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
+import { dashboardDescriptions, dashboardJson } from "./dashboards.ts";
 import { root } from "./process.ts";
 
 export interface Rule {
@@ -31,7 +32,11 @@ export function ruleGroups(): RuleGroup[] {
 
 /** Texts by their paths from the root. */
 export function generatedMonitoring(): Map<string, string> {
-  return new Map([["k8s/monitoring/prometheus-rule.yaml", prometheusRule()]]);
+  const dashboards = Object.entries(dashboardDescriptions()).map(([name, description]): [string, string] => [
+    `monitoring/dashboards/${name}.json`,
+    dashboardJson(name, description),
+  ]);
+  return new Map([["k8s/monitoring/prometheus-rule.yaml", prometheusRule()], ...dashboards]);
 }
 
 function prometheusRule(): string {

@@ -1,4 +1,5 @@
 import type { File, FileSystem } from "../../src/platform/file-system.ts";
+import { override } from "./override.ts";
 
 /** How long a sync is put off after it was reported done. */
 const delayMs = 200;
@@ -21,14 +22,4 @@ function syncLater(file: File): Promise<void> {
     file.sync().catch(() => {});
   }, delayMs);
   return Promise.resolve();
-}
-
-/** The object with some of its methods replaced. */
-function override<T extends object>(target: T, methods: Partial<T>): T {
-  return new Proxy(target, {
-    get(object, property) {
-      const member: unknown = Reflect.get(methods, property) ?? Reflect.get(object, property, object);
-      return typeof member === "function" ? member.bind(object) : member;
-    },
-  });
 }

@@ -2,8 +2,6 @@
 import { type Rule, ruleGroups } from "../../scripts/support/monitoring.ts";
 import { readDocument } from "./documents.ts";
 
-export { type Rule, ruleGroups } from "../../scripts/support/monitoring.ts";
-
 export type Alert = Rule & { readonly alert: string };
 
 export function alerts(): Alert[] {

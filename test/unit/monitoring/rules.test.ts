@@ -3,9 +3,10 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { generatedMonitoring } from "../../../scripts/support/monitoring.ts";
+import { dashboardDescriptions, fullQuery } from "../../../scripts/support/dashboards.ts";
+import { generatedMonitoring, ruleGroups } from "../../../scripts/support/monitoring.ts";
 import { readDocument } from "../../support/documents.ts";
-import { alerts, knownSeries, ruleGroups, seriesOf } from "../../support/monitoring.ts";
+import { alerts, knownSeries, seriesOf } from "../../support/monitoring.ts";
 import { requirePeer } from "../../support/peers.ts";
 
 const root = join(import.meta.dir, "../../..");
@@ -98,7 +99,27 @@ test("keys of the configuration that the runbook names exist", () => {
   expect(missing.map(([text]) => text)).toEqual([]);
 });
 
-test("what is made of the rules is in step with them", () => {
+test("panels ask for metrics that there are, and the runbook names panels that there are", () => {
+  const known = knownSeries();
+  const dashboards = Object.values(dashboardDescriptions());
+  const panels = dashboards.flatMap((dashboard) => dashboard.panels);
+  const queries = panels.flatMap((panel) => Object.values(panel.queries));
+  const asked = queries.flatMap(seriesOf);
+  expect(asked.length).toBeGreaterThanOrEqual(queries.length - 2);
+  expect(asked.filter((name) => !known.has(name))).toEqual([]);
+  expect(queries.filter((query) => fullQuery(query).includes("{$node") || /\{\}/.test(query))).toEqual([]);
+
+  const titles = panels.map(({ title }) => title);
+  const runbook = readDocument("docs/runbook.md").replaceAll("\n", " ");
+  const sentences = [...runbook.matchAll(/\bpanels? ("[^.;]+)/g)].map(([, sentence]) => sentence!);
+  const named = sentences.flatMap((sentence) =>
+    [...sentence.matchAll(/"([^"]+)"/g)].map(([, title]) => title!),
+  );
+  expect(named.length).toBeGreaterThan(8);
+  expect(named.filter((title) => !titles.includes(title))).toEqual([]);
+});
+
+test("what is made of rules and descriptions is in step with them", () => {
   for (const [path, text] of generatedMonitoring()) {
     const isInStep = readFileSync(join(root, path), "utf8") === text;
     expect(isInStep ? path : `${path} is stale: run just monitoring`).toBe(path);
