@@ -25,14 +25,15 @@ const allowedImports: Record<string, readonly string[]> = {
   http2: ["base", "platform"],
   gossip: ["base", "platform"],
   load: ["base", "platform", "http2", "rpc", "gen"],
-  rpc: ["base", "platform", "auth", "versions", "node", "migration", "gen"],
-  telemetry: ["base", "platform", "auth", "engine", "node", "migration", "http2", "gossip", "rpc"],
+  rpc: ["base", "platform", "auth", "versions", "backup", "node", "migration", "gen"],
+  telemetry: ["base", "platform", "auth", "engine", "backup", "node", "migration", "http2", "gossip", "rpc"],
   server: [
     "base",
     "platform",
     "auth",
     "versions",
     "engine",
+    "backup",
     "node",
     "migration",
     "http2",
@@ -188,7 +189,7 @@ describe("rooms", () => {
   });
 
   test("telemetry knows what it observes by type alone", () => {
-    const observed = ["auth", "engine", "node", "http2", "gossip", "rpc"];
+    const observed = ["auth", "engine", "backup", "node", "http2", "gossip", "rpc"];
     const wrong = sources
       .filter((path) => room(path) === "telemetry")
       .flatMap((path) =>

@@ -235,6 +235,11 @@ const coordinator = z.strictObject({
   max_retries: wholeNumber(0, 1_000_000).default(10),
 });
 
+const backup = z.strictObject({
+  /** Below it, in a directory named after the node, its backups are kept. Default: the node makes none. */
+  target: text("a path").optional(),
+});
+
 const metrics = z.strictObject({
   enabled: flag().default(true),
   port: port().default(9091),
@@ -276,6 +281,7 @@ export const schema = z.strictObject({
   gossip: gossip.prefault({}),
   cluster: cluster.prefault({}),
   coordinator: coordinator.prefault({}),
+  backup: backup.prefault({}),
   metrics: metrics.prefault({}),
   health: health.prefault({}),
   logging: logging.prefault({}),

@@ -99,6 +99,7 @@ export const methodAccess: ReadonlyMap<DescMethod, MethodAccess> = new Map<DescM
   ofNode(admin.flush, "admin"),
   ofNode(admin.compact, "admin"),
   ofNode(admin.checkpoint, "admin"),
+  ofNode(admin.createBackup, "admin"),
   ofNode(admin.pauseCompaction, "admin"),
   ofNode(admin.resumeCompaction, "admin"),
   ofNode(admin.deleteTenant, "admin"),

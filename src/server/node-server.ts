@@ -15,6 +15,7 @@
  */
 import type { ConnectError } from "@connectrpc/connect";
 import type { Authenticator } from "../auth/authenticator.ts";
+import type { BackupControl } from "../backup/backup-runner.ts";
 import { StorageError } from "../base/errors.ts";
 import type { Http2Observer } from "../http2/observer.ts";
 import type { Peers } from "../migration/peer.ts";
@@ -44,6 +45,7 @@ export interface OpenStore {
   readonly node: StorageNode;
   readonly administration: Administration;
   readonly streams: StreamControl;
+  readonly backups: BackupControl;
   /** Ends streams, flushes what is to be flushed and closes the files. */
   close(): Promise<void>;
 }
@@ -185,6 +187,7 @@ export class NodeServer {
       node: () => this.#openStore().node,
       administration: () => this.#openStore().administration,
       streams: () => this.#openStore().streams,
+      backups: () => this.#openStore().backups,
       isOpen: () => this.#gate.isOpen,
     });
     return createEdge(endpoints, {

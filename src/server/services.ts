@@ -1,4 +1,5 @@
 /** All services of the node, whichever port they are called by. */
+import type { BackupControl } from "../backup/backup-runner.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
@@ -32,6 +33,7 @@ export interface NodeServicesOptions {
   readonly node: () => StorageNode;
   readonly administration: () => Administration;
   readonly streams: () => StreamControl;
+  readonly backups: () => BackupControl;
   readonly adminSources: AdminSources;
   /** Whether the gate lets calls in. */
   readonly isOpen: () => boolean;
@@ -43,7 +45,8 @@ const services = [StorageNodeService, AdminService, Health, ServerReflection, Se
 export const alwaysOpenServices: ReadonlySet<string> = new Set([Health.typeName]);
 
 export function nodeEndpoints(options: NodeServicesOptions): Endpoint[] {
-  const { settings, clock, random, peers, health, node, administration, streams, adminSources } = options;
+  const { settings, clock, random, peers, health, node, administration, streams, backups, adminSources } =
+    options;
   return [
     ...storageEndpoints({
       node,
@@ -52,7 +55,7 @@ export function nodeEndpoints(options: NodeServicesOptions): Endpoint[] {
       replicator: new Replicator({ node, peers, clock, random }),
     }),
     ...streamEndpoints({ streams }),
-    ...adminEndpoints({ clock, node, administration, streams, sources: adminSources }),
+    ...adminEndpoints({ clock, node, administration, streams, backups, sources: adminSources }),
     ...healthEndpoints({ clock, services: servingStates(options) }),
     ...reflectionEndpoints(services),
   ];

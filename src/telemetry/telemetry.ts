@@ -2,6 +2,7 @@
 import type { EngineStatus } from "../engine/status.ts";
 import type { DiskState } from "../node/disk-guard.ts";
 import type { LoadStatus } from "../rpc/observer.ts";
+import { BackupTelemetry } from "./backup-telemetry.ts";
 import { registerEngineGauges } from "./engine-gauges.ts";
 import { EngineTelemetry } from "./engine-telemetry.ts";
 import { GossipTelemetry } from "./gossip-telemetry.ts";
@@ -57,6 +58,7 @@ export class Telemetry {
   readonly streamObserver: StreamTelemetry;
   readonly spanCounts: SpanCounts = { exported: 0, failed: 0, dropped: 0 };
   readonly #options: TelemetryOptions;
+  readonly backupObserver: BackupTelemetry;
   readonly #instruments: Instruments;
   readonly #system: SystemTelemetry;
   #certificateEndMs: number | undefined;
@@ -76,6 +78,7 @@ export class Telemetry {
     this.rpcObserver = new RpcTelemetry(this.#instruments, logger, options.clock);
     this.http2Observer = new Http2Telemetry(this.#instruments, logger);
     this.gossipObserver = new GossipTelemetry(this.#instruments, logger, options.clock);
+    this.backupObserver = new BackupTelemetry(this.#instruments, logger);
     this.streamObserver = new StreamTelemetry(this.#instruments, logger);
     this.#system = new SystemTelemetry(this.#instruments, options);
     registerEngineGauges(this.#instruments, () => this.#scraped);

@@ -25,6 +25,7 @@ import { MemoryFileSystem } from "../../src/platform/memory.ts";
 import { openEngine } from "../support/engine-driver.ts";
 import { tinyOptions } from "../support/engine-settings.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { noBackups } from "../support/no-backups.ts";
 import { noStreams } from "../support/no-streams.ts";
 import { envelope } from "../support/raw-grpc.ts";
 import { everyClient } from "../support/rpc-clients.ts";
@@ -87,7 +88,13 @@ async function setUp() {
     },
   );
   const administration = new Administration(engine, { checkpointDirectory: "/checkpoints" });
-  const openStore = async () => ({ node, administration, streams: noStreams, close: async () => undefined });
+  const openStore = async () => ({
+    node,
+    administration,
+    streams: noStreams,
+    backups: noBackups,
+    close: async () => undefined,
+  });
   const server = createTestServer({ openStore });
   servers.push(server);
   await server.server.start();

@@ -6,6 +6,7 @@ import { StorageError } from "../../src/base/errors.ts";
 import { ErrorDetailsSchema } from "../../src/gen/storage/storage_node_pb.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import type { OpenStore } from "../../src/server/node-server.ts";
+import { noBackups } from "../support/no-backups.ts";
 import { noStreams } from "../support/no-streams.ts";
 import {
   everyClient,
@@ -63,7 +64,7 @@ describe("start", () => {
     const server = newServer({
       openStore: async ({ node, administration }) => {
         await recovery.promise;
-        return { node, administration, streams: noStreams, close: async () => undefined };
+        return { node, administration, streams: noStreams, backups: noBackups, close: async () => undefined };
       },
     });
     const started = server.server.start();
@@ -121,6 +122,7 @@ describe("start", () => {
     recovery.resolve({
       ...server,
       streams: noStreams,
+      backups: noBackups,
       close: async () => void server.milestones.push("store closed"),
     });
     expect(await started).toBe(false);

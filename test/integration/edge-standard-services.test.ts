@@ -16,6 +16,7 @@ import {
 } from "../../src/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../src/gen/grpc/reflection/v1/reflection_pb.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { noBackups } from "../support/no-backups.ts";
 import { noStreams } from "../support/no-streams.ts";
 import { hasGrpcio, python, requirePeer } from "../support/peers.ts";
 import { everyClient, failureOf, grpcClient } from "../support/rpc-clients.ts";
@@ -90,7 +91,7 @@ describe("health", () => {
     const created = createTestServer({
       openStore: async ({ node, administration }) => {
         await recovery;
-        return { node, administration, streams: noStreams, close: async () => undefined };
+        return { node, administration, streams: noStreams, backups: noBackups, close: async () => undefined };
       },
     });
     afterAll(() => created.server.shutdown());

@@ -16,6 +16,7 @@ import { NodeServer, type OpenStore } from "../../src/server/node-server.ts";
 import { type ServerSettings, serverSettings } from "../../src/server/settings.ts";
 import type { HealthStatus } from "../../src/telemetry/health/health-types.ts";
 import { everyone } from "./everyone.ts";
+import { noBackups } from "./no-backups.ts";
 import { noPeers } from "./no-peers.ts";
 import { noStreams } from "./no-streams.ts";
 import { testAdminSources } from "./test-admin-sources.ts";
@@ -72,6 +73,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     node: node.node,
     administration: node.administration,
     streams: noStreams,
+    backups: noBackups,
     close: async () => void milestones.push("store closed"),
   });
   const server = new NodeServer({

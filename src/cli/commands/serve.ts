@@ -26,6 +26,7 @@ import { createLogger, type Logger } from "../../telemetry/logger.ts";
 import { Telemetry } from "../../telemetry/telemetry.ts";
 import type { Tracing } from "../../telemetry/tracing.ts";
 import { createAuthentication } from "../authentication.ts";
+import { createBackups } from "../backups/node-backups.ts";
 import { createCluster } from "../cluster.ts";
 import { describeCommand } from "../command.ts";
 import { type ConfigurationOptions, configurationOf } from "../configuration.ts";
@@ -278,6 +279,7 @@ async function openStore(
     healthSettings: healthSettings(configuration),
   });
   const administration = new Administration(engine, { checkpointDirectory: storage.checkpoint_dir });
+  const backups = createBackups(context, configuration, engine, telemetry.backupObserver);
   const streams: Streams = await Streams.open(
     {
       source: node,
@@ -292,10 +294,10 @@ async function openStore(
   );
   telemetry.streamObserver.observe(() => streams.list());
   const close = async () => {
-    await streams.close();
+    await Promise.all([streams.close(), backups.stop()]);
     await engine.close();
   };
-  return { node, administration, streams, close };
+  return { node, administration, streams, backups, close };
 }
 
 function edgeSettings(configuration: Configuration, tls: TlsSource | undefined): ServerSettings {

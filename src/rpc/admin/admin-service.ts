@@ -4,6 +4,7 @@
  * What it answers is bounded: lists come in pages, and calls that stay or that work for long have a number of places.
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { BackupControl } from "../../backup/backup-runner.ts";
 import { StorageError } from "../../base/errors.ts";
 import {
   AdminService,
@@ -19,6 +20,7 @@ import { type Endpoint, endlessStream, unary } from "../endpoint.ts";
 import { Places } from "../places.ts";
 import { Pulse } from "../pulse.ts";
 import { compact } from "./compact.ts";
+import { createBackup } from "./create-backup.ts";
 import { commonFigures, levelFigures, storeFigures, wide } from "./figures.ts";
 import { identityOf } from "./identity.ts";
 import { type AdminSources, logLevels } from "./sources.ts";
@@ -31,6 +33,7 @@ export interface AdminServiceOptions {
   readonly node: () => StorageNode;
   readonly administration: () => Administration;
   readonly streams: () => StreamControl;
+  readonly backups: () => BackupControl;
   readonly sources: AdminSources;
 }
 
@@ -122,7 +125,7 @@ function lookingEndpoints({
   ];
 }
 
-function storeEndpoints({ clock, node, administration }: AdminServiceOptions): Endpoint[] {
+function storeEndpoints({ clock, node, administration, backups }: AdminServiceOptions): Endpoint[] {
   const compactions = new Places(8, "Compact");
   const checkpoints = new Places(2, "Checkpoint");
   return [
@@ -151,6 +154,8 @@ function storeEndpoints({ clock, node, administration }: AdminServiceOptions): E
         giveBack();
       }
     }),
+
+    endlessStream(method.createBackup, () => createBackup(backups(), clock)),
 
     unary(method.pauseCompaction, () => {
       administration().pauseCompaction();

@@ -150,7 +150,7 @@ describe("refusals", () => {
   test.each([
     ["server: {prot: 1}", "server.prot is not a known key; is server.port meant?"],
     ["sever: {port: 1}", "sever is not a known key; is server meant?"],
-    ["backup: {}", "backup is not a known key; allowed is server, http"],
+    ["tracks: {}", "tracks is not a known key; allowed is server, http"],
     ["server: {zzzzzzzz: 1}", "server.zzzzzzzz is not a known key; allowed is node_id, host, port"],
     ["server: {port: 70000}", "server.port is 70000; allowed is a whole number from 0 to 65535"],
     ["server: {port: abc}", 'server.port is "abc"; allowed is a whole number'],

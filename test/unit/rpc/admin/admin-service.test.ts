@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { FlushRequestSchema } from "../../../../src/gen/pairdb/admin/v1/admin_pb.ts";
 import { adminEndpoints } from "../../../../src/rpc/admin/admin-service.ts";
 import type { Call } from "../../../../src/rpc/call.ts";
+import { noBackups } from "../../../support/no-backups.ts";
 import { noStreams } from "../../../support/no-streams.ts";
 import { testAdminSources } from "../../../support/test-admin-sources.ts";
 import { testNode } from "../../../support/test-node.ts";
@@ -16,6 +17,7 @@ test("a flush tells how long it took", async () => {
     node: () => node,
     administration: () => administration,
     streams: () => noStreams,
+    backups: () => noBackups,
     sources: testAdminSources(),
   });
   const flush = endpoints.find(({ method }) => method.name === "Flush");
