@@ -32,6 +32,7 @@ import { statusCommand } from "./commands/status.ts";
 import { streamsCommand } from "./commands/streams.ts";
 import { tenantsCommand } from "./commands/tenants.ts";
 import { tokenCommand } from "./commands/token.ts";
+import { topCommand } from "./commands/top.ts";
 import { undrainCommand } from "./commands/undrain.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { versionCommand } from "./commands/version.ts";
@@ -71,6 +72,7 @@ function createProgram(context: CommandContext): Command {
     exportCommand,
     benchCommand,
     statusCommand,
+    topCommand,
     streamsCommand,
     tenantsCommand,
     flushCommand,

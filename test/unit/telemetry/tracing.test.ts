@@ -118,6 +118,8 @@ test("a collector that is slow and refuses harms nothing, and is counted", async
   while (!/outcome="failed"[^}]*\} [1-9]/.test(text)) text = await metrics();
   expect(text.match(/(?<=^pairdb_tracing_spans_total.*) \d+$/gm)).toEqual([" 0", " 4", " 16"]);
   await write(node.httpUrl);
+  node.stop();
+  expect(await node.ended).toBe(0);
 });
 
 test("off, nothing is sent", async () => {
