@@ -18,6 +18,7 @@ export function engineOverrides(configuration: Configuration): EngineOverrides {
       maxSizeBytes: mem_table.max_size,
       flushThresholdBytes: mem_table.flush_threshold,
       maxFrozenCount: mem_table.num_mem_tables,
+      maxReplayedBytes: recovery.max_memory,
     },
     table: {
       blockSizeBytes: sstable.block_size,

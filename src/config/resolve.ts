@@ -18,6 +18,7 @@ export interface Configuration extends ParsedFile {
   readonly commit_log: ParsedFile["commit_log"] & { readonly sync: "always" | "interval" | "never" };
   readonly mem_table: ParsedFile["mem_table"] & { readonly flush_threshold: number };
   readonly cache: ParsedFile["cache"] & { readonly max_size: number; readonly max_decompressed_size: number };
+  readonly recovery: ParsedFile["recovery"] & { readonly max_memory: number };
   readonly conflict: ParsedFile["conflict"] & { readonly max_record_bytes: number };
   readonly cluster: ParsedFile["cluster"] & { readonly allow_any_target: boolean };
   readonly limits: ParsedFile["limits"] & { readonly tenant_request_burst: number };
@@ -34,6 +35,7 @@ export interface Surroundings {
 const defaultFlushThresholdBytes = 60_000_000;
 const defaultMaxCacheBytes = 2 ** 30;
 const mostDefaultDecompressedBytes = 2 ** 29;
+const mostDefaultRecoveryBytes = 2 ** 30;
 const defaultMaxRecordBytes = 16 * 1024 * 1024;
 
 /** Of memory for decompressed blocks. */
@@ -75,6 +77,12 @@ export function resolve(parsed: ParsedFile, surroundings: Surroundings): Configu
       ...conflict,
       max_record_bytes:
         conflict.max_record_bytes ?? Math.min(defaultMaxRecordBytes, mostRecordBytes(mem_table.max_size)),
+    },
+    recovery: {
+      ...parsed.recovery,
+      max_memory:
+        parsed.recovery.max_memory ??
+        Math.min(mostDefaultRecoveryBytes, Math.floor(surroundings.memoryLimitBytes / 8)),
     },
     cluster: { ...parsed.cluster, allow_any_target: mayCallAnybody(parsed) },
     limits: {

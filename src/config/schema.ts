@@ -158,6 +158,8 @@ const conflict = z.strictObject({
 
 const recovery = z.strictObject({
   mode: oneOf({ skip: "skip", point_in_time: "point_in_time", strict: "strict" }).default("skip"),
+  /** Default: 1 GiB, or an eighth of the memory that the process may take where that is less. */
+  max_memory: sizeBytes(0, 64 * gibibyte).optional(),
 });
 
 const limits = z.strictObject({

@@ -112,6 +112,10 @@ export class MemtableSet {
     return this.#newestFirst.length - 1;
   }
 
+  get frozenBytes(): number {
+    return this.#newestFirst.slice(1).reduce((sum, { memtable }) => sum + memtable.capacityBytes, 0);
+  }
+
   /** The frozen memtable to flush next. */
   get oldestFrozen(): TrackedMemtable | undefined {
     return this.frozenCount === 0 ? undefined : this.#newestFirst[this.#newestFirst.length - 1];

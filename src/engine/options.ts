@@ -35,6 +35,8 @@ export interface MemtableOptions {
   readonly flushThresholdBytes: number;
   /** Frozen memtables that may wait for their flush before writers wait. */
   readonly maxFrozenCount: number;
+  /** What a start may hold of the commit log before it has to flush; at least one memtable more than may be frozen. */
+  readonly maxReplayedBytes: number;
 }
 
 /** How one table is written. */
@@ -179,6 +181,7 @@ export function engineOptions(dataDirectory: string, overrides: EngineOverrides 
       maxSizeBytes: 64 * mebibyte,
       flushThresholdBytes: 60_000_000,
       maxFrozenCount: 2,
+      maxReplayedBytes: 1024 * mebibyte,
       ...overrides.memtable,
     },
     table: { ...defaultTableOptions, compressedBlockSizeBytes: 2048, ...overrides.table },
@@ -238,6 +241,7 @@ function bounds(options: EngineOptions): [string, number, number, number][] {
     ["memtable.maxSizeBytes", options.memtable.maxSizeBytes, 4096, 2 ** 31],
     ["memtable.flushThresholdBytes", options.memtable.flushThresholdBytes, 1024, 2 ** 31],
     ["memtable.maxFrozenCount", options.memtable.maxFrozenCount, 1, 64],
+    ["memtable.maxReplayedBytes", options.memtable.maxReplayedBytes, 0, 2 ** 40],
     ["table.blockSizeBytes", options.table.blockSizeBytes, 64, 2 ** 24],
     ["table.compressedBlockSizeBytes", options.table.compressedBlockSizeBytes, 64, 2 ** 24],
     ["table.restartIntervalEntries", options.table.restartIntervalEntries, 1, 1024],

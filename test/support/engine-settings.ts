@@ -3,7 +3,7 @@ import { type EngineOptions, type EngineOverrides, engineOptions } from "../../s
 /** Limits so small that a few hundred writes fill memtables, segments and blocks. */
 export const tinyOverrides = {
   commitLog: { segmentSizeBytes: 16_384, preallocateBytes: 4096, groupSizeBytes: 2048 },
-  memtable: { maxSizeBytes: 8192, flushThresholdBytes: 4096, maxFrozenCount: 2 },
+  memtable: { maxSizeBytes: 8192, flushThresholdBytes: 4096, maxFrozenCount: 2, maxReplayedBytes: 0 },
   table: {
     blockSizeBytes: 256,
     compressedBlockSizeBytes: 256,

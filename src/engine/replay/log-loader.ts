@@ -1,11 +1,12 @@
 /**
  * Gathers what a start reads from the commit log in lists, each of which takes the place of a frozen memtable. Where
- * these are more than a store at work may have, the oldest is flushed to a table; in a worker thread, while the log is
- * read on, as soon as it is known that there will be too many.
+ * these are more than may be held, the oldest is flushed to a table; in a worker thread, while the log is read on, as
+ * soon as it is known that there will be too many.
  *
  * Invariants:
- * 1. In memory are as many lists as memtables of a store at work, the active one counted, none larger than a memtable
- *    is when it freezes, or than one frame needs; and 9 bytes for each entry of the list that is being sorted.
+ * 1. In memory are `maxReplayedBytes` of lists, or as many lists as memtables of a store at work, the active one
+ *    counted, if that is more. No list is larger than a memtable is when it freezes, or than one frame needs; and there
+ *    are 9 bytes for each entry of the list that is being sorted.
  * 2. `settle` and `flushAll` return only when no flush runs any more.
  */
 import type { Frame } from "../commit-log/frame-cursor.ts";
@@ -78,18 +79,28 @@ export class LogLoader {
   }
 
   async #freeze(remainingLogBytes: number): Promise<void> {
-    const { memtables, options } = this.#context;
-    const mostFrozen = options.memtable.maxFrozenCount + 1;
+    const { memtables } = this.#context;
     const list = this.#list ?? new EntryList(0);
     const rangeDeletions = this.#rangeDeletions;
     if (list.entryCount > 0 || rangeDeletions.length > 0) {
-      if (memtables.frozenCount >= mostFrozen) await this.#flush();
+      while (!this.#mayHold(1, list.bytes.length)) await this.#flush();
       memtables.addReplayed(ReplayedMemtable.from(list), rangeDeletions, this.#segmentNumber!);
-      if (memtables.frozenCount >= mostFrozen && remainingLogBytes > 0) void this.#flush();
+      const remainingCount = Math.max(1, Math.floor(remainingLogBytes / this.#listBytes));
+      if (remainingLogBytes > 0 && !this.#mayHold(remainingCount, remainingLogBytes)) void this.#flush();
     }
     this.#list = undefined;
     this.#rangeDeletions = [];
     this.#segmentNumber = undefined;
+  }
+
+  /** Whether so many further lists may be held, which take so much memory together. */
+  #mayHold(count: number, sizeBytes: number): boolean {
+    const { memtables, options } = this.#context;
+    const { maxFrozenCount, maxReplayedBytes } = options.memtable;
+    return (
+      memtables.frozenCount + count <= maxFrozenCount + 1 ||
+      memtables.frozenBytes + sizeBytes <= maxReplayedBytes
+    );
   }
 
   /** Flushes the oldest one, or waits for its flush. */

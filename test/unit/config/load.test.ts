@@ -70,6 +70,13 @@ describe("defaults", () => {
     expect(size({ file: "cache: {max_decompressed_size: 0}" })).toBe(0);
   });
 
+  test("a start holds 1 GiB of the log, or an eighth of a memory that is smaller", () => {
+    const size = (inputs: Inputs) => load(inputs).configuration.recovery.max_memory;
+    expect(size({})).toBe(2 ** 30);
+    expect(size({ memoryLimitBytes: 2 ** 30 + 7 })).toBe(2 ** 27);
+    expect(size({ file: "recovery: {max_memory: 0}" })).toBe(0);
+  });
+
   test("directories lie below the data directory", () => {
     const { storage } = load({ file: "storage: {data_dir: /d}" }).configuration;
     expect(storage).toMatchObject({ commit_log_dir: "/d/commitlog", sstable_dir: "/d/sstables" });

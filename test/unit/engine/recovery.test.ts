@@ -146,6 +146,20 @@ describe("recovery", () => {
     await engine.close();
   });
 
+  test("as many bytes of memtables stay as may be held, to be flushed afterwards", async () => {
+    const disk = await killedAfter(400, manySegments);
+    const roomy = { maxSizeBytes: 4096, flushThresholdBytes: 2048, maxReplayedBytes: 2 ** 20 };
+    const files = withoutTables(disk);
+    const engine = await openEngine(files, tinyOptions({ memtable: roomy }), 2);
+    expect(engine.status().frozenMemtableCount).toBeGreaterThan(tinyOptions().memtable.maxFrozenCount + 1);
+    for (let index = 1; index <= 400; index++) expect(get(engine, `k${index}`)).toBe(`value ${index}`);
+    files.injector = () => undefined;
+    await engine.flush().catch(() => engine.flush());
+    expect(engine.status().frozenMemtableCount).toBe(0);
+    for (let index = 1; index <= 400; index++) expect(get(engine, `k${index}`)).toBe(`value ${index}`);
+    await engine.close();
+  });
+
   test("a segment that went while a later run's stays is missed", async () => {
     const disk = await killedAfter(5, tinyOptions());
     const [first] = segments(disk);
