@@ -6,6 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { byH2load, contest } from "./contest.ts";
+import { byOwnClient } from "./own-client.ts";
 import { ours } from "./servers/ours.ts";
 import type { Work } from "./work.ts";
 
@@ -66,8 +67,9 @@ const work = works[process.argv[2] ?? ""];
 if (work === undefined) throw new Error(`profile what? ${Object.keys(works).join(", ")}`);
 const folder = mkdtempSync(join(tmpdir(), "pairdb-profile-"));
 try {
+  const generate = work.operation.startsWith("batch_") ? byOwnClient() : byH2load;
   const start = ours({ runtimeFlags: ["--cpu-prof", `--cpu-prof-dir=${folder}`] });
-  await contest({ roundCount: 3, roundSeconds: 3 }, work, { ours: { start, generate: byH2load } });
+  await contest({ roundCount: 3, roundSeconds: 3 }, work, { ours: { start, generate } });
   const profile = JSON.parse(readFileSync(join(folder, readdirSync(folder)[0]!), "utf8")) as CpuProfile;
   print(sharesOf(profile, partOf));
   console.log("\nby function:");

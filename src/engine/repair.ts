@@ -4,7 +4,8 @@
  * - Where the manifest can be read, tables that are missing or cannot be opened leave it.
  * - Where it cannot, a new one is built from the tables that are there, all on level 0 (readers go by sequence
  *   numbers there), without those that the readable part names as removed. The next start replays all of the commit
- *   log that is left: what is in tables already comes to the same.
+ *   log that is left: what is in tables already comes to the same. A leap of the sequence numbers that earlier damage
+ *   has left between two runs may be met there again, and is reported again, since nothing tells it from a loss.
  *
  * What was lost is recorded as damage. Files that cannot be used are moved to `lost/`, never removed. A crash on
  * the way leaves a directory that is refused as before, or repaired.

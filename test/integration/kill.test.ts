@@ -112,18 +112,18 @@ describe.if(available)("a foreign client's acknowledged writes survive SIGKILL",
     results["real"] = campaign;
     expect(campaign.problems).toEqual([]);
     expect(campaign.acknowledged).toBeGreaterThan(800 * roundCount);
-  }, 300_000);
+  }, 600_000);
 
   test("on a file system that drops unsynced bytes with the process", async () => {
     const campaign = await runCampaign("write-back", writeBack);
     results["write-back"] = campaign;
     expect(campaign.problems).toEqual([]);
     expect(campaign.acknowledged).toBeGreaterThan(800 * roundCount);
-  }, 300_000);
+  }, 600_000);
 
   test("canary: a node that acknowledges before the sync is found out", async () => {
     const environment = { PAIRDB_TEST_EARLY_ANSWERS: "1" };
     const campaign = await runCampaign("canary", { ...writeBack, environment });
     expect(campaign.problems.length).toBeGreaterThan(0);
-  }, 300_000);
+  }, 600_000);
 });

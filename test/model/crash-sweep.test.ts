@@ -71,7 +71,7 @@ describe("crash sweep", () => {
       const moments = await collectMoments(slice, sliceCount);
       expect(moments.length).toBeGreaterThan(0);
       for (const moment of moments) await checkMoment(moment);
-    }, 120_000);
+    }, 300_000);
   }
 
   test("canary: a store that acknowledges before the sync is found out", async () => {
@@ -83,7 +83,7 @@ describe("crash sweep", () => {
     }
     expect(failures.length).toBeGreaterThan(0);
     for (const failure of failures) expect(failure).toContain("acknowledged up to");
-  }, 120_000);
+  }, 300_000);
 
   test("a crash in the middle of recovery leads to the same contents", async () => {
     const files = new MemoryFileSystem();
@@ -111,5 +111,5 @@ describe("crash sweep", () => {
       history.checkContents(again, lastSequence);
       await again.close();
     }
-  }, 120_000);
+  }, 300_000);
 });

@@ -65,6 +65,6 @@ describe("fault sweep", () => {
         }
       }
       expect(noticedCount).toBeGreaterThan(0);
-    }, 240_000);
+    }, 600_000);
   }
 });

@@ -122,6 +122,19 @@ describe("recovery", () => {
     await again.close();
   });
 
+  test("what nothing proves to be on the disk is written again before it is synced", async () => {
+    const disk = await killedAfter(20, tinyOptions());
+    const before = segments(disk);
+    const kinds: string[] = [];
+    const files = new FaultFileSystem(disk, ({ kind, path }) => {
+      if (before.includes(path) && ["write", "sync"].includes(kind)) kinds.push(kind);
+      return undefined;
+    });
+    const engine = await openEngine(files, tinyOptions(), 2);
+    expect(kinds).toEqual(["write", "sync"]);
+    await engine.close();
+  });
+
   test("where the log cannot be written again, the start is refused, and succeeds later", async () => {
     const disk = await killedAfter(20, tinyOptions());
     const files = new FaultFileSystem(disk, ({ kind, path }) =>
