@@ -2,17 +2,23 @@
 import type { ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 import { admin, isReachable } from "./api.ts";
+import { Cluster } from "./cluster.tsx";
+import { Data } from "./data.tsx";
 import { Overview } from "./overview.tsx";
 import { Badge } from "./parts.tsx";
 import { linkTo, route } from "./route.ts";
 import { identity, isSigningIn, token } from "./session.ts";
 import { SignIn } from "./sign-in.tsx";
 import { feed } from "./stats-feed.ts";
+import { Storage } from "./storage.tsx";
 import { useStore } from "./store.ts";
 import { useCall } from "./use-call.ts";
 
 const views: readonly (readonly [name: string, title: string, view: ComponentType])[] = [
   ["overview", "Overview", Overview],
+  ["data", "Data", Data],
+  ["storage", "Storage", Storage],
+  ["cluster", "Cluster", Cluster],
 ];
 
 export function App() {
