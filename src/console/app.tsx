@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import { admin, isReachable } from "./api.ts";
 import { Cluster } from "./cluster.tsx";
 import { Data } from "./data.tsx";
+import { Diagnostics } from "./diagnostics.tsx";
 import { Overview } from "./overview.tsx";
 import { Badge } from "./parts.tsx";
 import { linkTo, route } from "./route.ts";
@@ -19,6 +20,7 @@ const views: readonly (readonly [name: string, title: string, view: ComponentTyp
   ["data", "Data", Data],
   ["storage", "Storage", Storage],
   ["cluster", "Cluster", Cluster],
+  ["diagnostics", "Diagnostics", Diagnostics],
 ];
 
 export function App() {

@@ -86,6 +86,7 @@ const views: readonly (readonly [hash: string, selector: string])[] = [
   ["data?tenant=shop&key=cart", ".clock"],
   ["storage", ".block"],
   ["cluster", ".panel .badge"],
+  ["diagnostics", ".settings td"],
 ];
 
 for (const colorScheme of ["light", "dark"] as const) {
