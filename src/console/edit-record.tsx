@@ -71,13 +71,7 @@ export function EditRecord({ tenant, recordKey, shown, onClose, onDone }: EditRe
           Value
           <textarea value={text} onInput={(event) => setText(event.currentTarget.value)} spellcheck={false} />
         </label>
-        {isChanged && (
-          <div role="alert" class="changed">
-            <strong>The record was changed meanwhile.</strong> Nothing was written. This is what the node
-            holds now:
-            {expected?.success ? <ValueView value={expected.value} /> : <p>It was deleted.</p>}
-          </div>
-        )}
+        {isChanged && <ChangedMeanwhile current={expected} />}
         {failure !== undefined && <Failure error={failure} />}
         <div class="buttons">
           <button type="button" onClick={onClose}>
@@ -89,5 +83,14 @@ export function EditRecord({ tenant, recordKey, shown, onClose, onDone }: EditRe
         </div>
       </form>
     </Dialog>
+  );
+}
+
+function ChangedMeanwhile({ current }: { current: ReadResponse | undefined }) {
+  return (
+    <div role="alert" class="changed">
+      <strong>The record was changed meanwhile.</strong> Nothing was written. This is what the node holds now:
+      {current?.success ? <ValueView value={current.value} /> : <p>It was deleted.</p>}
+    </div>
   );
 }

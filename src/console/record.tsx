@@ -27,13 +27,7 @@ export function RecordView({ tenant, recordKey }: RecordViewProps) {
   const { answer } = record;
   const remove = async (shown: ReadResponse) => {
     try {
-      const current = await storage.read(request);
-      if (!isSameClock(current.vectorClock, shown.vectorClock)) {
-        throw new Error(
-          "The record was changed meanwhile, and nothing was deleted. What is shown now is the new one.",
-        );
-      }
-      await storage.delete({ tenantId: tenant, key: recordKey });
+      await deleteUnchanged(tenant, recordKey, shown);
       setFailure(undefined);
     } catch (error) {
       setFailure(error);
@@ -79,18 +73,13 @@ export function RecordView({ tenant, recordKey }: RecordViewProps) {
         />
       )}
       {doing === "deleting" && answer !== undefined && (
-        <Confirm
-          title="Delete this record?"
-          action="Delete the record"
+        <ConfirmDelete
+          tenant={tenant}
+          recordKey={recordKey}
+          record={answer}
           onConfirm={() => void remove(answer)}
           onClose={() => setDoing("nothing")}
-        >
-          <p>
-            The key <bdi class="mono">{shownKey(recordKey)}</bdi> of <bdi class="mono">{tenant}</bdi> and its
-            value of {bytes(answer.value.length)}
-            {answer.siblingCount > 1 && `, with all ${answer.siblingCount} siblings,`} will be deleted.
-          </p>
-        </Confirm>
+        />
       )}
     </Panel>
   );
@@ -119,4 +108,30 @@ function Contents({ record }: { record: ReadResponse }) {
       )}
     </>
   );
+}
+
+interface ConfirmDeleteProps extends RecordViewProps {
+  readonly record: ReadResponse;
+  readonly onConfirm: () => void;
+  readonly onClose: () => void;
+}
+
+function ConfirmDelete({ tenant, recordKey, record, onConfirm, onClose }: ConfirmDeleteProps) {
+  return (
+    <Confirm title="Delete this record?" action="Delete the record" onConfirm={onConfirm} onClose={onClose}>
+      <p>
+        The key <bdi class="mono">{shownKey(recordKey)}</bdi> of <bdi class="mono">{tenant}</bdi> and its
+        value of {bytes(record.value.length)}
+        {record.siblingCount > 1 && `, with all ${record.siblingCount} siblings,`} will be deleted.
+      </p>
+    </Confirm>
+  );
+}
+
+async function deleteUnchanged(tenantId: string, key: string, shown: ReadResponse): Promise<void> {
+  const current = await storage.read({ tenantId, key });
+  if (!isSameClock(current.vectorClock, shown.vectorClock)) {
+    throw new Error("The record was changed meanwhile, and nothing was deleted. Now it is shown as it is.");
+  }
+  await storage.delete({ tenantId, key });
 }
