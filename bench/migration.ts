@@ -94,6 +94,8 @@ async function measure(source: NodeProcess, target: NodeProcess): Promise<Figure
   );
 
   const watch = new StreamWatch(service, { sourceNodeId: "source", targetNodeId: "target" });
+  // Of a run that was ended in the middle.
+  await service.stopStreaming({ sourceNodeId: "source", targetNodeId: "target" });
   const begun = await service.startStreaming({
     sourceNodeId: "source",
     targetNodeId: "target",
