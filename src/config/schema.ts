@@ -254,6 +254,8 @@ const logging = z.strictObject({
   level: oneOf({ debug: "debug", info: "info", warn: "warn", warning: "warn", error: "error" }).default(
     "info",
   ),
+  /** 0: no call is. */
+  slow_call: duration(0, hour).default(second),
   format: oneOf({ json: "json", pretty: "pretty", console: "pretty", text: "pretty" }).default("json"),
 });
 

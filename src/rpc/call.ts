@@ -12,10 +12,11 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Credentials, RefusalReason } from "../auth/authenticator.ts";
 import type { Identity } from "../auth/identity.ts";
+import { subjectOf } from "./call-subject.ts";
 import type { CallSpan, CallTracer } from "./call-tracer.ts";
 import { isOwnFault, isWithheld, statusName, storageCodeOf, toConnectError, withDetails } from "./errors.ts";
 import { EncodedMessage } from "./message-codec.ts";
-import type { RpcObserver, StatusName } from "./observer.ts";
+import type { FinishedCall, RpcObserver, StatusName } from "./observer.ts";
 import type { Admission } from "./overload/admission.ts";
 import type { WorkClass } from "./overload/work-class.ts";
 
@@ -25,6 +26,8 @@ export interface CallEnvironment {
   readonly admission: Admission;
   /** Undefined where calls are not followed. */
   readonly tracer: CallTracer | undefined;
+  /** From then on a call is told of as slow. */
+  readonly slowCallMs: number;
   adoptError(error: ConnectError): void;
   monotonicMs(): number;
   newRequestId(): string;
@@ -60,6 +63,8 @@ export class Call {
   readonly isEndless: boolean;
   /** Bytes of values that the call brought or fetched; implementations count it up. */
   valueBytes = 0;
+  /** The decoded request, once there is one; an exchange has several and tells none. */
+  message: object | undefined;
   /** Whether the road encodes an answer that it gets at once before it does anything else: so that may be borrowed. */
   encodesAtOnce = false;
   readonly #environment: CallEnvironment;
@@ -214,7 +219,9 @@ export class Call {
    */
   failure(error: unknown): ConnectError {
     if (!this.#hasEnded && isWithheld(error)) {
-      this.#environment.observer.callFailed(this.method, this.requestId, error, storageCodeOf(error));
+      const { method, requestId } = this;
+      const code = storageCodeOf(error);
+      this.#environment.observer.callFailed(method, requestId, error, code, subjectOf(this.message));
     }
     this.#failure = toConnectError(error, this.requestId);
     if (this.#resumeToken !== undefined) {
@@ -246,8 +253,16 @@ export class Call {
     const finished = { method, status, isOwnFault: isFault, durationMs, valueBytes };
     this.#environment.observer.callFinished(finished);
     this.#span?.end(finished);
+    if (durationMs >= this.#environment.slowCallMs && !this.isEndless) this.#tellSlow(finished);
     if (this.#isAudited) this.#tellAudit(status);
     this.#environment.left(this);
+  }
+
+  #tellSlow(finished: FinishedCall): void {
+    const { requestId, identity } = this;
+    const address = this.request.peer?.address;
+    const subject = subjectOf(this.message);
+    this.#environment.observer.callWasSlow({ ...finished, requestId, identity, address, subject });
   }
 
   #statusAt(reason: unknown): StatusName {

@@ -98,9 +98,9 @@ function checked<I extends DescMessage, T>(
   check: RequestCheck<I> | undefined,
   run: (request: MessageShape<I>, call: Call) => T,
 ): (request: MessageShape<I>, call: Call) => T {
-  if (check === undefined) return run;
   return (request, call) => {
-    check(request, call);
+    call.message = request;
+    check?.(request, call);
     return run(request, call);
   };
 }

@@ -36,6 +36,8 @@ export interface GateOptions {
   readonly alwaysOpen?: ReadonlySet<string>;
   /** How much may be in flight; the gate's own. */
   readonly admission: Admission;
+  /** From then on a call is told of as slow; default: never. */
+  readonly slowCallMs?: number;
   /** Makes what a protocol's own code raised an error of the service; in place. The node's own way by default. */
   readonly adoptError?: (error: ConnectError) => void;
 }
@@ -72,6 +74,7 @@ export class Gate {
       monotonicMs: () => options.clock.monotonicMs(),
       newRequestId: () => hex32(options.random) + hex32(options.random),
       admission: options.admission,
+      slowCallMs: options.slowCallMs ?? Number.POSITIVE_INFINITY,
       left: (call) => this.#leave(call),
     };
   }

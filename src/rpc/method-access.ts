@@ -95,6 +95,8 @@ export const methodAccess: ReadonlyMap<DescMethod, MethodAccess> = new Map<DescM
   ofNode(admin.listStreams, "observe"),
   ofNode(admin.getConfiguration, "observe"),
   ofNode(admin.listMembers, "observe"),
+  ofNode(admin.slowRequests, "observe"),
+  ofNode(admin.tailLog, "observe"),
   ofNode(admin.watchStats, "observe"),
   ofNode(admin.flush, "admin"),
   ofNode(admin.compact, "admin"),

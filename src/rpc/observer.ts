@@ -5,6 +5,7 @@
 import type { RefusalReason } from "../auth/authenticator.ts";
 import type { Identity } from "../auth/identity.ts";
 import type { StorageErrorCode } from "../base/errors.ts";
+import type { CallSubject } from "./call-subject.ts";
 import type { OverloadReason } from "./overload/admission.ts";
 import type { WorkClass } from "./overload/work-class.ts";
 
@@ -38,6 +39,14 @@ export interface FinishedCall {
   readonly durationMs: number;
   /** Bytes of values that the call brought or fetched. */
   readonly valueBytes: number;
+}
+
+/** A call that took longer than a call should. */
+export interface SlowCall extends FinishedCall {
+  readonly requestId: string;
+  readonly identity: Identity;
+  readonly address: string | undefined;
+  readonly subject: CallSubject | undefined;
 }
 
 /** Why a request was turned away before it became a call. */
@@ -84,19 +93,28 @@ export interface AdminCall {
 export interface RpcObserver {
   /** Every admitted call ends here exactly once. */
   callFinished(call: FinishedCall): void;
+  /** After `callFinished`. */
+  callWasSlow(call: SlowCall): void;
   requestRejected(reason: RejectReason): void;
   accessRefused(refusal: RefusedAccess): void;
   loadRefused(refusal: RefusedLoad): void;
   /** Before the implementation runs, and when the call has ended. */
   adminCall(call: AdminCall): void;
   /** A failure that a client may not see whole: the node's own fault, with its cause, under the call's id. */
-  callFailed(method: string, requestId: string, error: unknown, code: StorageErrorCode): void;
+  callFailed(
+    method: string,
+    requestId: string,
+    error: unknown,
+    code: StorageErrorCode,
+    subject?: CallSubject,
+  ): void;
 }
 
 const ignore = (): void => {};
 
 export const silentRpcObserver: RpcObserver = {
   callFinished: ignore,
+  callWasSlow: ignore,
   requestRejected: ignore,
   accessRefused: ignore,
   loadRefused: ignore,

@@ -9,13 +9,13 @@ import type { FileSystemUsage } from "../platform/file-system.ts";
 import type { MemoryStatus } from "../platform/memory-status.ts";
 import type { ProcessStatus } from "../platform/process-status.ts";
 import type { AdminSources } from "../rpc/admin/sources.ts";
-import type { Logger } from "../telemetry/logger.ts";
+import type { NodeLog } from "../telemetry/node-log.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 
 export interface AdminSourcesOptions {
   readonly configuration: Configuration;
   readonly telemetry: Telemetry;
-  readonly logger: Logger;
+  readonly logger: NodeLog;
   readonly clock: Clock;
   readonly processStatus: () => ProcessStatus;
   readonly memoryStatus: () => MemoryStatus | undefined;
@@ -49,6 +49,8 @@ export function adminSources(options: AdminSourcesOptions): AdminSources {
     ring: () => telemetry.gossipObserver.report(),
     memtableBytes: configuration.mem_table.max_size,
     settings: () => settingsInForce(configuration),
+    slowCalls: () => telemetry.rpcObserver.slowCalls(),
+    recentLines: logger.recent,
     log: logger,
   };
 }

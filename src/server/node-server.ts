@@ -109,6 +109,7 @@ export class NodeServer {
       ...options,
       admission: this.#admission,
       access: this.#access,
+      slowCallMs: options.settings.slowCallMs,
       alwaysOpen: alwaysOpenServices,
     });
   }

@@ -41,6 +41,8 @@ export interface ServerSettings {
   readonly compressReplies: boolean;
   /** What both ports show of themselves; undefined: they speak cleartext. */
   readonly tls: TlsSource | undefined;
+  /** From then on a call is told of as slow. */
+  readonly slowCallMs: number;
   /** What the node takes on at once. */
   readonly overload: OverloadLimits;
   /** Path of the metrics, or `undefined` to serve none. */
@@ -81,6 +83,7 @@ export function serverSettings(overrides: Partial<ServerSettings> = {}): ServerS
     maxConcurrentStreams: 1000,
     compressReplies: false,
     tls: undefined,
+    slowCallMs: Number.POSITIVE_INFINITY,
     overload: defaultOverloadLimits,
     metricsPath: "/metrics",
     metricsNeedToken: false,

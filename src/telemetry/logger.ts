@@ -56,8 +56,27 @@ export function createLogger(options: LoggerOptions): Logger {
   };
 }
 
+/** A logger in front of another: lines go to `log`, the level is the other's. */
+export function intercept(
+  logger: Logger,
+  log: (level: LogLevel, message: string, fields: LogFields | undefined) => void,
+): Logger {
+  return {
+    get level() {
+      return logger.level;
+    },
+    set level(level) {
+      logger.level = level;
+    },
+    debug: (message, fields) => log("debug", message, fields),
+    info: (message, fields) => log("info", message, fields),
+    warn: (message, fields) => log("warn", message, fields),
+    error: (message, fields) => log("error", message, fields),
+  };
+}
+
 /** Errors in one line, with what caused them. */
-function loggable(fields: LogFields = {}): LogFields {
+export function loggable(fields: LogFields = {}): LogFields {
   const entries = Object.entries(fields).map(([name, value]) => {
     return [name, value instanceof Error ? explain(value) : value];
   });

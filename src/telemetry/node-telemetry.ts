@@ -1,6 +1,7 @@
 /** What the storage node decides about versions and the disk, as metrics and log lines. Keys stay out of them. */
 import type { DiskState } from "../node/disk-guard.ts";
 import type { NodeObserver } from "../node/node-observer.ts";
+import { keyHashText } from "../versions/key-hash.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
 
@@ -36,10 +37,10 @@ export class NodeTelemetry implements NodeObserver {
     this.#logger.debug("stale write: nothing was stored", { tenant: tenantId });
   }
 
-  equalClockConflict(tenantId: string, _key: string, kept: "held" | "incoming"): void {
+  equalClockConflict(tenantId: string, key: string, kept: "held" | "incoming"): void {
     this.#equalClocks.inc();
     this.#logger.warn("two writes with one clock and different contents: a client reuses clocks", {
-      tenant: tenantId,
+      ...aboutKey(tenantId, key),
       kept,
     });
   }
@@ -49,10 +50,10 @@ export class NodeTelemetry implements NodeObserver {
     this.#logger.debug("concurrent versions are kept", { tenant: tenantId, sibling_count: siblingCount });
   }
 
-  siblingsDropped(tenantId: string, _key: string, droppedCount: number): void {
+  siblingsDropped(tenantId: string, key: string, droppedCount: number): void {
     this.#siblingsDropped.inc(droppedCount);
     this.#logger.warn("concurrent versions of a key were dropped at the limit", {
-      tenant: tenantId,
+      ...aboutKey(tenantId, key),
       dropped_count: droppedCount,
     });
   }
@@ -63,4 +64,8 @@ export class NodeTelemetry implements NodeObserver {
     else if (state === "warning") this.#logger.warn("the disk fills up", fields);
     else this.#logger.error("the disk is nearly full: writes are refused", fields);
   }
+}
+
+function aboutKey(tenantId: string, key: string) {
+  return { tenant: tenantId, key_hash: keyHashText(tenantId, key) };
 }

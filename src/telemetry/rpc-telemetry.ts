@@ -6,7 +6,8 @@
  */
 import type { StorageErrorCode } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { CallCounts } from "../rpc/admin/sources.ts";
+import type { CallCounts, SlowCallReport } from "../rpc/admin/sources.ts";
+import type { CallSubject } from "../rpc/call-subject.ts";
 import type {
   AdminCall,
   FinishedCall,
@@ -14,11 +15,13 @@ import type {
   RefusedLoad,
   RejectReason,
   RpcObserver,
+  SlowCall,
   StatusName,
 } from "../rpc/observer.ts";
 import { AuditLog } from "./audit-log.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
+import { SlowCalls } from "./slow-calls.ts";
 import type { TallyCell, TallyCounter, TallyHistogram } from "./tally.ts";
 
 /** Calls of one kind, by the names that dashboards know. */
@@ -101,10 +104,12 @@ export class RpcTelemetry implements RpcObserver {
   readonly #refused;
   readonly #shed;
   readonly #audit: AuditLog;
+  readonly #slow: SlowCalls;
 
   constructor(instruments: Instruments, logger: Logger, clock: Clock) {
     this.#logger = logger;
     this.#audit = new AuditLog(logger, clock);
+    this.#slow = new SlowCalls(instruments, logger, clock);
     this.#operations = {
       Write: new Operation(instruments, "write", true),
       Read: new Operation(instruments, "read", true),
@@ -131,6 +136,15 @@ export class RpcTelemetry implements RpcObserver {
     this.#requests.count(call.method, call.status);
   }
 
+  callWasSlow(call: SlowCall): void {
+    this.#slow.add(call);
+  }
+
+  /** The last ones, the oldest first. */
+  slowCalls(): readonly SlowCallReport[] {
+    return this.#slow.recent;
+  }
+
   /** Of each kind that is counted by itself, since the start. */
   calls(): CallCounts[] {
     return Object.entries(this.#operations).map(([method, operation]) => operation.countsOf(method));
@@ -154,7 +168,14 @@ export class RpcTelemetry implements RpcObserver {
     this.#shed.count(refusal);
   }
 
-  callFailed(method: string, requestId: string, error: unknown, code: StorageErrorCode): void {
-    this.#logger.error("call failed", { method, request_id: requestId, code, error });
+  callFailed(
+    method: string,
+    requestId: string,
+    error: unknown,
+    code: StorageErrorCode,
+    subject?: CallSubject,
+  ): void {
+    const about = { tenant: subject?.tenantId, key_hash: subject?.keyHash };
+    this.#logger.error("call failed", { method, request_id: requestId, code, ...about, error });
   }
 }

@@ -44,3 +44,8 @@ function readUint32(bytes: Uint8Array, position: number): number {
   const high = (bytes[position]! << 8) | bytes[position + 1]!;
   return ((high << 16) | (bytes[position + 2]! << 8) | bytes[position + 3]!) >>> 0;
 }
+
+/** As logs tell it: 16 hexadecimal digits. */
+export function keyHashText(tenantId: string, key: string): string {
+  return keyHash(tenantId, key).toString(16).padStart(16, "0");
+}

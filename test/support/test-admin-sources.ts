@@ -22,6 +22,8 @@ export function testAdminSources(): AdminSources & { calls(): CallCounts[] } {
     memtableBytes: 64 << 20,
     ring: () => ({ members: [], recentEvents: [] }),
     settings: () => [{ key: "server.port", value: "50052" }],
+    slowCalls: () => [],
+    recentLines: { lastSequence: 0, after: () => [] },
     log: { level: "info" },
   };
 }

@@ -11,6 +11,7 @@ import type {
   RefusedAccess,
   RefusedLoad,
   RejectReason,
+  SlowCall,
 } from "../../src/rpc/observer.ts";
 import { NodeServer, type OpenStore } from "../../src/server/node-server.ts";
 import { type ServerSettings, serverSettings } from "../../src/server/settings.ts";
@@ -27,6 +28,7 @@ export interface TestServer extends TestNode {
   readonly grpcUrl: string;
   readonly httpUrl: string;
   readonly calls: FinishedCall[];
+  readonly slowCalls: SlowCall[];
   readonly rejections: RejectReason[];
   readonly refusedAccess: RefusedAccess[];
   readonly refusedLoad: RefusedLoad[];
@@ -63,6 +65,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
   const calls: FinishedCall[] = [];
   const rejections: RejectReason[] = [];
   const adminCalls: AdminCall[] = [];
+  const slowCalls: SlowCall[] = [];
   const refusedAccess: RefusedAccess[] = [];
   const refusedLoad: RefusedLoad[] = [];
   const failures: TestServer["failures"] = [];
@@ -90,6 +93,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     authenticator: options.authenticator ?? everyone,
     observer: {
       callFinished: (call) => calls.push(call),
+      callWasSlow: (call) => slowCalls.push(call),
       requestRejected: (reason) => rejections.push(reason),
       adminCall: (call) => adminCalls.push(call),
       accessRefused: (refusal) => refusedAccess.push(refusal),
@@ -120,6 +124,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     ...node,
     server,
     calls,
+    slowCalls,
     rejections,
     refusedAccess,
     refusedLoad,

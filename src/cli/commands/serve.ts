@@ -22,7 +22,8 @@ import { NodeServer, type OpenStore } from "../../server/node-server.ts";
 import { type ServerSettings, serverSettings } from "../../server/settings.ts";
 import { onHangUp, onStopSignals } from "../../server/signals.ts";
 import type { TlsSource } from "../../server/tls-source.ts";
-import { createLogger, type Logger } from "../../telemetry/logger.ts";
+import type { Logger } from "../../telemetry/logger.ts";
+import { createNodeLog, type NodeLog } from "../../telemetry/node-log.ts";
 import { Telemetry } from "../../telemetry/telemetry.ts";
 import type { Tracing } from "../../telemetry/tracing.ts";
 import { createAuthentication } from "../authentication.ts";
@@ -68,7 +69,9 @@ async function serve(context: CommandContext, options: ServeOptions): Promise<vo
   const further = options.insecure ? [insecureFlag] : [];
   const { configuration, warnings } = configurationOf(context, options, further);
   refuseUnaskedExposure(configuration);
-  const logger = createLogger({ nodeId: configuration.server.node_id, ...configuration.logging });
+  const { level, format } = configuration.logging;
+  const logOptions = { nodeId: configuration.server.node_id, level, format };
+  const logger = createNodeLog(logOptions, context.environment.clock);
   for (const warning of [...warnings, ...exposureWarnings(configuration)]) logger.warn(warning);
   const isClean = await runNode(context, configuration, logger, options.undrain === true);
   if (!isClean) context.exitCode = exitCodes.failure;
@@ -78,7 +81,7 @@ async function serve(context: CommandContext, options: ServeOptions): Promise<vo
 async function runNode(
   context: CommandContext,
   configuration: Configuration,
-  logger: Logger,
+  logger: NodeLog,
   undrains: boolean,
 ): Promise<boolean> {
   const { clock, random, files, variables } = context.environment;
@@ -183,6 +186,7 @@ async function runNode(
     cluster.stop();
     telemetry.stop();
     await tracing?.stop();
+    logger.tellSuppressed();
   }
 }
 
@@ -301,7 +305,7 @@ async function openStore(
 }
 
 function edgeSettings(configuration: Configuration, tls: TlsSource | undefined): ServerSettings {
-  const { server, http, metrics, limits } = configuration;
+  const { server, http, metrics, limits, logging } = configuration;
   return serverSettings({
     tls,
     nodeId: server.node_id,
@@ -321,6 +325,7 @@ function edgeSettings(configuration: Configuration, tls: TlsSource | undefined):
     shutdownTimeoutMs: server.shutdown_timeout,
     maxMessageBytes: limits.max_message_bytes,
     maxResponseBytes: limits.max_response_bytes,
+    slowCallMs: logging.slow_call === 0 ? Number.POSITIVE_INFINITY : logging.slow_call,
     overload: overloadLimits(limits),
     metricsPath: metrics.enabled ? metrics.path : undefined,
     metricsNeedToken: metrics.require_token,

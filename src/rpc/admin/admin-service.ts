@@ -9,6 +9,7 @@ import { StorageError } from "../../base/errors.ts";
 import {
   AdminService,
   type DrainFiguresSchema,
+  type SlowRequestSchema,
   type TableSchema,
 } from "../../gen/pairdb/admin/v1/admin_pb.ts";
 import type { StreamControl } from "../../migration/streams/streams.ts";
@@ -23,9 +24,10 @@ import { compact } from "./compact.ts";
 import { createBackup } from "./create-backup.ts";
 import { commonFigures, levelFigures, storeFigures, wide } from "./figures.ts";
 import { identityOf } from "./identity.ts";
-import { type AdminSources, logLevels } from "./sources.ts";
+import { type AdminSources, logLevels, type SlowCallReport } from "./sources.ts";
 import { StatsSampler } from "./stats-sampler.ts";
 import { streamInfo } from "./stream-info.ts";
+import { tailLog } from "./tail-log.ts";
 
 export interface AdminServiceOptions {
   readonly clock: Clock;
@@ -64,6 +66,7 @@ function lookingEndpoints({
   sources,
 }: AdminServiceOptions): Endpoint[] {
   const watchers = new Places(100, "WatchStats");
+  const tails = new Places(20, "TailLog");
   return [
     unary(method.getStatus, () => {
       const status = administration().status();
@@ -110,6 +113,12 @@ function lookingEndpoints({
     }),
 
     unary(method.listStreams, () => ({ streams: streams().list().map(streamInfo) })),
+
+    unary(method.slowRequests, () => ({ requests: sources.slowCalls().map(slowRequest) })),
+
+    endlessStream(method.tailLog, (request) =>
+      tailLog(sources.recentLines, request, clock, () => tails.take()),
+    ),
 
     unary(method.getConfiguration, () => ({ settings: [...sources.settings()] })),
 
@@ -200,6 +209,16 @@ function processEndpoints({ sources }: AdminServiceOptions): Endpoint[] {
 function drainFigures({ drain }: StorageNode): MessageInitShape<typeof DrainFiguresSchema> {
   const { state, left } = drain.status();
   return { state, left: [...left] };
+}
+
+function slowRequest(call: SlowCallReport): MessageInitShape<typeof SlowRequestSchema> {
+  const { endedAtMs, durationMs, valueBytes, ...rest } = call;
+  return {
+    ...rest,
+    endedAtUnixMs: wide(endedAtMs),
+    durationSeconds: durationMs / 1000,
+    valueBytes: wide(valueBytes),
+  };
 }
 
 function tableMessage(table: TablePage["tables"][number]): MessageInitShape<typeof TableSchema> {

@@ -69,6 +69,38 @@ export interface RingReport {
   readonly recentEvents: readonly RingEventReport[];
 }
 
+export interface SlowCallReport {
+  /** Unix milliseconds. */
+  readonly endedAtMs: number;
+  readonly method: string;
+  readonly status: string;
+  readonly durationMs: number;
+  readonly valueBytes: number;
+  readonly requestId: string;
+  /** "" where the call is about no tenant, or no single key. */
+  readonly tenantId: string;
+  readonly keyHash: string;
+}
+
+export interface LogLineReport {
+  /** Counted from 1. */
+  readonly sequence: number;
+  /** Unix milliseconds. */
+  readonly atMs: number;
+  readonly level: (typeof logLevels)[number];
+  readonly message: string;
+  /** JSON, cut where it is long. */
+  readonly fields: string;
+}
+
+/** The last lines of the log. */
+export interface LogSource {
+  /** Of the newest line; 0 before the first. */
+  readonly lastSequence: number;
+  /** Those behind a sequence number that are still kept, the oldest first. */
+  after(sequence: number): readonly LogLineReport[];
+}
+
 export interface AdminSources {
   readonly nodeId: string;
   readonly version: string;
@@ -89,6 +121,9 @@ export interface AdminSources {
   readonly memtableBytes: number;
   /** Every key of the configuration, secrets masked. */
   settings(): readonly Setting[];
+  /** The last ones, the oldest first. */
+  slowCalls(): readonly SlowCallReport[];
+  readonly recentLines: LogSource;
   /** The level may be changed while the node runs. */
   readonly log: { level: (typeof logLevels)[number] };
 }

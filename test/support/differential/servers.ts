@@ -53,6 +53,7 @@ export async function startCompared(
     adminCall: ({ method, status }) => reports.push(`admin: ${method} ${status}`),
     accessRefused: ({ method, reason }) => reports.push(`refused: ${method} ${reason}`),
     loadRefused: ({ workClass, reason }) => reports.push(`refused: ${workClass} ${reason}`),
+    callWasSlow: ({ method }) => reports.push(`slow: ${method}`),
     callFailed: (method, requestId, error, code) =>
       reports.push(
         `failed: ${method} ${requestId} ${code} ${error instanceof Error ? error.message : error}`,

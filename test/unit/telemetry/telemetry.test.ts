@@ -19,6 +19,12 @@ import { ManualClock } from "../../support/manual-clock.ts";
 
 class Fixture {
   readonly lines: Record<string, unknown>[] = [];
+  readonly logger = createLogger({
+    nodeId: "n1",
+    level: "debug",
+    format: "json",
+    write: (line) => void this.lines.push(JSON.parse(line)),
+  });
   readonly telemetry: Telemetry;
   readonly files = new FaultFileSystem(new MemoryFileSystem());
   diskState: DiskState = "ok";
@@ -26,11 +32,10 @@ class Fixture {
 
   constructor(clock: Clock = new ManualClock()) {
     this.files.makeDirectory("/data");
-    const write = (line: string) => this.lines.push(JSON.parse(line));
     this.telemetry = new Telemetry({
       nodeId: "n1",
       version: "1.2.3",
-      logger: createLogger({ nodeId: "n1", level: "debug", format: "json", write }),
+      logger: this.logger,
       clock,
       processStatus: () => ({
         memoryBytes: 7000,
@@ -269,6 +274,37 @@ describe("metrics", () => {
     expect(await fixture.value("storage_siblings_dropped_total")).toBe(3);
     expect(JSON.stringify(fixture.lines)).not.toContain("secret");
     expect(fixture.lines.at(-1)).toMatchObject({ level: "error", state: "full", used_percent: 97 });
+  });
+
+  test("a slow call is counted, logged without its key, and kept", async () => {
+    const fixture = new Fixture();
+    const { telemetry } = fixture;
+    const subject = { tenantId: "tenant", keyHash: "00ff", key: "secret" };
+    const identity = {
+      kind: "anonymous",
+      name: "anonymous",
+      scopes: new Set<never>(),
+      tenants: undefined,
+    } as const;
+    const finished = {
+      method: "Read",
+      status: "OK",
+      isOwnFault: false,
+      durationMs: 1500,
+      valueBytes: 3,
+    } as const;
+    const call = { ...finished, requestId: "id", identity, address: "::1", subject };
+    telemetry.rpcObserver.callWasSlow(call);
+    expect(fixture.lines.at(-1)).toMatchObject({ msg: "slow call", key: "secret", key_hash: "00ff" });
+    fixture.logger.level = "info";
+    telemetry.rpcObserver.callWasSlow(call);
+    expect(fixture.lines.at(-1)).toMatchObject({ request_id: "id", tenant: "tenant", duration_ms: 1500 });
+    expect(JSON.stringify(fixture.lines.at(-1))).not.toContain("secret");
+    expect(telemetry.rpcObserver.slowCalls()).toHaveLength(2);
+    expect(JSON.stringify(telemetry.rpcObserver.slowCalls())).not.toContain("secret");
+    expect(await fixture.value("rpc_slow_calls_total", 'method="Read"')).toBe(2);
+    for (let count = 0; count < 100; count++) telemetry.rpcObserver.callWasSlow(call);
+    expect(telemetry.rpcObserver.slowCalls()).toHaveLength(100);
   });
 
   test("gauges are read at the scrape, those of the engine once it is open", async () => {

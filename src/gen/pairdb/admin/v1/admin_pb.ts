@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file pairdb/admin/v1/admin.proto.
  */
 export const file_pairdb_admin_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChtwYWlyZGIvYWRtaW4vdjEvYWRtaW4ucHJvdG8SD3BhaXJkYi5hZG1pbi52MSIPCg1XaG9BbUlSZXF1ZXN0ImwKDldob0FtSVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzY29wZXMYAyADKAkSHQoVaXNfbGltaXRlZF90b190ZW5hbnRzGAQgASgIEg8KB3RlbmFudHMYBSADKAkiEgoQR2V0U3RhdHVzUmVxdWVzdCKQBQoRR2V0U3RhdHVzUmVzcG9uc2USDwoHbm9kZV9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhoKEnN0YXJ0ZWRfYXRfdW5peF9tcxgDIAEoAxIWCg51cHRpbWVfc2Vjb25kcxgEIAEoARInCgZoZWFsdGgYBSABKAsyFy5wYWlyZGIuYWRtaW4udjEuSGVhbHRoEjAKB3Byb2Nlc3MYBiABKAsyHy5wYWlyZGIuYWRtaW4udjEuUHJvY2Vzc0ZpZ3VyZXMSKgoEZGlzaxgHIAEoCzIcLnBhaXJkYi5hZG1pbi52MS5EaXNrRmlndXJlcxIzCgltZW10YWJsZXMYCCABKAsyIC5wYWlyZGIuYWRtaW4udjEuTWVtdGFibGVGaWd1cmVzEjUKCmNvbW1pdF9sb2cYCSABKAsyIS5wYWlyZGIuYWRtaW4udjEuQ29tbWl0TG9nRmlndXJlcxIsCgVjYWNoZRgKIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5DYWNoZUZpZ3VyZXMSLQoGc3RhbGxzGAsgASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0YWxsRmlndXJlcxI2Cgpjb21wYWN0aW9uGAwgASgLMiIucGFpcmRiLmFkbWluLnYxLkNvbXBhY3Rpb25GaWd1cmVzEiwKBXN0b3JlGA0gASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0b3JlRmlndXJlcxIRCglsb2dfbGV2ZWwYDiABKAkSLgoGYWNjZXNzGA8gASgLMh4ucGFpcmRiLmFkbWluLnYxLkFjY2Vzc0ZpZ3VyZXMSLAoFZHJhaW4YECABKAsyHS5wYWlyZGIuYWRtaW4udjEuRHJhaW5GaWd1cmVzIisKDERyYWluRmlndXJlcxINCgVzdGF0ZRgBIAEoCRIMCgRsZWZ0GAIgAygJImQKDUFjY2Vzc0ZpZ3VyZXMSEQoJYXV0aF9tb2RlGAEgASgJEg8KB2hhc190bHMYAiABKAgSFQoNaXNfb25fbmV0d29yaxgDIAEoCBIYChBhbm9ueW1vdXNfc2NvcGVzGAQgAygJImUKBkhlYWx0aBIOCgZzdGF0dXMYASABKAkSDwoHcmVhc29ucxgCIAMoCRIQCghpc19yZWFkeRgDIAEoCBIZChFub3RfcmVhZHlfcmVhc29ucxgEIAMoCRINCgVwaGFzZRgFIAEoCSKfAQoOUHJvY2Vzc0ZpZ3VyZXMSFAoMbWVtb3J5X2J5dGVzGAEgASgEEh0KFW1hcHBlZF9yZXNpZGVudF9ieXRlcxgCIAEoBBIaChJtZW1vcnlfbGltaXRfYnl0ZXMYAyABKAQSFAoMdGhyZWFkX2NvdW50GAQgASgNEiYKHmxvbmdlc3RfZXZlbnRfbG9vcF9sYWdfc2Vjb25kcxgFIAEoASJKCgtEaXNrRmlndXJlcxITCgt0b3RhbF9ieXRlcxgBIAEoBBIXCg9hdmFpbGFibGVfYnl0ZXMYAiABKAQSDQoFc3RhdGUYAyABKAkiggEKD01lbXRhYmxlRmlndXJlcxIUCgxhY3RpdmVfYnl0ZXMYASABKAQSGgoSYWN0aXZlX2VudHJ5X2NvdW50GAIgASgEEhEKCW1heF9ieXRlcxgDIAEoBBIUCgxmcm96ZW5fY291bnQYBCABKA0SFAoMcGlubmVkX2J5dGVzGAUgASgEIqEBChBDb21taXRMb2dGaWd1cmVzEhUKDXNlZ21lbnRfY291bnQYASABKA0SEgoKc2l6ZV9ieXRlcxgCIAEoBBIhChl3cml0dGVuX2J5dGVzX3NpbmNlX3N0YXJ0GAMgASgEEh8KF2VudHJ5X2NvdW50X3NpbmNlX3N0YXJ0GAQgASgEEh4KFnN5bmNfY291bnRfc2luY2Vfc3RhcnQYBSABKAQiogEKDENhY2hlRmlndXJlcxISCgpzaXplX2J5dGVzGAEgASgEEhQKDGJ1ZGdldF9ieXRlcxgCIAEoBBITCgtlbnRyeV9jb3VudBgDIAEoBBIYChBoaXRzX3NpbmNlX3N0YXJ0GAQgASgEEhoKEm1pc3Nlc19zaW5jZV9zdGFydBgFIAEoBBIdChVldmljdGlvbnNfc2luY2Vfc3RhcnQYBiABKAQilgEKDFN0YWxsRmlndXJlcxIfChdzdGFsbF9jb3VudF9zaW5jZV9zdGFydBgBIAEoBBIhChlzdGFsbF9zZWNvbmRzX3NpbmNlX3N0YXJ0GAIgASgBEh8KF2RlbGF5X2NvdW50X3NpbmNlX3N0YXJ0GAMgASgEEiEKGWRlbGF5X3NlY29uZHNfc2luY2Vfc3RhcnQYBCABKAEi0AEKEUNvbXBhY3Rpb25GaWd1cmVzEhEKCWlzX3BhdXNlZBgBIAEoCBIVCg1ydW5uaW5nX2NvdW50GAIgASgNEg8KB2ZhaWx1cmUYAyABKAkSIQoZZmx1c2hlZF9ieXRlc19zaW5jZV9zdGFydBgEIAEoBBIjChtjb21wYWN0ZWRfYnl0ZXNfc2luY2Vfc3RhcnQYBSABKAQSIAoTd3JpdGVfYW1wbGlmaWNhdGlvbhgGIAEoAUgAiAEBQhYKFF93cml0ZV9hbXBsaWZpY2F0aW9uIs0CCgxTdG9yZUZpZ3VyZXMSEAoIc3RvcmVfaWQYASABKAkSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBBIYChBkdXJhYmxlX3NlcXVlbmNlGAMgASgEEhMKC3RhYmxlX2NvdW50GAQgASgNEhMKC3RhYmxlX2J5dGVzGAUgASgEEhwKFG9ic29sZXRlX3RhYmxlX2J5dGVzGAYgASgEEhgKEG9wZW5fdGFibGVfY291bnQYByABKA0SHAoUcmFuZ2VfZGVsZXRpb25fY291bnQYCCABKA0SEgoKdmlld19jb3VudBgJIAEoDRIbChNvbGRlc3Rfdmlld19zZWNvbmRzGAogASgBEg4KBmRhbWFnZRgLIAMoCRIXCg93cml0aW5nX3N0b3BwZWQYDCABKAkSIAoYbG9va3VwX2NvdW50X3NpbmNlX3N0YXJ0GA0gASgEIhMKEUxpc3RMZXZlbHNSZXF1ZXN0IjwKEkxpc3RMZXZlbHNSZXNwb25zZRImCgZsZXZlbHMYASADKAsyFi5wYWlyZGIuYWRtaW4udjEuTGV2ZWwizAMKBUxldmVsEg0KBWxldmVsGAEgASgNEhMKC3RhYmxlX2NvdW50GAIgASgNEhIKCnNpemVfYnl0ZXMYAyABKAQSEwoLZW50cnlfY291bnQYBCABKAQSFwoPdG9tYnN0b25lX2NvdW50GAUgASgEEh0KFWpvYl9jb3VudF9zaW5jZV9zdGFydBgGIAEoBBIkChxmYWlsZWRfam9iX2NvdW50X3NpbmNlX3N0YXJ0GAcgASgEEiIKGmluY29taW5nX2J5dGVzX3NpbmNlX3N0YXJ0GAggASgEEiEKGXdyaXR0ZW5fYnl0ZXNfc2luY2Vfc3RhcnQYCSABKAQSIAoTd3JpdGVfYW1wbGlmaWNhdGlvbhgKIAEoAUgAiAEBEiQKHGZpbHRlcl9uZWdhdGl2ZXNfc2luY2Vfc3RhcnQYCyABKAQSKgoiZmlsdGVyX2ZhbHNlX3Bvc2l0aXZlc19zaW5jZV9zdGFydBgMIAEoBBIfChdibG9ja19yZWFkc19zaW5jZV9zdGFydBgNIAEoBBIkChxzY2FuX2Jsb2NrX3JlYWRzX3NpbmNlX3N0YXJ0GA4gASgEQhYKFF93cml0ZV9hbXBsaWZpY2F0aW9uIlgKEUxpc3RUYWJsZXNSZXF1ZXN0EhIKBWxldmVsGAEgASgNSACIAQESEQoJcGFnZV9zaXplGAIgASgNEhIKCnBhZ2VfdG9rZW4YAyABKAlCCAoGX2xldmVsIlUKEkxpc3RUYWJsZXNSZXNwb25zZRImCgZ0YWJsZXMYASADKAsyFi5wYWlyZGIuYWRtaW4udjEuVGFibGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIoUCCgVUYWJsZRINCgVsZXZlbBgBIAEoDRIOCgZudW1iZXIYAiABKAQSEgoKc2l6ZV9ieXRlcxgDIAEoBBIfChd1bmNvbXByZXNzZWRfc2l6ZV9ieXRlcxgEIAEoBBITCgtlbnRyeV9jb3VudBgFIAEoBBIXCg90b21ic3RvbmVfY291bnQYBiABKAQSFAoMc21hbGxlc3Rfa2V5GAcgASgMEhMKC2xhcmdlc3Rfa2V5GAggASgMEhkKEXNtYWxsZXN0X3NlcXVlbmNlGAkgASgEEhgKEGxhcmdlc3Rfc2VxdWVuY2UYCiABKAQSGgoSY3JlYXRlZF9hdF91bml4X21zGAsgASgDIjsKEkxpc3RUZW5hbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCSJYChNMaXN0VGVuYW50c1Jlc3BvbnNlEigKB3RlbmFudHMYASADKAsyFy5wYWlyZGIuYWRtaW4udjEuVGVuYW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEh8KF2FwcHJveGltYXRlX3RhYmxlX2J5dGVzGAIgASgEEiIKGmFwcHJveGltYXRlX21lbXRhYmxlX2J5dGVzGAMgASgEIhkKF0dldENvbmZpZ3VyYXRpb25SZXF1ZXN0IkYKGEdldENvbmZpZ3VyYXRpb25SZXNwb25zZRIqCghzZXR0aW5ncxgBIAMoCzIYLnBhaXJkYi5hZG1pbi52MS5TZXR0aW5nIiUKB1NldHRpbmcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIhQKEkxpc3RNZW1iZXJzUmVxdWVzdCJ0ChNMaXN0TWVtYmVyc1Jlc3BvbnNlEigKB21lbWJlcnMYASADKAsyFy5wYWlyZGIuYWRtaW4udjEuTWVtYmVyEjMKDXJlY2VudF9ldmVudHMYAiADKAsyHC5wYWlyZGIuYWRtaW4udjEuTWVtYmVyRXZlbnQiWQoGTWVtYmVyEgwKBG5hbWUYASABKAkSDwoHYWRkcmVzcxgCIAEoCRINCgVzdGF0ZRgDIAEoCRITCgtpbmNhcm5hdGlvbhgEIAEoDRIMCgRtZXRhGAUgASgMIlIKC01lbWJlckV2ZW50EhQKDHRpbWVfdW5peF9tcxgBIAEoAxIMCgRraW5kGAIgASgJEg4KBm1lbWJlchgDIAEoCRIPCgdhZGRyZXNzGAQgASgJIigKEVdhdGNoU3RhdHNSZXF1ZXN0EhMKC2ludGVydmFsX21zGAEgASgNIr4EChJXYXRjaFN0YXRzUmVzcG9uc2USFAoMdGltZV91bml4X21zGAEgASgDEhgKEGludGVydmFsX3NlY29uZHMYAiABKAESJwoGaGVhbHRoGAMgASgLMhcucGFpcmRiLmFkbWluLnYxLkhlYWx0aBIwCgdwcm9jZXNzGAQgASgLMh8ucGFpcmRiLmFkbWluLnYxLlByb2Nlc3NGaWd1cmVzEioKBGRpc2sYBSABKAsyHC5wYWlyZGIuYWRtaW4udjEuRGlza0ZpZ3VyZXMSMwoJbWVtdGFibGVzGAYgASgLMiAucGFpcmRiLmFkbWluLnYxLk1lbXRhYmxlRmlndXJlcxI1Cgpjb21taXRfbG9nGAcgASgLMiEucGFpcmRiLmFkbWluLnYxLkNvbW1pdExvZ0ZpZ3VyZXMSLAoFY2FjaGUYCCABKAsyHS5wYWlyZGIuYWRtaW4udjEuQ2FjaGVGaWd1cmVzEi0KBnN0YWxscxgJIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5TdGFsbEZpZ3VyZXMSNgoKY29tcGFjdGlvbhgKIAEoCzIiLnBhaXJkYi5hZG1pbi52MS5Db21wYWN0aW9uRmlndXJlcxItCgdtZXRob2RzGAsgAygLMhwucGFpcmRiLmFkbWluLnYxLk1ldGhvZFJhdGVzEiUKBXJhdGVzGAwgASgLMhYucGFpcmRiLmFkbWluLnYxLlJhdGVzEhoKEmxldmVsMF90YWJsZV9jb3VudBgNIAEoDSL+AQoLTWV0aG9kUmF0ZXMSDgoGbWV0aG9kGAEgASgJEhgKEGNhbGxzX3Blcl9zZWNvbmQYAiABKAESGwoTZmFpbHVyZXNfcGVyX3NlY29uZBgDIAEoARIYCgtwNTBfc2Vjb25kcxgEIAEoAUgAiAEBEhgKC3A5MF9zZWNvbmRzGAUgASgBSAGIAQESGAoLcDk5X3NlY29uZHMYBiABKAFIAogBARIZCgxwOTk5X3NlY29uZHMYByABKAFIA4gBAUIOCgxfcDUwX3NlY29uZHNCDgoMX3A5MF9zZWNvbmRzQg4KDF9wOTlfc2Vjb25kc0IPCg1fcDk5OV9zZWNvbmRzIuwBCgVSYXRlcxIcCg9jYWNoZV9oaXRfcmF0aW8YASABKAFIAIgBARIjChtjb21taXRfbG9nX2J5dGVzX3Blcl9zZWNvbmQYAiABKAESGAoQc3luY3NfcGVyX3NlY29uZBgDIAEoARIgChhmbHVzaGVkX2J5dGVzX3Blcl9zZWNvbmQYBCABKAESIgoaY29tcGFjdGVkX2J5dGVzX3Blcl9zZWNvbmQYBSABKAESFQoNc3RhbGxlZF9zaGFyZRgGIAEoARIVCg1kZWxheWVkX3NoYXJlGAcgASgBQhIKEF9jYWNoZV9oaXRfcmF0aW8iDgoMRmx1c2hSZXF1ZXN0IikKDUZsdXNoUmVzcG9uc2USGAoQZHVyYXRpb25fc2Vjb25kcxgBIAEoASJHCg5Db21wYWN0UmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSEQoJc3RhcnRfa2V5GAIgASgJEg8KB2VuZF9rZXkYAyABKAkinwEKD0NvbXBhY3RSZXNwb25zZRIPCgdpc19kb25lGAEgASgIEhcKD2VsYXBzZWRfc2Vjb25kcxgCIAEoARIfChdhcHByb3hpbWF0ZV9yYW5nZV9ieXRlcxgDIAEoBBIXCg9jb21wYWN0ZWRfYnl0ZXMYBCABKAQSFQoNcnVubmluZ19jb3VudBgFIAEoDRIRCglpc19wYXVzZWQYBiABKAgiIQoRQ2hlY2twb2ludFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJ4ChJDaGVja3BvaW50UmVzcG9uc2USEQoJZGlyZWN0b3J5GAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEhMKC3RhYmxlX2NvdW50GAMgASgNEhIKCnNpemVfYnl0ZXMYBCABKAQSFAoMY29waWVkX2J5dGVzGAUgASgEIhUKE0NyZWF0ZUJhY2t1cFJlcXVlc3QiggEKFENyZWF0ZUJhY2t1cFJlc3BvbnNlEg8KB2lzX2RvbmUYASABKAgSCgoCaWQYAiABKAkSEAoIc2VxdWVuY2UYAyABKAQSEwoLdG90YWxfYnl0ZXMYBCABKAQSEgoKZG9uZV9ieXRlcxgFIAEoBBISCgpzZW50X2J5dGVzGAYgASgEIhgKFlBhdXNlQ29tcGFjdGlvblJlcXVlc3QiMAoXUGF1c2VDb21wYWN0aW9uUmVzcG9uc2USFQoNcnVubmluZ19jb3VudBgBIAEoDSIZChdSZXN1bWVDb21wYWN0aW9uUmVxdWVzdCIaChhSZXN1bWVDb21wYWN0aW9uUmVzcG9uc2UiQwoTRGVsZXRlVGVuYW50UmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSGQoRY29uZmlybV90ZW5hbnRfaWQYAiABKAkiSAoURGVsZXRlVGVuYW50UmVzcG9uc2USGQoRYXBwcm94aW1hdGVfYnl0ZXMYASABKAQSFQoNaXNfbG9jYWxfb25seRgCIAEoCCIQCg5VbmRyYWluUmVxdWVzdCInCg9VbmRyYWluUmVzcG9uc2USFAoMd2FzX2RyYWluaW5nGAEgASgIIiMKElNldExvZ0xldmVsUmVxdWVzdBINCgVsZXZlbBgBIAEoCSItChNTZXRMb2dMZXZlbFJlc3BvbnNlEhYKDnByZXZpb3VzX2xldmVsGAEgASgJIhQKEkxpc3RTdHJlYW1zUmVxdWVzdCJDChNMaXN0U3RyZWFtc1Jlc3BvbnNlEiwKB3N0cmVhbXMYASADKAsyGy5wYWlyZGIuYWRtaW4udjEuU3RyZWFtSW5mbyL4AgoKU3RyZWFtSW5mbxIWCg50YXJnZXRfbm9kZV9pZBgBIAEoCRITCgt0YXJnZXRfaG9zdBgCIAEoCRITCgt0YXJnZXRfcG9ydBgDIAEoBRINCgVzdGF0ZRgEIAEoCRINCgVwaGFzZRgFIAEoCRIWCg5mYWlsdXJlX3JlYXNvbhgGIAEoCRIQCghpc19lbmRlZBgHIAEoCBITCgtyYW5nZV9jb3VudBgIIAEoBRIaChJzdGFydGVkX2F0X3VuaXhfbXMYCSABKAMSEwoLa2V5c19jb3BpZWQYCiABKAMSFAoMYnl0ZXNfY29waWVkGAsgASgDEhUKDWtleXNfc3RyZWFtZWQYDCABKAMSFgoOYnl0ZXNfc3RyZWFtZWQYDSABKAMSFQoNa2V5c19yZXBhaXJlZBgOIAEoAxIWCg5ieXRlc19yZXBhaXJlZBgPIAEoAxIRCglsYWdfYnl0ZXMYECABKAMSEwoLbGFnX3NlY29uZHMYESABKAEyzQwKDEFkbWluU2VydmljZRJJCgZXaG9BbUkSHi5wYWlyZGIuYWRtaW4udjEuV2hvQW1JUmVxdWVzdBofLnBhaXJkYi5hZG1pbi52MS5XaG9BbUlSZXNwb25zZRJSCglHZXRTdGF0dXMSIS5wYWlyZGIuYWRtaW4udjEuR2V0U3RhdHVzUmVxdWVzdBoiLnBhaXJkYi5hZG1pbi52MS5HZXRTdGF0dXNSZXNwb25zZRJVCgpMaXN0TGV2ZWxzEiIucGFpcmRiLmFkbWluLnYxLkxpc3RMZXZlbHNSZXF1ZXN0GiMucGFpcmRiLmFkbWluLnYxLkxpc3RMZXZlbHNSZXNwb25zZRJVCgpMaXN0VGFibGVzEiIucGFpcmRiLmFkbWluLnYxLkxpc3RUYWJsZXNSZXF1ZXN0GiMucGFpcmRiLmFkbWluLnYxLkxpc3RUYWJsZXNSZXNwb25zZRJYCgtMaXN0VGVuYW50cxIjLnBhaXJkYi5hZG1pbi52MS5MaXN0VGVuYW50c1JlcXVlc3QaJC5wYWlyZGIuYWRtaW4udjEuTGlzdFRlbmFudHNSZXNwb25zZRJYCgtMaXN0U3RyZWFtcxIjLnBhaXJkYi5hZG1pbi52MS5MaXN0U3RyZWFtc1JlcXVlc3QaJC5wYWlyZGIuYWRtaW4udjEuTGlzdFN0cmVhbXNSZXNwb25zZRJnChBHZXRDb25maWd1cmF0aW9uEigucGFpcmRiLmFkbWluLnYxLkdldENvbmZpZ3VyYXRpb25SZXF1ZXN0GikucGFpcmRiLmFkbWluLnYxLkdldENvbmZpZ3VyYXRpb25SZXNwb25zZRJYCgtMaXN0TWVtYmVycxIjLnBhaXJkYi5hZG1pbi52MS5MaXN0TWVtYmVyc1JlcXVlc3QaJC5wYWlyZGIuYWRtaW4udjEuTGlzdE1lbWJlcnNSZXNwb25zZRJXCgpXYXRjaFN0YXRzEiIucGFpcmRiLmFkbWluLnYxLldhdGNoU3RhdHNSZXF1ZXN0GiMucGFpcmRiLmFkbWluLnYxLldhdGNoU3RhdHNSZXNwb25zZTABEkYKBUZsdXNoEh0ucGFpcmRiLmFkbWluLnYxLkZsdXNoUmVxdWVzdBoeLnBhaXJkYi5hZG1pbi52MS5GbHVzaFJlc3BvbnNlEk4KB0NvbXBhY3QSHy5wYWlyZGIuYWRtaW4udjEuQ29tcGFjdFJlcXVlc3QaIC5wYWlyZGIuYWRtaW4udjEuQ29tcGFjdFJlc3BvbnNlMAESVQoKQ2hlY2twb2ludBIiLnBhaXJkYi5hZG1pbi52MS5DaGVja3BvaW50UmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5DaGVja3BvaW50UmVzcG9uc2USXQoMQ3JlYXRlQmFja3VwEiQucGFpcmRiLmFkbWluLnYxLkNyZWF0ZUJhY2t1cFJlcXVlc3QaJS5wYWlyZGIuYWRtaW4udjEuQ3JlYXRlQmFja3VwUmVzcG9uc2UwARJkCg9QYXVzZUNvbXBhY3Rpb24SJy5wYWlyZGIuYWRtaW4udjEuUGF1c2VDb21wYWN0aW9uUmVxdWVzdBooLnBhaXJkYi5hZG1pbi52MS5QYXVzZUNvbXBhY3Rpb25SZXNwb25zZRJnChBSZXN1bWVDb21wYWN0aW9uEigucGFpcmRiLmFkbWluLnYxLlJlc3VtZUNvbXBhY3Rpb25SZXF1ZXN0GikucGFpcmRiLmFkbWluLnYxLlJlc3VtZUNvbXBhY3Rpb25SZXNwb25zZRJbCgxEZWxldGVUZW5hbnQSJC5wYWlyZGIuYWRtaW4udjEuRGVsZXRlVGVuYW50UmVxdWVzdBolLnBhaXJkYi5hZG1pbi52MS5EZWxldGVUZW5hbnRSZXNwb25zZRJMCgdVbmRyYWluEh8ucGFpcmRiLmFkbWluLnYxLlVuZHJhaW5SZXF1ZXN0GiAucGFpcmRiLmFkbWluLnYxLlVuZHJhaW5SZXNwb25zZRJYCgtTZXRMb2dMZXZlbBIjLnBhaXJkYi5hZG1pbi52MS5TZXRMb2dMZXZlbFJlcXVlc3QaJC5wYWlyZGIuYWRtaW4udjEuU2V0TG9nTGV2ZWxSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChtwYWlyZGIvYWRtaW4vdjEvYWRtaW4ucHJvdG8SD3BhaXJkYi5hZG1pbi52MSIPCg1XaG9BbUlSZXF1ZXN0ImwKDldob0FtSVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzY29wZXMYAyADKAkSHQoVaXNfbGltaXRlZF90b190ZW5hbnRzGAQgASgIEg8KB3RlbmFudHMYBSADKAkiEgoQR2V0U3RhdHVzUmVxdWVzdCKQBQoRR2V0U3RhdHVzUmVzcG9uc2USDwoHbm9kZV9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhoKEnN0YXJ0ZWRfYXRfdW5peF9tcxgDIAEoAxIWCg51cHRpbWVfc2Vjb25kcxgEIAEoARInCgZoZWFsdGgYBSABKAsyFy5wYWlyZGIuYWRtaW4udjEuSGVhbHRoEjAKB3Byb2Nlc3MYBiABKAsyHy5wYWlyZGIuYWRtaW4udjEuUHJvY2Vzc0ZpZ3VyZXMSKgoEZGlzaxgHIAEoCzIcLnBhaXJkYi5hZG1pbi52MS5EaXNrRmlndXJlcxIzCgltZW10YWJsZXMYCCABKAsyIC5wYWlyZGIuYWRtaW4udjEuTWVtdGFibGVGaWd1cmVzEjUKCmNvbW1pdF9sb2cYCSABKAsyIS5wYWlyZGIuYWRtaW4udjEuQ29tbWl0TG9nRmlndXJlcxIsCgVjYWNoZRgKIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5DYWNoZUZpZ3VyZXMSLQoGc3RhbGxzGAsgASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0YWxsRmlndXJlcxI2Cgpjb21wYWN0aW9uGAwgASgLMiIucGFpcmRiLmFkbWluLnYxLkNvbXBhY3Rpb25GaWd1cmVzEiwKBXN0b3JlGA0gASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0b3JlRmlndXJlcxIRCglsb2dfbGV2ZWwYDiABKAkSLgoGYWNjZXNzGA8gASgLMh4ucGFpcmRiLmFkbWluLnYxLkFjY2Vzc0ZpZ3VyZXMSLAoFZHJhaW4YECABKAsyHS5wYWlyZGIuYWRtaW4udjEuRHJhaW5GaWd1cmVzIisKDERyYWluRmlndXJlcxINCgVzdGF0ZRgBIAEoCRIMCgRsZWZ0GAIgAygJImQKDUFjY2Vzc0ZpZ3VyZXMSEQoJYXV0aF9tb2RlGAEgASgJEg8KB2hhc190bHMYAiABKAgSFQoNaXNfb25fbmV0d29yaxgDIAEoCBIYChBhbm9ueW1vdXNfc2NvcGVzGAQgAygJImUKBkhlYWx0aBIOCgZzdGF0dXMYASABKAkSDwoHcmVhc29ucxgCIAMoCRIQCghpc19yZWFkeRgDIAEoCBIZChFub3RfcmVhZHlfcmVhc29ucxgEIAMoCRINCgVwaGFzZRgFIAEoCSKfAQoOUHJvY2Vzc0ZpZ3VyZXMSFAoMbWVtb3J5X2J5dGVzGAEgASgEEh0KFW1hcHBlZF9yZXNpZGVudF9ieXRlcxgCIAEoBBIaChJtZW1vcnlfbGltaXRfYnl0ZXMYAyABKAQSFAoMdGhyZWFkX2NvdW50GAQgASgNEiYKHmxvbmdlc3RfZXZlbnRfbG9vcF9sYWdfc2Vjb25kcxgFIAEoASJKCgtEaXNrRmlndXJlcxITCgt0b3RhbF9ieXRlcxgBIAEoBBIXCg9hdmFpbGFibGVfYnl0ZXMYAiABKAQSDQoFc3RhdGUYAyABKAkiggEKD01lbXRhYmxlRmlndXJlcxIUCgxhY3RpdmVfYnl0ZXMYASABKAQSGgoSYWN0aXZlX2VudHJ5X2NvdW50GAIgASgEEhEKCW1heF9ieXRlcxgDIAEoBBIUCgxmcm96ZW5fY291bnQYBCABKA0SFAoMcGlubmVkX2J5dGVzGAUgASgEIqEBChBDb21taXRMb2dGaWd1cmVzEhUKDXNlZ21lbnRfY291bnQYASABKA0SEgoKc2l6ZV9ieXRlcxgCIAEoBBIhChl3cml0dGVuX2J5dGVzX3NpbmNlX3N0YXJ0GAMgASgEEh8KF2VudHJ5X2NvdW50X3NpbmNlX3N0YXJ0GAQgASgEEh4KFnN5bmNfY291bnRfc2luY2Vfc3RhcnQYBSABKAQiogEKDENhY2hlRmlndXJlcxISCgpzaXplX2J5dGVzGAEgASgEEhQKDGJ1ZGdldF9ieXRlcxgCIAEoBBITCgtlbnRyeV9jb3VudBgDIAEoBBIYChBoaXRzX3NpbmNlX3N0YXJ0GAQgASgEEhoKEm1pc3Nlc19zaW5jZV9zdGFydBgFIAEoBBIdChVldmljdGlvbnNfc2luY2Vfc3RhcnQYBiABKAQilgEKDFN0YWxsRmlndXJlcxIfChdzdGFsbF9jb3VudF9zaW5jZV9zdGFydBgBIAEoBBIhChlzdGFsbF9zZWNvbmRzX3NpbmNlX3N0YXJ0GAIgASgBEh8KF2RlbGF5X2NvdW50X3NpbmNlX3N0YXJ0GAMgASgEEiEKGWRlbGF5X3NlY29uZHNfc2luY2Vfc3RhcnQYBCABKAEi0AEKEUNvbXBhY3Rpb25GaWd1cmVzEhEKCWlzX3BhdXNlZBgBIAEoCBIVCg1ydW5uaW5nX2NvdW50GAIgASgNEg8KB2ZhaWx1cmUYAyABKAkSIQoZZmx1c2hlZF9ieXRlc19zaW5jZV9zdGFydBgEIAEoBBIjChtjb21wYWN0ZWRfYnl0ZXNfc2luY2Vfc3RhcnQYBSABKAQSIAoTd3JpdGVfYW1wbGlmaWNhdGlvbhgGIAEoAUgAiAEBQhYKFF93cml0ZV9hbXBsaWZpY2F0aW9uIs0CCgxTdG9yZUZpZ3VyZXMSEAoIc3RvcmVfaWQYASABKAkSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBBIYChBkdXJhYmxlX3NlcXVlbmNlGAMgASgEEhMKC3RhYmxlX2NvdW50GAQgASgNEhMKC3RhYmxlX2J5dGVzGAUgASgEEhwKFG9ic29sZXRlX3RhYmxlX2J5dGVzGAYgASgEEhgKEG9wZW5fdGFibGVfY291bnQYByABKA0SHAoUcmFuZ2VfZGVsZXRpb25fY291bnQYCCABKA0SEgoKdmlld19jb3VudBgJIAEoDRIbChNvbGRlc3Rfdmlld19zZWNvbmRzGAogASgBEg4KBmRhbWFnZRgLIAMoCRIXCg93cml0aW5nX3N0b3BwZWQYDCABKAkSIAoYbG9va3VwX2NvdW50X3NpbmNlX3N0YXJ0GA0gASgEIhMKEUxpc3RMZXZlbHNSZXF1ZXN0IjwKEkxpc3RMZXZlbHNSZXNwb25zZRImCgZsZXZlbHMYASADKAsyFi5wYWlyZGIuYWRtaW4udjEuTGV2ZWwizAMKBUxldmVsEg0KBWxldmVsGAEgASgNEhMKC3RhYmxlX2NvdW50GAIgASgNEhIKCnNpemVfYnl0ZXMYAyABKAQSEwoLZW50cnlfY291bnQYBCABKAQSFwoPdG9tYnN0b25lX2NvdW50GAUgASgEEh0KFWpvYl9jb3VudF9zaW5jZV9zdGFydBgGIAEoBBIkChxmYWlsZWRfam9iX2NvdW50X3NpbmNlX3N0YXJ0GAcgASgEEiIKGmluY29taW5nX2J5dGVzX3NpbmNlX3N0YXJ0GAggASgEEiEKGXdyaXR0ZW5fYnl0ZXNfc2luY2Vfc3RhcnQYCSABKAQSIAoTd3JpdGVfYW1wbGlmaWNhdGlvbhgKIAEoAUgAiAEBEiQKHGZpbHRlcl9uZWdhdGl2ZXNfc2luY2Vfc3RhcnQYCyABKAQSKgoiZmlsdGVyX2ZhbHNlX3Bvc2l0aXZlc19zaW5jZV9zdGFydBgMIAEoBBIfChdibG9ja19yZWFkc19zaW5jZV9zdGFydBgNIAEoBBIkChxzY2FuX2Jsb2NrX3JlYWRzX3NpbmNlX3N0YXJ0GA4gASgEQhYKFF93cml0ZV9hbXBsaWZpY2F0aW9uIlgKEUxpc3RUYWJsZXNSZXF1ZXN0EhIKBWxldmVsGAEgASgNSACIAQESEQoJcGFnZV9zaXplGAIgASgNEhIKCnBhZ2VfdG9rZW4YAyABKAlCCAoGX2xldmVsIlUKEkxpc3RUYWJsZXNSZXNwb25zZRImCgZ0YWJsZXMYASADKAsyFi5wYWlyZGIuYWRtaW4udjEuVGFibGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIoUCCgVUYWJsZRINCgVsZXZlbBgBIAEoDRIOCgZudW1iZXIYAiABKAQSEgoKc2l6ZV9ieXRlcxgDIAEoBBIfChd1bmNvbXByZXNzZWRfc2l6ZV9ieXRlcxgEIAEoBBITCgtlbnRyeV9jb3VudBgFIAEoBBIXCg90b21ic3RvbmVfY291bnQYBiABKAQSFAoMc21hbGxlc3Rfa2V5GAcgASgMEhMKC2xhcmdlc3Rfa2V5GAggASgMEhkKEXNtYWxsZXN0X3NlcXVlbmNlGAkgASgEEhgKEGxhcmdlc3Rfc2VxdWVuY2UYCiABKAQSGgoSY3JlYXRlZF9hdF91bml4X21zGAsgASgDIjsKEkxpc3RUZW5hbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCSJYChNMaXN0VGVuYW50c1Jlc3BvbnNlEigKB3RlbmFudHMYASADKAsyFy5wYWlyZGIuYWRtaW4udjEuVGVuYW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEh8KF2FwcHJveGltYXRlX3RhYmxlX2J5dGVzGAIgASgEEiIKGmFwcHJveGltYXRlX21lbXRhYmxlX2J5dGVzGAMgASgEIhkKF0dldENvbmZpZ3VyYXRpb25SZXF1ZXN0IkYKGEdldENvbmZpZ3VyYXRpb25SZXNwb25zZRIqCghzZXR0aW5ncxgBIAMoCzIYLnBhaXJkYi5hZG1pbi52MS5TZXR0aW5nIiUKB1NldHRpbmcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIhQKEkxpc3RNZW1iZXJzUmVxdWVzdCJ0ChNMaXN0TWVtYmVyc1Jlc3BvbnNlEigKB21lbWJlcnMYASADKAsyFy5wYWlyZGIuYWRtaW4udjEuTWVtYmVyEjMKDXJlY2VudF9ldmVudHMYAiADKAsyHC5wYWlyZGIuYWRtaW4udjEuTWVtYmVyRXZlbnQiWQoGTWVtYmVyEgwKBG5hbWUYASABKAkSDwoHYWRkcmVzcxgCIAEoCRINCgVzdGF0ZRgDIAEoCRITCgtpbmNhcm5hdGlvbhgEIAEoDRIMCgRtZXRhGAUgASgMIlIKC01lbWJlckV2ZW50EhQKDHRpbWVfdW5peF9tcxgBIAEoAxIMCgRraW5kGAIgASgJEg4KBm1lbWJlchgDIAEoCRIPCgdhZGRyZXNzGAQgASgJIhUKE1Nsb3dSZXF1ZXN0c1JlcXVlc3QiRgoUU2xvd1JlcXVlc3RzUmVzcG9uc2USLgoIcmVxdWVzdHMYASADKAsyHC5wYWlyZGIuYWRtaW4udjEuU2xvd1JlcXVlc3QirwEKC1Nsb3dSZXF1ZXN0EhgKEGVuZGVkX2F0X3VuaXhfbXMYASABKAMSDgoGbWV0aG9kGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIYChBkdXJhdGlvbl9zZWNvbmRzGAQgASgBEhMKC3ZhbHVlX2J5dGVzGAUgASgEEhIKCnJlcXVlc3RfaWQYBiABKAkSEQoJdGVuYW50X2lkGAcgASgJEhAKCGtleV9oYXNoGAggASgJIjYKDlRhaWxMb2dSZXF1ZXN0Eg0KBWxldmVsGAEgASgJEhUKDWJhY2tsb2dfY291bnQYAiABKA0iUAoPVGFpbExvZ1Jlc3BvbnNlEicKBWxpbmVzGAEgAygLMhgucGFpcmRiLmFkbWluLnYxLkxvZ0xpbmUSFAoMbWlzc2VkX2NvdW50GAIgASgNIlQKB0xvZ0xpbmUSFAoMdGltZV91bml4X21zGAEgASgDEg0KBWxldmVsGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSEwoLZmllbGRzX2pzb24YBCABKAkiKAoRV2F0Y2hTdGF0c1JlcXVlc3QSEwoLaW50ZXJ2YWxfbXMYASABKA0ivgQKEldhdGNoU3RhdHNSZXNwb25zZRIUCgx0aW1lX3VuaXhfbXMYASABKAMSGAoQaW50ZXJ2YWxfc2Vjb25kcxgCIAEoARInCgZoZWFsdGgYAyABKAsyFy5wYWlyZGIuYWRtaW4udjEuSGVhbHRoEjAKB3Byb2Nlc3MYBCABKAsyHy5wYWlyZGIuYWRtaW4udjEuUHJvY2Vzc0ZpZ3VyZXMSKgoEZGlzaxgFIAEoCzIcLnBhaXJkYi5hZG1pbi52MS5EaXNrRmlndXJlcxIzCgltZW10YWJsZXMYBiABKAsyIC5wYWlyZGIuYWRtaW4udjEuTWVtdGFibGVGaWd1cmVzEjUKCmNvbW1pdF9sb2cYByABKAsyIS5wYWlyZGIuYWRtaW4udjEuQ29tbWl0TG9nRmlndXJlcxIsCgVjYWNoZRgIIAEoCzIdLnBhaXJkYi5hZG1pbi52MS5DYWNoZUZpZ3VyZXMSLQoGc3RhbGxzGAkgASgLMh0ucGFpcmRiLmFkbWluLnYxLlN0YWxsRmlndXJlcxI2Cgpjb21wYWN0aW9uGAogASgLMiIucGFpcmRiLmFkbWluLnYxLkNvbXBhY3Rpb25GaWd1cmVzEi0KB21ldGhvZHMYCyADKAsyHC5wYWlyZGIuYWRtaW4udjEuTWV0aG9kUmF0ZXMSJQoFcmF0ZXMYDCABKAsyFi5wYWlyZGIuYWRtaW4udjEuUmF0ZXMSGgoSbGV2ZWwwX3RhYmxlX2NvdW50GA0gASgNIv4BCgtNZXRob2RSYXRlcxIOCgZtZXRob2QYASABKAkSGAoQY2FsbHNfcGVyX3NlY29uZBgCIAEoARIbChNmYWlsdXJlc19wZXJfc2Vjb25kGAMgASgBEhgKC3A1MF9zZWNvbmRzGAQgASgBSACIAQESGAoLcDkwX3NlY29uZHMYBSABKAFIAYgBARIYCgtwOTlfc2Vjb25kcxgGIAEoAUgCiAEBEhkKDHA5OTlfc2Vjb25kcxgHIAEoAUgDiAEBQg4KDF9wNTBfc2Vjb25kc0IOCgxfcDkwX3NlY29uZHNCDgoMX3A5OV9zZWNvbmRzQg8KDV9wOTk5X3NlY29uZHMi7AEKBVJhdGVzEhwKD2NhY2hlX2hpdF9yYXRpbxgBIAEoAUgAiAEBEiMKG2NvbW1pdF9sb2dfYnl0ZXNfcGVyX3NlY29uZBgCIAEoARIYChBzeW5jc19wZXJfc2Vjb25kGAMgASgBEiAKGGZsdXNoZWRfYnl0ZXNfcGVyX3NlY29uZBgEIAEoARIiChpjb21wYWN0ZWRfYnl0ZXNfcGVyX3NlY29uZBgFIAEoARIVCg1zdGFsbGVkX3NoYXJlGAYgASgBEhUKDWRlbGF5ZWRfc2hhcmUYByABKAFCEgoQX2NhY2hlX2hpdF9yYXRpbyIOCgxGbHVzaFJlcXVlc3QiKQoNRmx1c2hSZXNwb25zZRIYChBkdXJhdGlvbl9zZWNvbmRzGAEgASgBIkcKDkNvbXBhY3RSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIRCglzdGFydF9rZXkYAiABKAkSDwoHZW5kX2tleRgDIAEoCSKfAQoPQ29tcGFjdFJlc3BvbnNlEg8KB2lzX2RvbmUYASABKAgSFwoPZWxhcHNlZF9zZWNvbmRzGAIgASgBEh8KF2FwcHJveGltYXRlX3JhbmdlX2J5dGVzGAMgASgEEhcKD2NvbXBhY3RlZF9ieXRlcxgEIAEoBBIVCg1ydW5uaW5nX2NvdW50GAUgASgNEhEKCWlzX3BhdXNlZBgGIAEoCCIhChFDaGVja3BvaW50UmVxdWVzdBIMCgRuYW1lGAEgASgJIngKEkNoZWNrcG9pbnRSZXNwb25zZRIRCglkaXJlY3RvcnkYASABKAkSEAoIc2VxdWVuY2UYAiABKAQSEwoLdGFibGVfY291bnQYAyABKA0SEgoKc2l6ZV9ieXRlcxgEIAEoBBIUCgxjb3BpZWRfYnl0ZXMYBSABKAQiFQoTQ3JlYXRlQmFja3VwUmVxdWVzdCKCAQoUQ3JlYXRlQmFja3VwUmVzcG9uc2USDwoHaXNfZG9uZRgBIAEoCBIKCgJpZBgCIAEoCRIQCghzZXF1ZW5jZRgDIAEoBBITCgt0b3RhbF9ieXRlcxgEIAEoBBISCgpkb25lX2J5dGVzGAUgASgEEhIKCnNlbnRfYnl0ZXMYBiABKAQiGAoWUGF1c2VDb21wYWN0aW9uUmVxdWVzdCIwChdQYXVzZUNvbXBhY3Rpb25SZXNwb25zZRIVCg1ydW5uaW5nX2NvdW50GAEgASgNIhkKF1Jlc3VtZUNvbXBhY3Rpb25SZXF1ZXN0IhoKGFJlc3VtZUNvbXBhY3Rpb25SZXNwb25zZSJDChNEZWxldGVUZW5hbnRSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIZChFjb25maXJtX3RlbmFudF9pZBgCIAEoCSJIChREZWxldGVUZW5hbnRSZXNwb25zZRIZChFhcHByb3hpbWF0ZV9ieXRlcxgBIAEoBBIVCg1pc19sb2NhbF9vbmx5GAIgASgIIhAKDlVuZHJhaW5SZXF1ZXN0IicKD1VuZHJhaW5SZXNwb25zZRIUCgx3YXNfZHJhaW5pbmcYASABKAgiIwoSU2V0TG9nTGV2ZWxSZXF1ZXN0Eg0KBWxldmVsGAEgASgJIi0KE1NldExvZ0xldmVsUmVzcG9uc2USFgoOcHJldmlvdXNfbGV2ZWwYASABKAkiFAoSTGlzdFN0cmVhbXNSZXF1ZXN0IkMKE0xpc3RTdHJlYW1zUmVzcG9uc2USLAoHc3RyZWFtcxgBIAMoCzIbLnBhaXJkYi5hZG1pbi52MS5TdHJlYW1JbmZvIvgCCgpTdHJlYW1JbmZvEhYKDnRhcmdldF9ub2RlX2lkGAEgASgJEhMKC3RhcmdldF9ob3N0GAIgASgJEhMKC3RhcmdldF9wb3J0GAMgASgFEg0KBXN0YXRlGAQgASgJEg0KBXBoYXNlGAUgASgJEhYKDmZhaWx1cmVfcmVhc29uGAYgASgJEhAKCGlzX2VuZGVkGAcgASgIEhMKC3JhbmdlX2NvdW50GAggASgFEhoKEnN0YXJ0ZWRfYXRfdW5peF9tcxgJIAEoAxITCgtrZXlzX2NvcGllZBgKIAEoAxIUCgxieXRlc19jb3BpZWQYCyABKAMSFQoNa2V5c19zdHJlYW1lZBgMIAEoAxIWCg5ieXRlc19zdHJlYW1lZBgNIAEoAxIVCg1rZXlzX3JlcGFpcmVkGA4gASgDEhYKDmJ5dGVzX3JlcGFpcmVkGA8gASgDEhEKCWxhZ19ieXRlcxgQIAEoAxITCgtsYWdfc2Vjb25kcxgRIAEoATL6DQoMQWRtaW5TZXJ2aWNlEkkKBldob0FtSRIeLnBhaXJkYi5hZG1pbi52MS5XaG9BbUlSZXF1ZXN0Gh8ucGFpcmRiLmFkbWluLnYxLldob0FtSVJlc3BvbnNlElIKCUdldFN0YXR1cxIhLnBhaXJkYi5hZG1pbi52MS5HZXRTdGF0dXNSZXF1ZXN0GiIucGFpcmRiLmFkbWluLnYxLkdldFN0YXR1c1Jlc3BvbnNlElUKCkxpc3RMZXZlbHMSIi5wYWlyZGIuYWRtaW4udjEuTGlzdExldmVsc1JlcXVlc3QaIy5wYWlyZGIuYWRtaW4udjEuTGlzdExldmVsc1Jlc3BvbnNlElUKCkxpc3RUYWJsZXMSIi5wYWlyZGIuYWRtaW4udjEuTGlzdFRhYmxlc1JlcXVlc3QaIy5wYWlyZGIuYWRtaW4udjEuTGlzdFRhYmxlc1Jlc3BvbnNlElgKC0xpc3RUZW5hbnRzEiMucGFpcmRiLmFkbWluLnYxLkxpc3RUZW5hbnRzUmVxdWVzdBokLnBhaXJkYi5hZG1pbi52MS5MaXN0VGVuYW50c1Jlc3BvbnNlElgKC0xpc3RTdHJlYW1zEiMucGFpcmRiLmFkbWluLnYxLkxpc3RTdHJlYW1zUmVxdWVzdBokLnBhaXJkYi5hZG1pbi52MS5MaXN0U3RyZWFtc1Jlc3BvbnNlEmcKEEdldENvbmZpZ3VyYXRpb24SKC5wYWlyZGIuYWRtaW4udjEuR2V0Q29uZmlndXJhdGlvblJlcXVlc3QaKS5wYWlyZGIuYWRtaW4udjEuR2V0Q29uZmlndXJhdGlvblJlc3BvbnNlElgKC0xpc3RNZW1iZXJzEiMucGFpcmRiLmFkbWluLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBokLnBhaXJkYi5hZG1pbi52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlElsKDFNsb3dSZXF1ZXN0cxIkLnBhaXJkYi5hZG1pbi52MS5TbG93UmVxdWVzdHNSZXF1ZXN0GiUucGFpcmRiLmFkbWluLnYxLlNsb3dSZXF1ZXN0c1Jlc3BvbnNlEk4KB1RhaWxMb2cSHy5wYWlyZGIuYWRtaW4udjEuVGFpbExvZ1JlcXVlc3QaIC5wYWlyZGIuYWRtaW4udjEuVGFpbExvZ1Jlc3BvbnNlMAESVwoKV2F0Y2hTdGF0cxIiLnBhaXJkYi5hZG1pbi52MS5XYXRjaFN0YXRzUmVxdWVzdBojLnBhaXJkYi5hZG1pbi52MS5XYXRjaFN0YXRzUmVzcG9uc2UwARJGCgVGbHVzaBIdLnBhaXJkYi5hZG1pbi52MS5GbHVzaFJlcXVlc3QaHi5wYWlyZGIuYWRtaW4udjEuRmx1c2hSZXNwb25zZRJOCgdDb21wYWN0Eh8ucGFpcmRiLmFkbWluLnYxLkNvbXBhY3RSZXF1ZXN0GiAucGFpcmRiLmFkbWluLnYxLkNvbXBhY3RSZXNwb25zZTABElUKCkNoZWNrcG9pbnQSIi5wYWlyZGIuYWRtaW4udjEuQ2hlY2twb2ludFJlcXVlc3QaIy5wYWlyZGIuYWRtaW4udjEuQ2hlY2twb2ludFJlc3BvbnNlEl0KDENyZWF0ZUJhY2t1cBIkLnBhaXJkYi5hZG1pbi52MS5DcmVhdGVCYWNrdXBSZXF1ZXN0GiUucGFpcmRiLmFkbWluLnYxLkNyZWF0ZUJhY2t1cFJlc3BvbnNlMAESZAoPUGF1c2VDb21wYWN0aW9uEicucGFpcmRiLmFkbWluLnYxLlBhdXNlQ29tcGFjdGlvblJlcXVlc3QaKC5wYWlyZGIuYWRtaW4udjEuUGF1c2VDb21wYWN0aW9uUmVzcG9uc2USZwoQUmVzdW1lQ29tcGFjdGlvbhIoLnBhaXJkYi5hZG1pbi52MS5SZXN1bWVDb21wYWN0aW9uUmVxdWVzdBopLnBhaXJkYi5hZG1pbi52MS5SZXN1bWVDb21wYWN0aW9uUmVzcG9uc2USWwoMRGVsZXRlVGVuYW50EiQucGFpcmRiLmFkbWluLnYxLkRlbGV0ZVRlbmFudFJlcXVlc3QaJS5wYWlyZGIuYWRtaW4udjEuRGVsZXRlVGVuYW50UmVzcG9uc2USTAoHVW5kcmFpbhIfLnBhaXJkYi5hZG1pbi52MS5VbmRyYWluUmVxdWVzdBogLnBhaXJkYi5hZG1pbi52MS5VbmRyYWluUmVzcG9uc2USWAoLU2V0TG9nTGV2ZWwSIy5wYWlyZGIuYWRtaW4udjEuU2V0TG9nTGV2ZWxSZXF1ZXN0GiQucGFpcmRiLmFkbWluLnYxLlNldExvZ0xldmVsUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message pairdb.admin.v1.WhoAmIRequest
@@ -1165,6 +1165,186 @@ export const MemberEventSchema: GenMessage<MemberEvent> = /*@__PURE__*/
   messageDesc(file_pairdb_admin_v1_admin, 30);
 
 /**
+ * @generated from message pairdb.admin.v1.SlowRequestsRequest
+ */
+export type SlowRequestsRequest = Message<"pairdb.admin.v1.SlowRequestsRequest"> & {
+};
+
+/**
+ * Describes the message pairdb.admin.v1.SlowRequestsRequest.
+ * Use `create(SlowRequestsRequestSchema)` to create a new message.
+ */
+export const SlowRequestsRequestSchema: GenMessage<SlowRequestsRequest> = /*@__PURE__*/
+  messageDesc(file_pairdb_admin_v1_admin, 31);
+
+/**
+ * @generated from message pairdb.admin.v1.SlowRequestsResponse
+ */
+export type SlowRequestsResponse = Message<"pairdb.admin.v1.SlowRequestsResponse"> & {
+  /**
+   * The oldest first.
+   *
+   * @generated from field: repeated pairdb.admin.v1.SlowRequest requests = 1;
+   */
+  requests: SlowRequest[];
+};
+
+/**
+ * Describes the message pairdb.admin.v1.SlowRequestsResponse.
+ * Use `create(SlowRequestsResponseSchema)` to create a new message.
+ */
+export const SlowRequestsResponseSchema: GenMessage<SlowRequestsResponse> = /*@__PURE__*/
+  messageDesc(file_pairdb_admin_v1_admin, 32);
+
+/**
+ * @generated from message pairdb.admin.v1.SlowRequest
+ */
+export type SlowRequest = Message<"pairdb.admin.v1.SlowRequest"> & {
+  /**
+   * @generated from field: int64 ended_at_unix_ms = 1;
+   */
+  endedAtUnixMs: bigint;
+
+  /**
+   * @generated from field: string method = 2;
+   */
+  method: string;
+
+  /**
+   * As gRPC names it: "OK", "UNAVAILABLE", ...
+   *
+   * @generated from field: string status = 3;
+   */
+  status: string;
+
+  /**
+   * @generated from field: double duration_seconds = 4;
+   */
+  durationSeconds: number;
+
+  /**
+   * Bytes of values that the call brought or fetched.
+   *
+   * @generated from field: uint64 value_bytes = 5;
+   */
+  valueBytes: bigint;
+
+  /**
+   * By which the log names the call.
+   *
+   * @generated from field: string request_id = 6;
+   */
+  requestId: string;
+
+  /**
+   * Empty where the call was about no tenant.
+   *
+   * @generated from field: string tenant_id = 7;
+   */
+  tenantId: string;
+
+  /**
+   * By which the key lies on the ring, as 16 hexadecimal digits; empty where the call was about no single key.
+   *
+   * @generated from field: string key_hash = 8;
+   */
+  keyHash: string;
+};
+
+/**
+ * Describes the message pairdb.admin.v1.SlowRequest.
+ * Use `create(SlowRequestSchema)` to create a new message.
+ */
+export const SlowRequestSchema: GenMessage<SlowRequest> = /*@__PURE__*/
+  messageDesc(file_pairdb_admin_v1_admin, 33);
+
+/**
+ * @generated from message pairdb.admin.v1.TailLogRequest
+ */
+export type TailLogRequest = Message<"pairdb.admin.v1.TailLogRequest"> & {
+  /**
+   * The least weight of a line that is told: "info", "warn" or "error"; empty means "info".
+   *
+   * @generated from field: string level = 1;
+   */
+  level: string;
+
+  /**
+   * How many lines of the past to look at first, of at most 500 that are kept.
+   *
+   * @generated from field: uint32 backlog_count = 2;
+   */
+  backlogCount: number;
+};
+
+/**
+ * Describes the message pairdb.admin.v1.TailLogRequest.
+ * Use `create(TailLogRequestSchema)` to create a new message.
+ */
+export const TailLogRequestSchema: GenMessage<TailLogRequest> = /*@__PURE__*/
+  messageDesc(file_pairdb_admin_v1_admin, 34);
+
+/**
+ * @generated from message pairdb.admin.v1.TailLogResponse
+ */
+export type TailLogResponse = Message<"pairdb.admin.v1.TailLogResponse"> & {
+  /**
+   * The oldest first.
+   *
+   * @generated from field: repeated pairdb.admin.v1.LogLine lines = 1;
+   */
+  lines: LogLine[];
+
+  /**
+   * Lines that were written since the message before and are not kept any more, of whatever weight.
+   *
+   * @generated from field: uint32 missed_count = 2;
+   */
+  missedCount: number;
+};
+
+/**
+ * Describes the message pairdb.admin.v1.TailLogResponse.
+ * Use `create(TailLogResponseSchema)` to create a new message.
+ */
+export const TailLogResponseSchema: GenMessage<TailLogResponse> = /*@__PURE__*/
+  messageDesc(file_pairdb_admin_v1_admin, 35);
+
+/**
+ * @generated from message pairdb.admin.v1.LogLine
+ */
+export type LogLine = Message<"pairdb.admin.v1.LogLine"> & {
+  /**
+   * @generated from field: int64 time_unix_ms = 1;
+   */
+  timeUnixMs: bigint;
+
+  /**
+   * @generated from field: string level = 2;
+   */
+  level: string;
+
+  /**
+   * @generated from field: string message = 3;
+   */
+  message: string;
+
+  /**
+   * What the line tells besides: a JSON object, cut after 2,000 characters.
+   *
+   * @generated from field: string fields_json = 4;
+   */
+  fieldsJson: string;
+};
+
+/**
+ * Describes the message pairdb.admin.v1.LogLine.
+ * Use `create(LogLineSchema)` to create a new message.
+ */
+export const LogLineSchema: GenMessage<LogLine> = /*@__PURE__*/
+  messageDesc(file_pairdb_admin_v1_admin, 36);
+
+/**
  * @generated from message pairdb.admin.v1.WatchStatsRequest
  */
 export type WatchStatsRequest = Message<"pairdb.admin.v1.WatchStatsRequest"> & {
@@ -1181,7 +1361,7 @@ export type WatchStatsRequest = Message<"pairdb.admin.v1.WatchStatsRequest"> & {
  * Use `create(WatchStatsRequestSchema)` to create a new message.
  */
 export const WatchStatsRequestSchema: GenMessage<WatchStatsRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 31);
+  messageDesc(file_pairdb_admin_v1_admin, 37);
 
 /**
  * Rates and latencies are of the time since the last message; the first one has none.
@@ -1264,7 +1444,7 @@ export type WatchStatsResponse = Message<"pairdb.admin.v1.WatchStatsResponse"> &
  * Use `create(WatchStatsResponseSchema)` to create a new message.
  */
 export const WatchStatsResponseSchema: GenMessage<WatchStatsResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 32);
+  messageDesc(file_pairdb_admin_v1_admin, 38);
 
 /**
  * @generated from message pairdb.admin.v1.MethodRates
@@ -1315,7 +1495,7 @@ export type MethodRates = Message<"pairdb.admin.v1.MethodRates"> & {
  * Use `create(MethodRatesSchema)` to create a new message.
  */
 export const MethodRatesSchema: GenMessage<MethodRates> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 33);
+  messageDesc(file_pairdb_admin_v1_admin, 39);
 
 /**
  * @generated from message pairdb.admin.v1.Rates
@@ -1366,7 +1546,7 @@ export type Rates = Message<"pairdb.admin.v1.Rates"> & {
  * Use `create(RatesSchema)` to create a new message.
  */
 export const RatesSchema: GenMessage<Rates> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 34);
+  messageDesc(file_pairdb_admin_v1_admin, 40);
 
 /**
  * @generated from message pairdb.admin.v1.FlushRequest
@@ -1379,7 +1559,7 @@ export type FlushRequest = Message<"pairdb.admin.v1.FlushRequest"> & {
  * Use `create(FlushRequestSchema)` to create a new message.
  */
 export const FlushRequestSchema: GenMessage<FlushRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 35);
+  messageDesc(file_pairdb_admin_v1_admin, 41);
 
 /**
  * @generated from message pairdb.admin.v1.FlushResponse
@@ -1396,7 +1576,7 @@ export type FlushResponse = Message<"pairdb.admin.v1.FlushResponse"> & {
  * Use `create(FlushResponseSchema)` to create a new message.
  */
 export const FlushResponseSchema: GenMessage<FlushResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 36);
+  messageDesc(file_pairdb_admin_v1_admin, 42);
 
 /**
  * @generated from message pairdb.admin.v1.CompactRequest
@@ -1429,7 +1609,7 @@ export type CompactRequest = Message<"pairdb.admin.v1.CompactRequest"> & {
  * Use `create(CompactRequestSchema)` to create a new message.
  */
 export const CompactRequestSchema: GenMessage<CompactRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 37);
+  messageDesc(file_pairdb_admin_v1_admin, 43);
 
 /**
  * @generated from message pairdb.admin.v1.CompactResponse
@@ -1479,7 +1659,7 @@ export type CompactResponse = Message<"pairdb.admin.v1.CompactResponse"> & {
  * Use `create(CompactResponseSchema)` to create a new message.
  */
 export const CompactResponseSchema: GenMessage<CompactResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 38);
+  messageDesc(file_pairdb_admin_v1_admin, 44);
 
 /**
  * @generated from message pairdb.admin.v1.CheckpointRequest
@@ -1498,7 +1678,7 @@ export type CheckpointRequest = Message<"pairdb.admin.v1.CheckpointRequest"> & {
  * Use `create(CheckpointRequestSchema)` to create a new message.
  */
 export const CheckpointRequestSchema: GenMessage<CheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 39);
+  messageDesc(file_pairdb_admin_v1_admin, 45);
 
 /**
  * @generated from message pairdb.admin.v1.CheckpointResponse
@@ -1541,7 +1721,7 @@ export type CheckpointResponse = Message<"pairdb.admin.v1.CheckpointResponse"> &
  * Use `create(CheckpointResponseSchema)` to create a new message.
  */
 export const CheckpointResponseSchema: GenMessage<CheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 40);
+  messageDesc(file_pairdb_admin_v1_admin, 46);
 
 /**
  * @generated from message pairdb.admin.v1.CreateBackupRequest
@@ -1554,7 +1734,7 @@ export type CreateBackupRequest = Message<"pairdb.admin.v1.CreateBackupRequest">
  * Use `create(CreateBackupRequestSchema)` to create a new message.
  */
 export const CreateBackupRequestSchema: GenMessage<CreateBackupRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 41);
+  messageDesc(file_pairdb_admin_v1_admin, 47);
 
 /**
  * @generated from message pairdb.admin.v1.CreateBackupResponse
@@ -1608,7 +1788,7 @@ export type CreateBackupResponse = Message<"pairdb.admin.v1.CreateBackupResponse
  * Use `create(CreateBackupResponseSchema)` to create a new message.
  */
 export const CreateBackupResponseSchema: GenMessage<CreateBackupResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 42);
+  messageDesc(file_pairdb_admin_v1_admin, 48);
 
 /**
  * @generated from message pairdb.admin.v1.PauseCompactionRequest
@@ -1621,7 +1801,7 @@ export type PauseCompactionRequest = Message<"pairdb.admin.v1.PauseCompactionReq
  * Use `create(PauseCompactionRequestSchema)` to create a new message.
  */
 export const PauseCompactionRequestSchema: GenMessage<PauseCompactionRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 43);
+  messageDesc(file_pairdb_admin_v1_admin, 49);
 
 /**
  * @generated from message pairdb.admin.v1.PauseCompactionResponse
@@ -1640,7 +1820,7 @@ export type PauseCompactionResponse = Message<"pairdb.admin.v1.PauseCompactionRe
  * Use `create(PauseCompactionResponseSchema)` to create a new message.
  */
 export const PauseCompactionResponseSchema: GenMessage<PauseCompactionResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 44);
+  messageDesc(file_pairdb_admin_v1_admin, 50);
 
 /**
  * @generated from message pairdb.admin.v1.ResumeCompactionRequest
@@ -1653,7 +1833,7 @@ export type ResumeCompactionRequest = Message<"pairdb.admin.v1.ResumeCompactionR
  * Use `create(ResumeCompactionRequestSchema)` to create a new message.
  */
 export const ResumeCompactionRequestSchema: GenMessage<ResumeCompactionRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 45);
+  messageDesc(file_pairdb_admin_v1_admin, 51);
 
 /**
  * @generated from message pairdb.admin.v1.ResumeCompactionResponse
@@ -1666,7 +1846,7 @@ export type ResumeCompactionResponse = Message<"pairdb.admin.v1.ResumeCompaction
  * Use `create(ResumeCompactionResponseSchema)` to create a new message.
  */
 export const ResumeCompactionResponseSchema: GenMessage<ResumeCompactionResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 46);
+  messageDesc(file_pairdb_admin_v1_admin, 52);
 
 /**
  * @generated from message pairdb.admin.v1.DeleteTenantRequest
@@ -1690,7 +1870,7 @@ export type DeleteTenantRequest = Message<"pairdb.admin.v1.DeleteTenantRequest">
  * Use `create(DeleteTenantRequestSchema)` to create a new message.
  */
 export const DeleteTenantRequestSchema: GenMessage<DeleteTenantRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 47);
+  messageDesc(file_pairdb_admin_v1_admin, 53);
 
 /**
  * @generated from message pairdb.admin.v1.DeleteTenantResponse
@@ -1716,7 +1896,7 @@ export type DeleteTenantResponse = Message<"pairdb.admin.v1.DeleteTenantResponse
  * Use `create(DeleteTenantResponseSchema)` to create a new message.
  */
 export const DeleteTenantResponseSchema: GenMessage<DeleteTenantResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 48);
+  messageDesc(file_pairdb_admin_v1_admin, 54);
 
 /**
  * @generated from message pairdb.admin.v1.UndrainRequest
@@ -1729,7 +1909,7 @@ export type UndrainRequest = Message<"pairdb.admin.v1.UndrainRequest"> & {
  * Use `create(UndrainRequestSchema)` to create a new message.
  */
 export const UndrainRequestSchema: GenMessage<UndrainRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 49);
+  messageDesc(file_pairdb_admin_v1_admin, 55);
 
 /**
  * @generated from message pairdb.admin.v1.UndrainResponse
@@ -1746,7 +1926,7 @@ export type UndrainResponse = Message<"pairdb.admin.v1.UndrainResponse"> & {
  * Use `create(UndrainResponseSchema)` to create a new message.
  */
 export const UndrainResponseSchema: GenMessage<UndrainResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 50);
+  messageDesc(file_pairdb_admin_v1_admin, 56);
 
 /**
  * @generated from message pairdb.admin.v1.SetLogLevelRequest
@@ -1765,7 +1945,7 @@ export type SetLogLevelRequest = Message<"pairdb.admin.v1.SetLogLevelRequest"> &
  * Use `create(SetLogLevelRequestSchema)` to create a new message.
  */
 export const SetLogLevelRequestSchema: GenMessage<SetLogLevelRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 51);
+  messageDesc(file_pairdb_admin_v1_admin, 57);
 
 /**
  * @generated from message pairdb.admin.v1.SetLogLevelResponse
@@ -1782,7 +1962,7 @@ export type SetLogLevelResponse = Message<"pairdb.admin.v1.SetLogLevelResponse">
  * Use `create(SetLogLevelResponseSchema)` to create a new message.
  */
 export const SetLogLevelResponseSchema: GenMessage<SetLogLevelResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 52);
+  messageDesc(file_pairdb_admin_v1_admin, 58);
 
 /**
  * @generated from message pairdb.admin.v1.ListStreamsRequest
@@ -1795,7 +1975,7 @@ export type ListStreamsRequest = Message<"pairdb.admin.v1.ListStreamsRequest"> &
  * Use `create(ListStreamsRequestSchema)` to create a new message.
  */
 export const ListStreamsRequestSchema: GenMessage<ListStreamsRequest> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 53);
+  messageDesc(file_pairdb_admin_v1_admin, 59);
 
 /**
  * @generated from message pairdb.admin.v1.ListStreamsResponse
@@ -1812,7 +1992,7 @@ export type ListStreamsResponse = Message<"pairdb.admin.v1.ListStreamsResponse">
  * Use `create(ListStreamsResponseSchema)` to create a new message.
  */
 export const ListStreamsResponseSchema: GenMessage<ListStreamsResponse> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 54);
+  messageDesc(file_pairdb_admin_v1_admin, 60);
 
 /**
  * A stream of hash ranges to another node.
@@ -1927,7 +2107,7 @@ export type StreamInfo = Message<"pairdb.admin.v1.StreamInfo"> & {
  * Use `create(StreamInfoSchema)` to create a new message.
  */
 export const StreamInfoSchema: GenMessage<StreamInfo> = /*@__PURE__*/
-  messageDesc(file_pairdb_admin_v1_admin, 55);
+  messageDesc(file_pairdb_admin_v1_admin, 61);
 
 /**
  * @generated from service pairdb.admin.v1.AdminService
@@ -2013,6 +2193,28 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof ListMembersRequestSchema;
     output: typeof ListMembersResponseSchema;
+  },
+  /**
+   * The last 100 calls that took longer than logging.slow_call.
+   *
+   * @generated from rpc pairdb.admin.v1.AdminService.SlowRequests
+   */
+  slowRequests: {
+    methodKind: "unary";
+    input: typeof SlowRequestsRequestSchema;
+    output: typeof SlowRequestsResponseSchema;
+  },
+  /**
+   * The log's last lines, and each half second what was written since, until the caller leaves or the node stops
+   * (UNAVAILABLE). Without those of the audit log, and without debug lines, which may name keys. At most 20 calls can
+   * listen at a time.
+   *
+   * @generated from rpc pairdb.admin.v1.AdminService.TailLog
+   */
+  tailLog: {
+    methodKind: "server_streaming";
+    input: typeof TailLogRequestSchema;
+    output: typeof TailLogResponseSchema;
   },
   /**
    * Live figures: at once, and then in each interval until the caller leaves or the node stops (UNAVAILABLE). At most 100
