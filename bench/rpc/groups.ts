@@ -4,6 +4,7 @@ import { bulkGroup } from "./groups/bulk.ts";
 import { callsGroup } from "./groups/calls.ts";
 import { httpPortGroup } from "./groups/http-port.ts";
 import { latencyGroup } from "./groups/latency.ts";
+import { observationGroup } from "./groups/observation.ts";
 import { sizesGroup } from "./groups/sizes.ts";
 import { tlsGroup } from "./groups/tls.ts";
 import { varietyGroup } from "./groups/variety.ts";
@@ -16,4 +17,5 @@ export const groups: readonly Group[] = [
   tlsGroup,
   varietyGroup,
   latencyGroup,
+  observationGroup,
 ];

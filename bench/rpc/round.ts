@@ -1,5 +1,5 @@
 /** One round: a load on a server that is believed only if the server counted exactly that. */
-import { processorUs } from "../../test/support/load.ts";
+import { mainThreadUs, processorUs } from "../../test/support/load.ts";
 import { probe } from "./probe.ts";
 import { riseOf, type Server } from "./server.ts";
 import { callValueBytes, type Work } from "./work.ts";
@@ -17,7 +17,11 @@ export type Generate<L extends Load> = (
   callCount: number,
 ) => Promise<L>;
 
-export type Round<L extends Load> = L & { readonly processorUsPerCall: number };
+export type Round<L extends Load> = L & {
+  /** Of all threads. */
+  readonly processorUsPerCall: number;
+  readonly mainThreadUsPerCall: number;
+};
 
 /** Throws when the server counted anything else than these calls, or a value that was read has another size. */
 export async function runRound<L extends Load>(
@@ -29,12 +33,14 @@ export async function runRound<L extends Load>(
   const answerBytes = bringsValues(work) ? await answerSize(server, work) : undefined;
   const before = await server.counts();
   const processorUsBefore = processorUs(server.pid);
+  const mainThreadUsBefore = mainThreadUs(server.pid);
   const load = await generate(server, work, callCount);
   const processorUsPerCall = (processorUs(server.pid) - processorUsBefore) / callCount;
+  const mainThreadUsPerCall = (mainThreadUs(server.pid) - mainThreadUsBefore) / callCount;
   server.verify(riseOf(before, await server.counts()), callCount);
   if (answerBytes !== undefined && load.bodyBytes !== callCount * answerBytes)
     throw new Error(`${callCount} answers of ${answerBytes} bytes came as ${load.bodyBytes} bytes`);
-  return { ...load, processorUsPerCall };
+  return { ...load, processorUsPerCall, mainThreadUsPerCall };
 }
 
 function bringsValues({ operation }: Work): boolean {

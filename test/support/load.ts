@@ -74,3 +74,9 @@ export function processorUs(pid: number): number {
     .split(" ");
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
+
+/** Processor time that a process's first thread has used, to the nanosecond. */
+export function mainThreadUs(pid: number): number {
+  const [nanoseconds] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ");
+  return Number(nanoseconds) / 1000;
+}

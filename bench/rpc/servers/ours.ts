@@ -27,6 +27,8 @@ export interface OursOptions {
   readonly asksForToken?: boolean;
   /** Of Bun; with any, it runs from the source. */
   readonly runtimeFlags?: readonly string[];
+  /** It tells nothing to metrics, log and health; runs from the source. */
+  readonly isUnobserved?: boolean;
   /** So many keys hold values; default: as many as a call has entries. */
   readonly keyCount?: number;
 }
@@ -57,7 +59,8 @@ export function ours(given: OursOptions = {}): StartServer {
   };
 }
 
-function commandFor({ runtimeFlags = [] }: OursOptions): string[] {
+function commandFor({ runtimeFlags = [], isUnobserved = false }: OursOptions): string[] {
+  if (isUnobserved) return [process.execPath, join(import.meta.dir, "unobserved-main.ts")];
   const [runtime, ...rest] = nodeCommand();
   return [runtime!, ...runtimeFlags, ...rest];
 }
@@ -74,7 +77,8 @@ async function fill(node: NodeProcess, work: Work, options: RunOptions): Promise
 }
 
 function environmentFor(folder: string, options: RunOptions): Record<string, string> {
-  const { token, http2 = "native", isTls = false } = options;
+  const { token, http2 = "native", isTls = false, isUnobserved = false } = options;
+  if (isUnobserved) return unobservedEnvironment;
   if (token !== undefined) {
     const tokenPath = join(folder, "tokens");
     writeFileSync(tokenPath, tokenFileText([token]), { mode: 0o600 });
@@ -95,8 +99,11 @@ function serverOf(node: NodeProcess, work: Work, options: RunOptions, folder: st
   return {
     pid: node.pid,
     target: targetOf(node, work, options),
-    counts: () => nodeCounts(httpUrl),
-    verify: (rise, callCount) => verify(work, rise, callCount),
+    counts: () => nodeCounts(httpUrl, options.isUnobserved === true ? [getsOfEngine] : countedMetrics),
+    verify: (rise, callCount) => {
+      if (options.isUnobserved === true) expectRise(rise, { [getsOfEngine]: callCount });
+      else verify(work, rise, callCount);
+    },
     valueIn: (body) => valueIn(body, work, options),
     async stop() {
       const exitCode = await node.stop();
@@ -150,6 +157,15 @@ function targetOf(node: NodeProcess, work: Work, options: RunOptions): Target {
   };
 }
 
+/** The engine counts reads itself, whoever listens. */
+const getsOfEngine = "pairdb_storage_gets_total";
+
+const unobservedEnvironment = {
+  PAIRDB_LOGGING_SLOW_CALL: "0s",
+  PAIRDB_HEALTH_INTERVAL: "1h",
+  PAIRDB_HEALTH_WRITE_INTERVAL: "24h",
+};
+
 const countedMetrics = [
   "pairdb_rpc_requests_total",
   "pairdb_rpc_rejected_requests_total",
@@ -162,11 +178,9 @@ const countedMetrics = [
   "pairdb_commitlog_written_bytes_total",
 ];
 
-async function nodeCounts(httpUrl: string): Promise<Counts> {
+async function nodeCounts(httpUrl: string, names: readonly string[]): Promise<Counts> {
   const counters = await metricsOf(httpUrl);
-  return Object.fromEntries(
-    [...counters].filter(([series]) => countedMetrics.includes(series.replace(/\{.*/, ""))),
-  );
+  return Object.fromEntries([...counters].filter(([series]) => names.includes(series.replace(/\{.*/, ""))));
 }
 
 function verify(work: Work, rise: Counts, callCount: number): void {
