@@ -28,7 +28,7 @@ mkdirSync(programs);
 addProgram("python3", `exec ${python} "$@"`);
 addProgram(
   "pairdb-node",
-  `case "$1" in put|get|delete|scan|import|export|status) set -- "$@" --addr ${node.grpcAddress};; esac
+  `case "$1" in put|get|delete|scan|import|export|status|compare) set -- "$@" --addr ${node.grpcAddress};; esac
 exec ${nodeCommand()
     .map((word) => `'${word}'`)
     .join(" ")} "$@"`,
@@ -43,6 +43,7 @@ function addProgram(name: string, script: string): void {
 function withAddresses(text: string): string {
   return text
     .replaceAll("127.0.0.1:50052", node.grpcAddress)
+    .replaceAll("--with HOST", `--with ${node.grpcAddress}`)
     .replaceAll("http://127.0.0.1:9091", node.httpUrl);
 }
 
@@ -84,6 +85,8 @@ describe("a running node", () => {
     "pairdb-node get greeting": /^hello$/,
     "pairdb-node scan --json": /^\{"key":"greeting","value":"hello"\}$/m,
     "pairdb-node status": /^node +.*\nhealth +healthy, ready\n/,
+    // There is one node here, which holds what it holds.
+    "pairdb-node compare --with HOST": /^missing here +0\nmissing there +0\ndifferent +0$/m,
     "pairdb-node --help": /^Usage: pairdb-node /,
   };
 
