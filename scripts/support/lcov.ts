@@ -39,7 +39,9 @@ export function completeCoverage(lcov: string, sources: ReadonlyMap<string, stri
 
 /** Numbers of the lines with code: neither blank nor comment; none in a file that only declares types. */
 function codeLines(text: string): number[] {
-  const compiled = new Bun.Transpiler({ loader: "ts" }).transformSync(text);
+  // The text stands alone here, where a macro beside it is not found; called as a function it holds the same lines.
+  const plain = text.replaceAll(' with { type: "macro" }', "");
+  const compiled = new Bun.Transpiler({ loader: "ts" }).transformSync(plain);
   if (compiled.trim() === "") return [];
   return text.split("\n").flatMap((line, index) => (/^\s*(\/\/|\/?\*|$)/.test(line) ? [] : [index + 1]));
 }
