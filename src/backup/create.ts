@@ -1,7 +1,8 @@
 /**
  * Makes a backup of a checkpoint.
  *
- *     mark → manifest of the store and its tables, but for those that are there → all there? → manifest of the backup
+ *     mark → manifest of the store and its tables, but for those that are there
+ *          → mark again → all there? → manifest of the backup
  *
  * Invariants:
  * 1. The backup exists with its manifest, which is written last and names only objects that are in the target whole.
@@ -53,6 +54,9 @@ export interface CreatedBackup {
   readonly manifest: BackupManifest;
   readonly sentBytes: number;
 }
+
+/** By the names of objects. */
+type StoredSizes = Map<string, number>;
 
 interface LocalFile {
   readonly path: string;
@@ -111,6 +115,7 @@ class Creation {
       this.#doneBytes += file.sizeBytes;
       this.#tell(0);
     }
+    await this.#mark.write();
     await this.#assertAllStored(files);
     const { clock, random } = this.#environment;
     const createdAtMs = clock.nowMs();
@@ -133,23 +138,26 @@ class Creation {
     return new Map(backups.flatMap(({ files }) => files).map((file) => [file.identity, file]));
   }
 
-  async #storedObjects(): Promise<Set<string>> {
-    return new Set((await this.#target.list(objectPrefix)).map(({ name }) => name));
+  /** Sizes of the objects that are there. */
+  async #storedObjects(): Promise<StoredSizes> {
+    const objects = await this.#target.list(objectPrefix);
+    return new Map(objects.map(({ name, sizeBytes }) => [name, sizeBytes]));
   }
 
   /** Sees to it that the target holds the file. */
-  async #store(file: LocalFile, known: BackedUpFile | undefined, stored: Set<string>): Promise<BackedUpFile> {
+  async #store(file: LocalFile, known: BackedUpFile | undefined, stored: StoredSizes): Promise<BackedUpFile> {
     const { path, sizeBytes, identity } = file;
-    const isKnown = identity !== undefined && known !== undefined && stored.has(objectPrefix + known.sha256);
+    const isKnown = identity !== undefined && known !== undefined && holds(stored, known);
     const source = fileSource(this.#environment.files, `${this.#source.directory}/${path}`, sizeBytes);
     const sha256 = isKnown ? known.sha256 : (await digestOf(source.chunks())).sha256;
-    const name = objectPrefix + sha256;
-    if (!stored.has(name)) {
+    const backedUp = { path, size_bytes: sizeBytes, sha256, ...(identity !== undefined && { identity }) };
+    if (!holds(stored, backedUp)) {
+      const name = objectPrefix + sha256;
       await this.#target.put(name, this.#checked(path, source, sha256));
       this.#sentBytes += sizeBytes;
-      stored.add(name);
+      stored.set(name, sizeBytes);
     }
-    return { path, size_bytes: sizeBytes, sha256, ...(identity !== undefined && { identity }) };
+    return backedUp;
   }
 
   /** The same bytes on their way out; fails before the last one where they are not what the name says. */
@@ -176,11 +184,11 @@ class Creation {
 
   async #assertAllStored(files: readonly BackedUpFile[]): Promise<void> {
     const stored = await this.#storedObjects();
-    const missing = files.find(({ sha256 }) => !stored.has(objectPrefix + sha256));
+    const missing = files.find((file) => !holds(stored, file));
     if (missing === undefined) return;
     throw new StorageError(
       "ABORTED",
-      `${objectPrefix}${missing.sha256} was removed from ${this.#target.name} while the backup was made; try again`,
+      `${objectPrefix}${missing.sha256} was removed from ${this.#target.name}, or cut, while the backup was made; try again`,
     );
   }
 
@@ -191,6 +199,11 @@ class Creation {
       sentBytes: this.#sentBytes + bytesOfThisFile,
     });
   }
+}
+
+/** Whether an object with the file's contents is there, of the file's size: one of another size was cut off. */
+function holds(stored: StoredSizes, { sha256, size_bytes }: BackedUpFile): boolean {
+  return stored.get(objectPrefix + sha256) === size_bytes;
 }
 
 /** The checkpoint's files: a restore writes the rest anew. */

@@ -2,9 +2,9 @@
  * Marks in a target that keep a backup under way and a removal of old ones apart.
  *
  * A backup counts on objects that are there already, and old ones are removed with the objects that no other backup
- * needs. So a backup puts its mark before it looks which objects are there, and looks again before its manifest; and
- * whoever removes objects looks for marks before each one. A mark that was not renewed for six hours is that of a
- * backup which was cut off, and counts no more; the next backup of the same store takes its place.
+ * needs. So a backup puts its mark before it looks which objects are there, and puts it and looks again before its
+ * manifest; and whoever removes objects looks for marks before each one. A mark that was not renewed for six hours is
+ * that of a backup which was cut off, and counts no more; the next backup of the same store takes its place.
  */
 import type { Clock } from "../platform/clock.ts";
 import { joined } from "./chunks.ts";
@@ -27,19 +27,20 @@ export class RunningMark {
 
   static async put(target: BackupTarget, clock: Clock, storeId: string): Promise<RunningMark> {
     const mark = new RunningMark(target, clock, storeId);
-    await mark.#write();
+    await mark.write();
     return mark;
   }
 
   async renew(): Promise<void> {
-    if (this.#clock.monotonicMs() - this.#renewedAtMs > renewalMs) await this.#write();
+    if (this.#clock.monotonicMs() - this.#renewedAtMs > renewalMs) await this.write();
   }
 
   remove(): Promise<void> {
     return this.#target.remove(this.#name);
   }
 
-  async #write(): Promise<void> {
+  /** Also where it is gone: a backup of a copy of the same store takes it along when it ends. */
+  async write(): Promise<void> {
     this.#renewedAtMs = this.#clock.monotonicMs();
     const text = String(this.#clock.nowMs());
     await this.#target.put(this.#name, sourceOf(new TextEncoder().encode(text)));

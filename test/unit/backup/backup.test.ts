@@ -3,7 +3,7 @@ import { backupSizeBytes } from "../../../src/backup/backup-manifest.ts";
 import { readCatalog } from "../../../src/backup/catalog.ts";
 import { pruneBackups } from "../../../src/backup/prune.ts";
 import { restoreBackup } from "../../../src/backup/restore.ts";
-import { RunningMark } from "../../../src/backup/running-mark.ts";
+import { RunningMark, runningBackups } from "../../../src/backup/running-mark.ts";
 import { backupPrefix, objectPrefix } from "../../../src/backup/target.ts";
 import { verifyBackups } from "../../../src/backup/verify.ts";
 import { defaultDirectories } from "../../../src/engine/data-directory.ts";
@@ -122,6 +122,25 @@ describe("a backup", () => {
       await expect(refused).rejects.toMatchObject({ code: "ABORTED" });
       expect((await readCatalog(target)).backups).toHaveLength(1);
     }));
+
+  test("has its mark when it looks for the last time, though another one has ended", () =>
+    withSource(async (source, files) => {
+      await source.write(0, 20);
+      const { storeId } = source.engine.status();
+      const other = await RunningMark.put(targetOf(files), source.clock, storeId);
+      const target = targetOf(files);
+      const seen: string[][] = [];
+      const list = target.list.bind(target);
+      target.list = async (prefix) => {
+        if (prefix === objectPrefix) {
+          seen.push(await runningBackups(targetOf(files), source.clock));
+          if (seen.length === 1) await other.remove();
+        }
+        return await list(prefix);
+      };
+      await source.backUp(target);
+      expect(seen).toEqual([[storeId], [storeId]]);
+    }));
 });
 
 describe("damage", () => {
@@ -144,6 +163,19 @@ describe("damage", () => {
         expect.stringContaining("is missing"),
       ]);
       // The next backup sends it again.
+      await source.backUp();
+      expect(await checkBackups(files)).toBe(2);
+    }));
+
+  test("that cut tables short is mended by the next backup", () =>
+    withSource(async (source, files) => {
+      await source.write(0, 100);
+      const { manifest } = await source.backUp();
+      for (const { sha256 } of manifest.files.filter(({ identity }) => identity !== undefined)) {
+        const file = files.open(`${backupsDirectory}/${objectPrefix}${sha256}`, "write");
+        file.truncate(10);
+        file.close();
+      }
       await source.backUp();
       expect(await checkBackups(files)).toBe(2);
     }));
