@@ -128,22 +128,25 @@ class Restore {
   async #claim(purpose: string): Promise<void> {
     const path = this.#mark;
     const status = this.#files.status(path);
-    if (status === undefined || status.sizeBytes < purpose.length) {
+    const found = status === undefined ? "" : await this.#textOf(path, status.sizeBytes);
+    if (found === purpose) return;
+    if (!found.endsWith("\n")) {
       // Nothing else was done before it was whole.
       if (status !== undefined) await this.#files.remove(path);
       await writeFile(this.#files, path, piece(new TextEncoder().encode(purpose)));
       await this.#files.syncDirectory(dirname(path));
       return;
     }
-    const bytes = await joined(fileSource(this.#files, path, status.sizeBytes).chunks());
-    const found = new TextDecoder().decode(bytes);
-    if (found === purpose) return;
     throw new StorageError(
       "INVALID_ARGUMENT",
       `${this.#request.directories.dataDirectory} holds what was restored of another backup, or of other tenants ` +
         `(${found.trim()}): name that backup, or another directory. Nothing was changed.`,
       { file: path },
     );
+  }
+
+  async #textOf(path: string, sizeBytes: number): Promise<string> {
+    return new TextDecoder().decode(await joined(fileSource(this.#files, path, sizeBytes).chunks()));
   }
 
   async #fetchTables(state: ManifestState): Promise<RestoredStore> {

@@ -231,6 +231,13 @@ describe("pruning", () => {
     }));
 });
 
+async function interruptRestore(files: MemoryFileSystem): Promise<void> {
+  const faults = new FaultFileSystem(files);
+  faults.injector = ({ kind, path }) =>
+    kind === "create" && path.includes("/restored/sstables") ? "EIO" : undefined;
+  await expect(restoreNewest(faults, "/restored")).rejects.toThrow("EIO");
+}
+
 describe("a restore", () => {
   test("of one tenant brings back nothing else", () =>
     withSource(async (source, files) => {
@@ -255,16 +262,33 @@ describe("a restore", () => {
       await engine.close();
     }));
 
+  test("begins anew where only a part of its mark is there", () =>
+    withSource(async (source, files) => {
+      await source.write(0, 50);
+      const { manifest } = await source.backUp();
+      await interruptRestore(files);
+      const mark = files.open("/restored/RESTORING", "write");
+      mark.truncate(10);
+      // What a crash leaves of a size that outlived the bytes.
+      mark.writeAt(new Uint8Array(manifest.id.length + 1 - 10), 10);
+      mark.close();
+      expect(await checkRestores(files, "/restored", source.history)).toBe(50);
+    }));
+
   test("refuses a directory that holds something, and the rest of another restore", () =>
     withSource(async (source, files) => {
       await source.write(0, 50);
       await source.backUp();
       await expect(restoreNewest(files, "/data")).rejects.toThrow("holds a store");
       await expect(restoreNewest(files, backupsDirectory)).rejects.toThrow("not empty");
-      const faults = new FaultFileSystem(files);
-      faults.injector = ({ kind, path }) =>
-        kind === "create" && path.includes("/restored/sstables") ? "EIO" : undefined;
-      await expect(restoreNewest(faults, "/restored")).rejects.toThrow("EIO");
+      await interruptRestore(files);
+      const [backup] = (await readCatalog(targetOf(files))).backups;
+      const ofTenant = restoreBackup({ files, random: seededRandom(2) }, targetOf(files), {
+        backup: backup!,
+        directories: defaultDirectories("/restored"),
+        range: { start: Buffer.from("b:"), end: Buffer.from("b;") },
+      });
+      await expect(ofTenant).rejects.toThrow("of other tenants");
       source.clock.advance(1000);
       await source.backUp();
       await expect(restoreNewest(files, "/restored")).rejects.toThrow("of another backup");
