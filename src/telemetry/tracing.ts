@@ -8,23 +8,32 @@
  * Invariants:
  * 1. Spans that wait for the collector are bounded, those on their way to it included; further ones are counted and dropped.
  * 2. No failure of the collector reaches a call: it is counted, and logged when it begins and when it has ended.
+ * 3. What is not followed makes no span: whether it is, is decided before the library hears of it.
  */
 import type { DescMethod } from "@bufbuild/protobuf";
-import { type Context, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  type Context,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  trace,
+} from "@opentelemetry/api";
 import { ExportResultCode, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import {
+  AlwaysOnSampler,
   BatchSpanProcessor,
-  ParentBasedSampler,
   type ReadableSpan,
   type SpanExporter,
   type SpanProcessor,
-  TraceIdRatioBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import type { EngineObserver, FinishedCompaction } from "../engine/observer.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { Random } from "../platform/random.ts";
 import type { CallRequest } from "../rpc/call.ts";
 import type { CallSpan, CallTracer } from "../rpc/call-tracer.ts";
 import type { FinishedCall } from "../rpc/observer.ts";
@@ -41,6 +50,7 @@ export interface TracingOptions {
   readonly sampleRatio: number;
   readonly maxQueuedSpans: number;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   /** Counted up as spans leave. */
   readonly counts: SpanCounts;
@@ -65,17 +75,21 @@ export class Tracing implements CallTracer {
   readonly #provider: TracerProvider;
   readonly #tracer;
   readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #sampleRatio: number;
   readonly engineObserver: Partial<EngineObserver>;
 
   constructor(options: TracingOptions) {
     this.#clock = options.clock;
+    this.#random = options.random;
+    this.#sampleRatio = options.sampleRatio;
     this.#provider = new TracerProvider({
       resource: resourceFromAttributes({
         "service.name": "pairdb-node",
         "service.version": options.version,
         "service.instance.id": options.nodeId,
       }),
-      sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(options.sampleRatio) }),
+      sampler: new AlwaysOnSampler(),
       spanProcessors: [boundedProcessor(options)],
     });
     this.#tracer = this.#provider.getTracer("pairdb-node", options.version);
@@ -84,13 +98,14 @@ export class Tracing implements CallTracer {
         this.#past("flush", durationMs, {
           "pairdb.entry_count": entryCount,
           "pairdb.size_bytes": sizeBytes,
-        }).end(),
-      compactionFinished: (compaction) => this.#compaction(compaction).end(),
+        }),
+      compactionFinished: (compaction) => this.#compaction(compaction),
     };
   }
 
   begin(method: DescMethod, request: CallRequest): CallSpan | undefined {
-    const parent = propagator.extract(ROOT_CONTEXT, request, headersOf);
+    const parent = this.#parentOf(request);
+    if (parent === undefined) return undefined;
     const service = method.parent.typeName;
     const span = this.#tracer.startSpan(
       `${service}/${method.name}`,
@@ -100,7 +115,6 @@ export class Tracing implements CallTracer {
       },
       parent,
     );
-    if (!span.isRecording()) return undefined;
     const context = trace.setSpan(ROOT_CONTEXT, span);
     return new TracedCall(span, (name) => this.#tracer.startSpan(name, {}, context));
   }
@@ -111,8 +125,22 @@ export class Tracing implements CallTracer {
     await Promise.race([this.#provider.shutdown().catch(() => undefined), late]);
   }
 
-  #compaction(compaction: FinishedCompaction): Span {
-    return this.#past("compaction", compaction.durationMs, {
+  /** What the call's span belongs to; undefined where the call is not followed. */
+  #parentOf(request: CallRequest): Context | undefined {
+    if (request.header("traceparent") === null) return this.#isChosen() ? ROOT_CONTEXT : undefined;
+    const parent = propagator.extract(ROOT_CONTEXT, request, headersOf);
+    const told = trace.getSpanContext(parent);
+    const isFollowed = told === undefined ? this.#isChosen() : (told.traceFlags & TraceFlags.SAMPLED) !== 0;
+    return isFollowed ? parent : undefined;
+  }
+
+  /** Whether what nobody else has decided about is followed. */
+  #isChosen(): boolean {
+    return this.#random.uint32() < this.#sampleRatio * 2 ** 32;
+  }
+
+  #compaction(compaction: FinishedCompaction): void {
+    this.#past("compaction", compaction.durationMs, {
       "pairdb.level": compaction.level,
       "pairdb.output_level": compaction.outputLevel,
       "pairdb.kind": compaction.kind,
@@ -122,10 +150,11 @@ export class Tracing implements CallTracer {
     });
   }
 
-  /** A span that ends now. */
-  #past(name: string, durationMs: number, attributes: Record<string, string | number>): Span {
+  /** A span that ends now, where it is followed. */
+  #past(name: string, durationMs: number, attributes: Record<string, string | number>): void {
+    if (!this.#isChosen()) return;
     const startTime = this.#clock.nowMs() - durationMs;
-    return this.#tracer.startSpan(name, { root: true, startTime, attributes }, ROOT_CONTEXT as Context);
+    this.#tracer.startSpan(name, { root: true, startTime, attributes }, ROOT_CONTEXT).end();
   }
 }
 

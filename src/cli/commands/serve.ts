@@ -100,7 +100,7 @@ async function runNode(
   });
   const authentication = createAuthentication(configuration, clock, logger);
   const tls = createTls(configuration, clock, logger, telemetry);
-  const tracing = await createTracing(configuration, { clock, logger, counts: telemetry.spanCounts });
+  const tracing = await createTracing(configuration, { clock, random, logger, counts: telemetry.spanCounts });
   let gossip: Gossip | undefined;
   const grpcPort = () => server.grpcPort;
   const cluster = createCluster({

@@ -2,6 +2,10 @@
 import { afterAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
+import { StorageNodeService } from "../../../src/gen/storage/storage_node_pb.ts";
+import { systemClock } from "../../../src/platform/clock.ts";
+import { createLogger } from "../../../src/telemetry/logger.ts";
+import { Tracing } from "../../../src/telemetry/tracing.ts";
 import { command, serve } from "../../support/command-line.ts";
 
 interface Span {
@@ -93,6 +97,31 @@ test("calls, what they wait for, and flushes reach the collector", async () => {
     writes.map((span) => span.spanId.toString("hex")).sort(),
   );
   expect(spans().map(({ name }) => name)).toContain("flush");
+});
+
+test("a share of what nobody has decided about is followed, and the rest not even begun", async () => {
+  const randomNumbers = [2 ** 30, 2 ** 30 - 1, 2 ** 32 - 1, 0];
+  const tracing = new Tracing({
+    nodeId: "a",
+    version: "1",
+    endpoint: collector().url,
+    sampleRatio: 0.25,
+    maxQueuedSpans: 10,
+    clock: systemClock,
+    random: { uint32: () => randomNumbers.shift()! },
+    logger: createLogger({ nodeId: "a", level: "error", format: "json", write: () => {} }),
+    counts: { exported: 0, failed: 0, dropped: 0 },
+  });
+  const { method } = StorageNodeService;
+  const begin = (traceparent: string | null) => {
+    const header = (name: string) => (name === "traceparent" ? traceparent : null);
+    const request = { header, headers: () => new Headers(), peer: undefined, timeoutMs: undefined };
+    return tracing.begin(method.read, request) !== undefined;
+  };
+  const isFollowed = [null, null, parent("01"), parent("00"), "nonsense", null].map(begin);
+  expect(isFollowed).toEqual([false, true, true, false, false, true]);
+  expect(randomNumbers).toEqual([]);
+  await tracing.stop();
 });
 
 test("what the caller decided holds, and else the ratio", async () => {
