@@ -10,7 +10,7 @@
  * 1. The bytes of one reader are read in the order in which they came.
  * 2. A reader stands in line exactly while bytes of it wait. It is paused when many are left at the end of a turn: most
  *    have less, and a socket is not paused and resumed for nothing.
- * 3. Nobody uses the bytes of a chunk after all of it was read: its memory is gone then.
+ * 3. Nobody uses the bytes of a chunk after all of it was read, or its reader was forgotten: its memory is gone then.
  * 4. The bytes of all in line are at most `maxWaitingBytes`: beyond, nobody waits.
  */
 
@@ -110,7 +110,7 @@ export class ReadScheduler {
   forget(reader: Reader): void {
     const { backlog } = reader;
     this.#count(backlog, -backlog.waitingBytes);
-    backlog.chunks.length = 0;
+    for (const chunk of backlog.chunks.splice(0)) free(chunk);
     backlog.readBytes = 0;
     this.#line.delete(reader);
   }
@@ -155,19 +155,18 @@ export class ReadScheduler {
   /** Of a reader in line, which goes to its end, or leaves it. */
   #readPiece(reader: Reader): void {
     const { backlog } = reader;
-    const chunk = backlog.chunks[0]!;
+    // Taken out meanwhile: whoever forgets the reader now frees what it finds.
+    const chunk = backlog.chunks.shift()!;
     const start = backlog.readBytes;
     const length = Math.min(pieceBytes, chunk.length - start);
     this.#count(backlog, -length);
     backlog.readBytes += length;
     const isLast = backlog.readBytes === chunk.length;
-    if (isLast) {
-      backlog.chunks.shift();
-      backlog.readBytes = 0;
-    }
+    if (isLast) backlog.readBytes = 0;
     this.#read(reader, chunk, start, length, this.#nowMs());
-    if (isLast) free(chunk);
     const isForgotten = !this.#line.delete(reader);
+    if (isLast || isForgotten) free(chunk);
+    else backlog.chunks.unshift(chunk);
     if (isForgotten) return;
     if (backlog.chunks.length > 0) this.#line.add(reader);
     else if (backlog.isPaused) {
@@ -183,7 +182,7 @@ export class ReadScheduler {
 }
 
 /**
- * Gives back the memory of a chunk that was read. The collector would let hundreds of megabytes of them gather, and
+ * Gives back the memory of a chunk that was read, or never will be. The collector would let hundreds of megabytes of them gather, and
  * fresh memory costs more time than to use this again.
  */
 function free({ length, buffer }: Uint8Array): void {

@@ -223,4 +223,22 @@ describe("the scheduler of reads", () => {
     world.turn();
     expect(heavy.length).toBe(0);
   });
+
+  test("gives back the memory of what will not be read, but not under the feet of who reads it", () => {
+    const world = setUp();
+    const reader = world.reader("a", 2);
+    const chunks = [bytes(1, 200 * kib), bytes(2, 20 * kib)];
+    const seen: number[] = [];
+    reader.read = ({ length }) => {
+      world.scheduler.forget(reader);
+      seen.push(length);
+    };
+    for (const chunk of chunks) world.scheduler.arrived(reader, chunk);
+    world.turn();
+    expect([seen, chunks.map(({ length }) => length)]).toEqual([[200 * kib], [0, 0]]);
+    const waiting = bytes(3, 20 * kib);
+    world.scheduler.arrived(reader, waiting);
+    world.scheduler.forget(reader);
+    expect(waiting.length).toBe(0);
+  });
 });
