@@ -128,6 +128,5 @@ export function answerFields<O extends DescMessage>(
   answer: MessageInitShape<O> | EncodedMessage,
 ): MessageInitShape<O> {
   if (!(answer instanceof EncodedMessage)) return answer;
-  const { bytes, start, length } = answer;
-  return fromBinary(schema, new Uint8Array(bytes.subarray(start, start + length))) as MessageInitShape<O>;
+  return fromBinary(schema, answer.take().slice()) as MessageInitShape<O>;
 }
