@@ -57,6 +57,8 @@ export class Sender {
 
   /** Whether the output takes more. If not, the socket takes nothing either, and what is added would wait. */
   hasRoom(): boolean {
+    // Most often there is little in it, whatever is much.
+    if (this.output.length < smallFillBytes) return true;
     if (this.output.length >= this.#fillBytes) this.#writeFull();
     return this.output.length < this.#fillBytes;
   }
