@@ -88,7 +88,11 @@ export async function openGossip(parts: GossipParts): Promise<Gossip | undefined
       limits: defaultLimits,
     },
   });
-  telemetry.gossipObserver.observe(() => ({ members: ring.members, healthScore: ring.node.healthScore }));
+  telemetry.gossipObserver.observe(() => ({
+    members: ring.members,
+    healthScore: ring.node.healthScore,
+    hasSilentSeeds: ring.hasSilentSeeds,
+  }));
   const { address, port } = ring.node.self;
   const fields = { host: server.host, port, advertised: hostOf(address), sealed: keyring !== undefined };
   return {

@@ -5,7 +5,7 @@ import type { HealthSettings } from "../telemetry/health/checks.ts";
 /** Between where level 0 begins to slow writers, at twice its trigger, and where it stops them. */
 const level0Share = 4;
 
-export function healthSettings({ health, compaction, gossip }: Configuration): HealthSettings {
+export function healthSettings({ health, compaction }: Configuration): HealthSettings {
   return {
     intervalMs: health.interval,
     writeIntervalMs: health.write_interval,
@@ -16,7 +16,6 @@ export function healthSettings({ health, compaction, gossip }: Configuration): H
     maxCompactionDebtBytes: health.max_compaction_debt,
     maxLevel0TableCount: level0Share * compaction.l0_trigger,
     isolatedAfterMs: health.isolated_after,
-    expectsMembers: gossip.seed_nodes.length > 0,
   };
 }
 

@@ -71,6 +71,10 @@ export class RingMember {
     return this.node.members;
   }
 
+  get hasSilentSeeds(): boolean {
+    return this.#joiner.hasSilentSeeds;
+  }
+
   /** Says goodbye, so that others see no failure, and closes. */
   async leave(timeoutMs: number): Promise<void> {
     this.#joiner.stop();

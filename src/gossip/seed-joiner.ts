@@ -37,6 +37,7 @@ const maxAddressesOfSeed = 16;
 
 export class SeedJoiner {
   readonly #options: SeedJoinerOptions;
+  /** Of each seed, why it was not reached when it was tried last; "" where it was. */
   readonly #failures = new Map<string, string>();
   #timer: Timer | undefined;
   #isStopped = false;
@@ -54,6 +55,11 @@ export class SeedJoiner {
   stop(): void {
     this.#isStopped = true;
     this.#timer?.cancel();
+  }
+
+  /** Whether a seed was not reached, so that there may be others. One that names but this member is. */
+  get hasSilentSeeds(): boolean {
+    return this.#options.seeds.some((seed) => this.#failures.get(seed) !== "");
   }
 
   #plan(): void {

@@ -6,6 +6,7 @@ import type { GossipObserver, GossipRefusal, MessageLabel } from "../gossip/obse
 import type { SeedObserver } from "../gossip/seed-joiner.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { RingEventReport, RingReport } from "../rpc/admin/sources.ts";
+import type { OtherMembers } from "./health/checks.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Logger } from "./logger.ts";
 
@@ -13,6 +14,8 @@ import type { Logger } from "./logger.ts";
 interface ObservedRing {
   readonly members: readonly Member[];
   readonly healthScore: number;
+  /** Seeds are named that do not answer. */
+  readonly hasSilentSeeds: boolean;
 }
 
 /** What goes on and on is told once in this time for each member. */
@@ -79,10 +82,14 @@ export class GossipTelemetry implements GossipObserver, SeedObserver {
   }
 
   /** Undefined before the node has joined, and where there is no gossip. */
-  otherMembers(): { readonly aliveCount: number; readonly lostCount: number } | undefined {
-    if (this.#ring() === undefined) return undefined;
-    const aliveCount = this.#count((member) => member.state === "alive") - 1;
-    return { aliveCount, lostCount: this.#count(({ state }) => state === "suspect" || state === "dead") };
+  otherMembers(): OtherMembers | undefined {
+    const ring = this.#ring();
+    if (ring === undefined) return undefined;
+    return {
+      aliveCount: this.#count(({ state }) => state === "alive") - 1,
+      lostCount: this.#count(({ state }) => state === "suspect" || state === "dead"),
+      hasSilentSeeds: ring.hasSilentSeeds,
+    };
   }
 
   packetHandled(durationMs: number): void {

@@ -10,5 +10,4 @@ export const healthSettings: HealthSettings = {
   maxCompactionDebtBytes: 1e9,
   maxLevel0TableCount: 16,
   isolatedAfterMs: 20_000,
-  expectsMembers: false,
 };

@@ -34,8 +34,6 @@ export interface HealthSettings {
   readonly maxLevel0TableCount: number;
   /** How long no other member may be there. */
   readonly isolatedAfterMs: number;
-  /** Whether seeds are named, so that there have to be others. */
-  readonly expectsMembers: boolean;
 }
 
 /** Other members of the ring. */
@@ -43,6 +41,8 @@ export interface OtherMembers {
   readonly aliveCount: number;
   /** Suspect or failed. */
   readonly lostCount: number;
+  /** Seeds are named that do not answer, so that there may be others. */
+  readonly hasSilentSeeds: boolean;
 }
 
 export interface HealthSources {
@@ -166,10 +166,10 @@ function corruptionFinding(count: number): Finding {
   );
 }
 
-/** Members that said goodbye are missed by nobody, but where seeds are named. */
+/** Members that said goodbye are missed by nobody, but where they are seeds. */
 function isolationLook(
   { clock, otherMembers }: HealthSources,
-  { isolatedAfterMs, expectsMembers }: HealthSettings,
+  { isolatedAfterMs }: HealthSettings,
 ): () => Finding {
   let aloneSinceMs: number | undefined;
   let hasLostOthers = false;
@@ -183,7 +183,8 @@ function isolationLook(
     hasLostOthers ||= others.lostCount > 0;
     const nowMs = clock.monotonicMs();
     aloneSinceMs ??= nowMs;
-    if (!(expectsMembers || hasLostOthers) || nowMs - aloneSinceMs < isolatedAfterMs) return undefined;
+    const isMissingSome = others.hasSilentSeeds || hasLostOthers;
+    if (!isMissingSome || nowMs - aloneSinceMs < isolatedAfterMs) return undefined;
     return degraded("the node is alone in its ring: no other member answers");
   };
 }

@@ -86,6 +86,22 @@ describe("seeds", () => {
     expect(scene.told).toEqual(["joined 2 through 10.0.0.1:7946"]);
   });
 
+  test("are silent until they are reached, and again when they are not; the member's own address is no other", async () => {
+    const scene = new Scene(["nodes", "10.0.0.9"]);
+    const silent: boolean[] = [scene.joiner.hasSilentSeeds];
+    await scene.joiner.start();
+    silent.push(scene.joiner.hasSilentSeeds);
+    for (const addresses of [["10.0.0.9"], ["10.0.0.9", "10.0.0.1"]]) {
+      scene.addresses.set("nodes", addresses);
+      await scene.pass(2000);
+      silent.push(scene.joiner.hasSilentSeeds);
+    }
+    scene.reachable.add("10.0.0.1:7946");
+    await scene.pass(2000);
+    silent.push(scene.joiner.hasSilentSeeds);
+    expect(silent).toEqual([true, true, false, true, false]);
+  });
+
   test("a joiner that was stopped tries no more", async () => {
     const scene = new Scene(["10.0.0.1"]);
     await scene.joiner.start();

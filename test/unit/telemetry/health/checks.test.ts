@@ -157,28 +157,28 @@ describe("directories of the store", () => {
 });
 
 describe("isolation", () => {
-  const alone = { aliveCount: 0, lostCount: 0 };
+  const alone = { aliveCount: 0, lostCount: 0, hasSilentSeeds: false };
 
   test("a node that lost all others is isolated after a while, until one is back", async () => {
     const subject = new Subject();
-    subject.others = { aliveCount: 2, lostCount: 0 };
+    subject.others = { ...alone, aliveCount: 2 };
     expect(await subject.look("gossip")).toBeUndefined();
-    subject.others = { aliveCount: 0, lostCount: 2 };
+    subject.others = { ...alone, lostCount: 2 };
     for (let waitedMs = 0; waitedMs < 20_000; waitedMs += 5000)
       expect(await subject.lookLater("gossip")).toBeUndefined();
     // By now the ring has forgotten those that are gone.
     subject.others = alone;
     expect(await subject.lookLater("gossip")).toEqual(degraded("alone in its ring") as never);
-    subject.others = { aliveCount: 1, lostCount: 1 };
+    subject.others = { ...alone, aliveCount: 1, lostCount: 1 };
     expect(await subject.look("gossip")).toBeUndefined();
   });
 
   test.each([
-    ["without gossip", undefined, true, false],
-    ["the first of a ring", alone, false, false],
-    ["one whose seeds do not answer", alone, true, true],
-  ])("%s", async (_name, others, expectsMembers, isIsolated) => {
-    const subject = new Subject({ expectsMembers });
+    ["without gossip", undefined, false],
+    ["the first of a ring", alone, false],
+    ["one whose seeds do not answer", { ...alone, hasSilentSeeds: true }, true],
+  ])("%s", async (_name, others, isIsolated) => {
+    const subject = new Subject();
     subject.others = others;
     await subject.look("gossip");
     subject.clock.advance(60_000);
