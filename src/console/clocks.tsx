@@ -7,11 +7,6 @@ export function countsOf(clock: VectorClock | undefined): Counts {
   return new Map(clock?.entries.map((entry) => [entry.coordinatorNodeId, entry.logicalTimestamp]));
 }
 
-export function isSameClock(one: VectorClock | undefined, other: VectorClock | undefined): boolean {
-  const [left, right] = [countsOf(one), countsOf(other)];
-  return left.size === right.size && [...left].every(([node, number]) => right.get(node) === number);
-}
-
 interface ClockTableProps {
   /** The merged clock of all versions. */
   readonly clock: VectorClock | undefined;

@@ -5,7 +5,7 @@
 import { useState } from "preact/hooks";
 import type { ReadResponse } from "../gen/storage/storage_node_pb.ts";
 import { storage } from "./api.ts";
-import { isSameClock } from "./clocks.tsx";
+import { changedSince, clockAfter } from "./change.ts";
 import { Dialog, Failure } from "./parts.tsx";
 import { goTo } from "./route.ts";
 import { decode, ValueView } from "./value-view.tsx";
@@ -29,14 +29,14 @@ export function EditRecord({ tenant, recordKey, shown, onClose, onDone }: EditRe
   const [failure, setFailure] = useState<unknown>();
   const save = async () => {
     try {
-      const current = await storage.read({ tenantId: tenant, key });
-      if (!isSameClock(current.vectorClock, expected?.vectorClock)) {
+      const current = await changedSince(tenant, key, expected);
+      if (current !== undefined) {
         setExpected(current);
         setChanged(true);
         return;
       }
-      // Without a clock the write is newer than all that the node holds: it takes the place of siblings too.
-      await storage.write({ tenantId: tenant, key, value: new TextEncoder().encode(text) });
+      const value = new TextEncoder().encode(text);
+      await storage.write({ tenantId: tenant, key, value, vectorClock: clockAfter(expected) });
       onDone();
       onClose();
       goTo("data", { tenant, key });

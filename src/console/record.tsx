@@ -2,7 +2,8 @@
 import { useState } from "preact/hooks";
 import type { ReadResponse } from "../gen/storage/storage_node_pb.ts";
 import { storage } from "./api.ts";
-import { ClockTable, isSameClock } from "./clocks.tsx";
+import { changedSince, clockAfter } from "./change.ts";
+import { ClockTable } from "./clocks.tsx";
 import { EditRecord } from "./edit-record.tsx";
 import { bytes, moment } from "./format.ts";
 import { Answered, Badge, Confirm, Empty, Failure, Panel } from "./parts.tsx";
@@ -129,9 +130,8 @@ function ConfirmDelete({ tenant, recordKey, record, onConfirm, onClose }: Confir
 }
 
 async function deleteUnchanged(tenantId: string, key: string, shown: ReadResponse): Promise<void> {
-  const current = await storage.read({ tenantId, key });
-  if (!isSameClock(current.vectorClock, shown.vectorClock)) {
+  if ((await changedSince(tenantId, key, shown)) !== undefined) {
     throw new Error("The record was changed meanwhile, and nothing was deleted. Now it is shown as it is.");
   }
-  await storage.delete({ tenantId, key });
+  await storage.delete({ tenantId, key, vectorClock: clockAfter(shown) });
 }

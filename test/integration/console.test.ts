@@ -171,6 +171,37 @@ test.if(hasChromium)("a record is written, changed under the writer's eyes, and 
   await close();
 });
 
+test.if(hasChromium)("what others write at the moment of a change stays beside it", async () => {
+  const { page, complaints, close } = await openPage(`${node.httpUrl}/console#/data?tenant=work`, desktop);
+  const values = async () => {
+    const { siblings } = await storage.read({ tenantId: "work", key: "race", includeSiblings: true });
+    return siblings.map(({ isTombstone, value }) =>
+      isTombstone ? "deleted" : new TextDecoder().decode(value),
+    );
+  };
+  // Between the console's last look and its own call.
+  const foreignWriteBefore = (method: string, value: string) =>
+    page.route(`**/storage.StorageNodeService/${method}`, async (route) => {
+      await storage.write({ tenantId: "work", key: "race", value: new TextEncoder().encode(value) });
+      await route.continue();
+    });
+  await foreignWriteBefore("Write", "foreign");
+  await page.getByRole("button", { name: "New record" }).click();
+  await page.getByLabel("Key", { exact: true }).fill("race");
+  await page.getByLabel("Value", { exact: true }).fill("mine");
+  await page.getByRole("button", { name: "Write", exact: true }).click();
+  await page.locator(".sibling pre", { hasText: "foreign" }).waitFor();
+  expect((await values()).toSorted()).toEqual(["foreign", "mine"]);
+
+  await foreignWriteBefore("Delete", "newer");
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await page.getByRole("button", { name: "Delete the record" }).click();
+  await page.locator(".sibling pre", { hasText: "newer" }).waitFor();
+  expect(await values()).toEqual(["newer", "deleted"]);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
 test.if(hasChromium)("a node that dies is missed, and found again by itself", async () => {
   const first = await startNode();
   const { page, close } = await openPage(`${first.httpUrl}/console`, desktop);
