@@ -35,7 +35,3 @@ export function isLost(error: unknown): boolean {
   const failure = ConnectError.from(error);
   return failure.cause instanceof TypeError || failure.code === Code.Unavailable;
 }
-
-export function isAborted(error: unknown): boolean {
-  return ConnectError.from(error).code === Code.Canceled;
-}

@@ -1,7 +1,7 @@
 /** Keys of a tenant: fetched page by page as the reader scrolls, and only those that are seen are in the document. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { KeyValueEntry } from "../gen/storage/storage_node_pb.ts";
-import { isAborted, storage } from "./api.ts";
+import { storage } from "./api.ts";
 import { bytes, count } from "./format.ts";
 import { Badge, Empty, Failure, Loading } from "./parts.tsx";
 import { linkTo } from "./route.ts";
@@ -108,7 +108,7 @@ function usePages(tenant: string, prefix: string): Pages & { more: () => void } 
         failure: undefined,
       }));
     } catch (failure) {
-      if (!isAborted(failure)) setPages((before) => ({ ...before, isRunning: false, failure }));
+      if (!abort.current.signal.aborted) setPages((before) => ({ ...before, isRunning: false, failure }));
     }
   };
   return { ...pages, more: () => void more() };

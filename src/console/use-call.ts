@@ -1,7 +1,7 @@
 /** A call whose answer a view shows: loading, then an answer or a failure; again when asked, or when the node is back. */
 import type { Inputs } from "preact/hooks";
 import { useCallback, useEffect, useState } from "preact/hooks";
-import { isAborted, isReachable } from "./api.ts";
+import { isReachable } from "./api.ts";
 import { token } from "./session.ts";
 import { useStore } from "./store.ts";
 
@@ -13,7 +13,10 @@ export interface Call<Answer> {
   readonly again: () => void;
 }
 
-/** `inputs`: what the call depends on. With `everyMs` it is repeated while the page is visible. */
+/**
+ * `inputs`: what the call depends on. With `everyMs` it is repeated while the page is visible, so long after an answer: a
+ * call that takes longer than that is not broken off by the next one.
+ */
 export function useCall<Answer>(
   call: (signal: AbortSignal) => Promise<Answer>,
   inputs: Inputs,
@@ -37,16 +40,16 @@ export function useCall<Answer>(
         if (!abort.signal.aborted) setState({ answer, failure: undefined, isRunning: false });
       },
       (failure) => {
-        if (abort.signal.aborted || isAborted(failure)) return;
+        if (abort.signal.aborted) return;
         setState((last) => ({ ...last, failure, isRunning: false }));
       },
     );
     return () => abort.abort();
   }, [...inputs, turn, isBack, currentToken]);
   useEffect(() => {
-    if (everyMs === undefined) return;
+    if (everyMs === undefined || state.isRunning) return;
     const timer = setInterval(() => document.hidden || again(), everyMs);
     return () => clearInterval(timer);
-  }, [everyMs]);
+  }, [everyMs, state.isRunning]);
   return { ...state, again };
 }

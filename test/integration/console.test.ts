@@ -110,6 +110,19 @@ for (const colorScheme of ["light", "dark"] as const) {
 
 const desktop = { width: 1280, colorScheme: "light" } as const;
 
+test.if(hasChromium)("an answer that takes longer than the time between two looks is shown", async () => {
+  const { page, complaints, close } = await openPage(`${node.httpUrl}/console#/cluster`, desktop);
+  // Repeated every two seconds.
+  await page.route("**/pairdb.admin.v1.AdminService/ListTables", async (route) => {
+    await Bun.sleep(2500);
+    await route.continue();
+  });
+  await page.getByRole("link", { name: "Storage" }).click();
+  await page.locator(".block").first().waitFor();
+  expect(complaints).toEqual([]);
+  await close();
+});
+
 test.if(hasChromium)("keys of all kinds are shown as what they are, and nothing of them runs", async () => {
   const { page, complaints, close } = await openPage(
     `${node.httpUrl}/console#/data?tenant=${encodeURIComponent(hostileTenant)}`,
