@@ -4,12 +4,15 @@
  */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
+import { temporaryFolder } from "../support/temp-folder.ts";
 
 const root = join(import.meta.dir, "../..");
 
 async function soak(...args: string[]): Promise<{ exitCode: number; printed: string }> {
   const child = Bun.spawn([process.execPath, join(root, "scripts/soak.ts"), ...args], {
     cwd: root,
+    // It keeps its files when it finds something, as the canary wants it to.
+    env: { ...process.env, TMPDIR: temporaryFolder() },
     stdout: "pipe",
     stderr: "pipe",
   });
