@@ -10,6 +10,7 @@ import { rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClientCredentials } from "../../src/cli/client-credentials.ts";
 import { isOpensslThere, makeAuthority, makeCertificate } from "../support/certificates.ts";
+import { requirePeer } from "../support/peers.ts";
 import {
   beginStream,
   expectMoved,
@@ -179,12 +180,12 @@ async function endure(fault: Fault, options: ReplaceableOptions, security: strin
   );
 }
 
-const isRoot = process.getuid?.() === 0;
+const mayMount = () => requirePeer("root, who may mount a disk,", () => process.getuid?.() === 0);
 
 function testsFor(security: string, options: () => ReplaceableOptions, isInShort: (fault: Fault) => boolean) {
   for (const fault of faults) {
     if (!isWhole && !isInShort(fault)) continue;
-    const isPossible = fault.strike !== fillDisk || isRoot;
+    const isPossible = fault.strike !== fillDisk || mayMount();
     test.if(isPossible)(`${fault.name}, ${security}`, () => endure(fault, options(), security), 600_000);
   }
 }

@@ -9,6 +9,7 @@ import {
 } from "../../../src/gen/pairdb/admin/v1/admin_pb.ts";
 import { command, serve } from "../../support/command-line.ts";
 import { nodeCommand } from "../../support/node-process.ts";
+import { requirePeer } from "../../support/peers.ts";
 
 const figures = {
   nodeId: "n1",
@@ -53,7 +54,7 @@ test("without a terminal there is a line for each look", async () => {
   expect((await command(["top", "--interval", "1"])).exitCode).toBe(2);
 });
 
-test.if(Bun.which("script") !== null)(
+test.if(requirePeer("script, of bsdutils,", () => Bun.which("script") !== null))(
   "in a terminal it draws, and q gives the screen back",
   async () => {
     const node = await serve();
