@@ -187,7 +187,6 @@ describe("memtables shared by threads", () => {
       for (const overlappedCount of result.overlappedCounts.slice(0, readerCount)) {
         expect(overlappedCount).toBeGreaterThan(0);
       }
-      console.log(`checks ${result.checkCounts}, during inserts ${result.overlappedCounts}`);
     },
     timeoutMs,
   );
