@@ -8,6 +8,12 @@ import { dirname, join, normalize } from "node:path";
 
 const root = join(import.meta.dir, "..");
 
+/** What telemetry observes, and the server and the command line put together. */
+const belowServer = [
+  ...["base", "platform", "auth", "versions", "engine", "backup"],
+  ...["node", "migration", "http2", "gossip", "rpc"],
+];
+
 /** What a room of src may import, besides itself. `main.ts` only starts the CLI. */
 const allowedImports: Record<string, readonly string[]> = {
   base: [],
@@ -26,54 +32,9 @@ const allowedImports: Record<string, readonly string[]> = {
   gossip: ["base", "platform"],
   load: ["base", "platform", "http2", "rpc", "gen"],
   rpc: ["base", "platform", "auth", "versions", "backup", "node", "migration", "gen"],
-  telemetry: [
-    "base",
-    "platform",
-    "auth",
-    "versions",
-    "engine",
-    "backup",
-    "node",
-    "migration",
-    "http2",
-    "gossip",
-    "rpc",
-  ],
-  server: [
-    "base",
-    "platform",
-    "auth",
-    "versions",
-    "engine",
-    "backup",
-    "node",
-    "migration",
-    "http2",
-    "gossip",
-    "rpc",
-    "config",
-    "telemetry",
-    "gen",
-  ],
-  cli: [
-    "base",
-    "platform",
-    "auth",
-    "versions",
-    "engine",
-    "backup",
-    "node",
-    "migration",
-    "peers",
-    "http2",
-    "gossip",
-    "rpc",
-    "config",
-    "telemetry",
-    "server",
-    "load",
-    "gen",
-  ],
+  telemetry: belowServer,
+  server: [...belowServer, "config", "telemetry", "gen"],
+  cli: [...belowServer, "config", "telemetry", "gen", "peers", "server", "load"],
   main: ["cli", "platform"],
 };
 
