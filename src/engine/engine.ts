@@ -35,7 +35,7 @@ import { checkOptions, type EngineOptions } from "./options.ts";
 import { LiveDeletions } from "./range-deletion/live-deletions.ts";
 import { findInMemtables, findInTables, isInMemtables, survives } from "./read-path.ts";
 import { type RecoveredStore, recover } from "./recovery.ts";
-import { allOf, Residency } from "./residency/residency.ts";
+import { Residency } from "./residency/residency.ts";
 import { checkEntrySize } from "./sstable/format.ts";
 import { stallSources } from "./stall-sources.ts";
 import { WorkStatistics } from "./statistics/work-statistics.ts";
@@ -191,26 +191,6 @@ export class Engine {
       isInMemtables(newestFirst, key, keyLength, this.#readableSequence()) || this.#cache.has(key, keyLength);
     if (isAtHand) return this.#residency.needsNoTable();
     return this.#residency.whenKeyResident(this.#versions.current, key, keyLength);
-  }
-
-  /** The same before a `getMany` of these keys. */
-  whenAllResident(keys: readonly Uint8Array[]): Promise<void> | undefined {
-    return allOf(keys.map((key) => this.whenResident(key, key.length)));
-  }
-
-  /**
-   * `get` for each key in turn, all as of one moment: `visit` is told the key's place and whether it was found. It must
-   * not call into the engine, and `found.value` is valid until it returns. Throws as `get` does, at the first such key.
-   */
-  getMany(
-    keys: readonly Uint8Array[],
-    found: FoundEntry,
-    visit: (index: number, isFound: boolean) => void,
-  ): void {
-    for (let index = 0; index < keys.length; index++) {
-      const key = keys[index]!;
-      visit(index, this.get(key, key.length, found));
-    }
   }
 
   /** About how many bytes the keys in [start, end) take; an undefined bound is open. Reads no entry. */

@@ -40,20 +40,6 @@ export function lookUp(store: Pick<Engine, "get">, key: string): string | undefi
   return store.get(bytes, bytes.length, found) ? describeFound(found) : undefined;
 }
 
-/** The same of many keys at once. */
-export function lookUpMany(engine: Engine, keys: readonly string[]): (string | undefined)[] {
-  const found = newFound();
-  const seen: (string | undefined)[] = [];
-  engine.getMany(
-    keys.map((key) => Buffer.from(key, "latin1")),
-    found,
-    (index, isFound) => {
-      seen[index] = isFound ? describeFound(found) : undefined;
-    },
-  );
-  return seen;
-}
-
 function describeFound({ kind, sequence, value }: FoundEntry): string | undefined {
   const valueText = text(value);
   return isExpiredEntry(kind, valueText) ? undefined : describe(kind, sequence, valueText);

@@ -110,9 +110,3 @@ export class Residency {
     return new ColdRead(look, this.#warmer, version, key, keyLength, missing).whenResident;
   }
 }
-
-/** Waits for all reads that have to wait; undefined where none has. */
-export function allOf(waits: readonly (Promise<void> | undefined)[]): Promise<void> | undefined {
-  if (waits.every((wait) => wait === undefined)) return undefined;
-  return Promise.all(waits).then(() => {});
-}

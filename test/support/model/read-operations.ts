@@ -2,7 +2,7 @@ import { expect } from "bun:test";
 import { StorageError } from "../../../src/base/errors.ts";
 import type { Random } from "../../../src/platform/random.ts";
 import { below, randomKey } from "../random-operations.ts";
-import { lookUp, lookUpMany, scan, sorted } from "../store-history.ts";
+import { lookUp, scan, sorted } from "../store-history.ts";
 import { defineOperation, type Workload } from "./operation.ts";
 import type { StoreUnderTest } from "./store-under-test.ts";
 
@@ -83,7 +83,7 @@ export const getMany = defineOperation({
     keys: Array.from({ length: below(random, mostKeys + 1) }, () => randomKey(random, keyCount)),
   }),
   run: (store, { keys }) => {
-    const seen = lookUpMany(store.engine, keys);
+    const seen = keys.map((key) => lookUp(store.engine, key));
     const state = store.history.stateAt(store.readableSequence);
     expect(seen).toEqual(keys.map((key) => state.get(key)));
     return seen;

@@ -7,7 +7,7 @@ import { batchEntry } from "../../support/batch-entry.ts";
 import { get, put, putWhenWritable } from "../../support/engine-access.ts";
 import { openEngine } from "../../support/engine-driver.ts";
 import { tinyOptions } from "../../support/engine-settings.ts";
-import { lookUp, lookUpMany, newFound, scan } from "../../support/store-history.ts";
+import { lookUp, newFound, scan } from "../../support/store-history.ts";
 
 async function withEngine(act: (engine: Engine, files: MemoryFileSystem) => Promise<void>): Promise<void> {
   const files = new MemoryFileSystem();
@@ -53,7 +53,7 @@ describe("engine", () => {
       expect(get(engine, "k")).toBe("in memory");
     }));
 
-  test("looks up many keys in their order, wherever each of them is", () =>
+  test("looks up keys wherever each of them is", () =>
     withEngine(async (engine) => {
       for (const [key, value] of [
         ["a", "1"],
@@ -63,14 +63,12 @@ describe("engine", () => {
       await engine.flush();
       put(engine, "b", "2");
       put(engine, "c", "33");
-      expect(lookUpMany(engine, ["c", "x", "a", "b", "c"])).toEqual([
+      expect(["c", "x", "a", "b"].map((key) => lookUp(engine, key))).toEqual([
         "value@4 33",
         undefined,
         "value@1 1",
         "value@3 2",
-        "value@4 33",
       ]);
-      expect(lookUpMany(engine, [])).toEqual([]);
     }));
 
   test("keeps a tombstone's kind and bytes", () =>
