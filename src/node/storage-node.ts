@@ -1,8 +1,8 @@
 /**
  * The storage node: what it means to write, read, delete, repair and scan a tenant's records.
  *
- * A write goes: validation, whether writes are taken (drain, disk guard), room in the store; then look-up, conflict rule and put in one turn (from
- * the start again where the record turns out to need more room); then the wait for durability.
+ * A write goes: validation, whether writes are taken (drain, disk guard), room in the store; then look-up, conflict rule
+ * and put in one turn (from the start again where the record turns out to need more room); then the wait for durability.
  *
  * Invariants:
  * 1. Between the look-up of a record and its replacement there is no await, so no other call comes between them.

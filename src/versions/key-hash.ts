@@ -2,6 +2,7 @@
  * The hash by which keys lie on the ring: the first eight bytes, big-endian, of SHA-256 of `TENANT:KEY` in UTF-8, as an
  * unsigned integer. Coordinators place keys by the same one.
  */
+import { readUint32BigEndian } from "../base/integers.ts";
 import { utf8Length, writeUtf8 } from "../base/utf8.ts";
 import { Sha256 } from "../platform/sha256.ts";
 
@@ -24,8 +25,8 @@ export class KeyHasher {
     sha256.begin();
     sha256.add(bytes, start, length);
     sha256.finish();
-    this.high = readUint32(sha256.digest, 0);
-    this.low = readUint32(sha256.digest, 4);
+    this.high = readUint32BigEndian(sha256.digest, 0);
+    this.low = readUint32BigEndian(sha256.digest, 4);
   }
 }
 
@@ -37,12 +38,6 @@ export function keyHash(tenantId: string, key: string): bigint {
   writeUtf8(bytes, 0, text);
   hasher.hash(bytes, 0, bytes.length);
   return (BigInt(hasher.high) << 32n) | BigInt(hasher.low);
-}
-
-/** Big-endian, unlike the integers of base/integers.ts. */
-function readUint32(bytes: Uint8Array, position: number): number {
-  const high = (bytes[position]! << 8) | bytes[position + 1]!;
-  return ((high << 16) | (bytes[position + 2]! << 8) | bytes[position + 3]!) >>> 0;
 }
 
 /** As logs tell it: 16 hexadecimal digits. */

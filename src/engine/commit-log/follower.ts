@@ -107,7 +107,7 @@ export class LogFollower {
   #readFrame(): boolean {
     const { segmentNumber, offset } = this.#position;
     if (this.#file === undefined && !this.#open(segmentNumber)) return false;
-    // What was read before the frame was written is old.
+    // The buffer may have been filled before this frame was written: then it lacks the frame.
     return this.#decode(offset, false) || this.#decode(offset, true);
   }
 

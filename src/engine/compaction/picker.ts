@@ -74,7 +74,7 @@ export function planInPlace(level: number, table: TableMetadata, trigger: Compac
   return { kind: "merge", trigger, level, outputLevel: level, inputs: [table], overlapping: [] };
 }
 
-/** Of the first level that has any: all tables that are covered whole and that no plan needs to read. */
+/** Drops, unread, the tables of one level that range deletions cover whole, but for those that a running job reads. */
 function pickDrop({ levels, busy, deletions }: PickerInput): CompactionPlan | undefined {
   if (deletions.isEmpty) return undefined;
   const taken = new Set(busy.flatMap(tablesOf));

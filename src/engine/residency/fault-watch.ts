@@ -4,9 +4,6 @@
  * To look costs about as much as a read, so reads do it only where it pays. A read that touches bytes that are not in
  * memory makes the system count a fault of this thread; the count is looked at now and then. Where it has risen, and
  * at the start, reads look. Once many in a row have found all in memory, they stop looking.
- *
- * Filters and top levels of indexes are used so often that the system keeps them in memory before all else, so they are
- * looked at only anew after a fault: `faultCount` says which fault that was.
  */
 import type { FileSystem } from "../../platform/file-system.ts";
 
