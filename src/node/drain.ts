@@ -1,9 +1,9 @@
 /**
  * Draining: the node takes no new data from anybody, so that it can be removed once nothing of its own is left to do.
  *
- *   serving ──begin──► draining ──all durable, flushed and streamed──► drained
- *      ▲                  └───────────────────────end────────────────────┘
- *      └──────────────────────────────────────────┘
+ *   serving ──begin──► draining ──recorded; all durable, flushed and streamed──► drained
+ *      ▲                  └────────────────────────────end─────────────────────────┘
+ *      └───────────────────────────────────────────────┘
  *
  * Writes, deletions, repairs and batches are refused, replicated ones too: what they bring nobody would move away any
  * more. Reads, scans and streams to other nodes go on. The node itself never begins it, and never ends it.
@@ -135,8 +135,10 @@ export class Drain {
 
   #left(): string[] {
     const { store, activeStreams } = this.#parts;
-    const { lastSequence, durableSequence, activeMemtableEntryCount, frozenMemtableCount } = store.status();
+    const status = store.status();
+    const { lastSequence, durableSequence, activeMemtableEntryCount, frozenMemtableCount } = status;
     const left: string[] = [];
+    if (!status.isDraining) left.push("that the node is draining is not recorded yet");
     if (durableSequence < lastSequence) left.push("writes are not durable yet");
     if (activeMemtableEntryCount > 0 || frozenMemtableCount > 0) left.push("the memtable is not flushed");
     const streams = activeStreams();

@@ -129,6 +129,23 @@ describe("a draining node", () => {
     expect(node.drain.status().state).toBe("draining");
   });
 
+  test("is not drained before that is recorded", async () => {
+    const { node, store } = idleNode();
+    const recorded = Promise.withResolvers<void>();
+    const setDraining = store.setDraining.bind(store);
+    store.setDraining = async (isDraining) => {
+      await recorded.promise;
+      await setDraining(isDraining);
+    };
+    const begun = node.drain.begin();
+    await turn();
+    const left = ["that the node is draining is not recorded yet"];
+    expect(node.drain.status()).toEqual({ state: "draining", left });
+    recorded.resolve();
+    await begun;
+    expect(node.drain.status()).toEqual({ state: "drained", left: [] });
+  });
+
   test("that is asked to end while it begins ends", async () => {
     const { node, store } = idleNode();
     const begun = node.drain.begin();
