@@ -135,6 +135,21 @@ describe("recovery", () => {
     await engine.close();
   });
 
+  test("where a page that was replayed is an older one when it is written again, the start is refused", async () => {
+    const disk = await killedAfter(20, tinyOptions());
+    const [path] = segments(disk);
+    const bytes = readWhole(disk, path!);
+    const lastFrame = bytes.findLastIndex((byte) => byte !== 0) - 1;
+    // The system gave up a page that it could not write, and reads it from the disk again.
+    const recoveryProgress = (phase: string) => {
+      if (phase === "making durable") writeWhole(disk, path!, bytes.slice().fill(0, lastFrame));
+    };
+    const refused = await openEngine(disk, tinyOptions(), 2, { recoveryProgress }).catch((error) => error);
+    expect(refused).toMatchObject({ code: "COMMIT_LOG_FAILED" });
+    expect(refused.message).toContain("a frame that was replayed has gone from the disk");
+    expect([disk.openFileCount, disk.mapCount]).toEqual([0, 0]);
+  });
+
   test("where the log cannot be written again, the start is refused, and succeeds later", async () => {
     const disk = await killedAfter(20, tinyOptions());
     const files = new FaultFileSystem(disk, ({ kind, path }) =>
