@@ -20,7 +20,13 @@ const keyFile = join(temporaryFolder(), "keys");
 writeFileSync(keyFile, `${new Uint8Array(32).fill(7).toBase64()}\n`);
 chmodSync(keyFile, 0o600);
 
-function start(name: string, port: number, seedPorts: number[], sealed = true): Promise<NodeProcess> {
+function start(
+  name: string,
+  port: number,
+  seedPorts: number[],
+  sealed = true,
+  environment: Record<string, string> = {},
+): Promise<NodeProcess> {
   return startNode({
     args: ["--node-id", name],
     environment: {
@@ -28,6 +34,7 @@ function start(name: string, port: number, seedPorts: number[], sealed = true): 
       PAIRDB_GOSSIP_BIND_PORT: String(port),
       PAIRDB_GOSSIP_SEED_NODES: seedPorts.map((seed) => `127.0.0.1:${seed}`).join(","),
       ...(sealed ? { PAIRDB_GOSSIP_KEY_FILE: keyFile } : {}),
+      ...environment,
     },
   });
 }
@@ -96,6 +103,26 @@ describe("three nodes", () => {
     const events = recentEvents.map(({ kind, member }) => `${kind} ${member}`);
     for (const event of ["joined n2", "suspected n3", "failed n3", "left n2"])
       expect(events).toContain(event);
+  }, 300_000);
+
+  test("one alone misses nobody where it is its own seed, and others where its seed does not answer", async () => {
+    const [port, waitingPort] = [await freePort(), await freePort()];
+    const environment = { PAIRDB_HEALTH_INTERVAL: "100ms", PAIRDB_HEALTH_ISOLATED_AFTER: "0s" };
+    const alone = await start("alone", port, [port], true, environment);
+    const waiting = await start("waiting", waitingPort, [await freePort()], true, environment);
+    const reasons = async ({ httpUrl }: NodeProcess) =>
+      JSON.stringify(((await (await fetch(`${httpUrl}/health`)).json()) as { reasons: string[] }).reasons);
+    const isIsolated = async (node: NodeProcess) => (await reasons(node)).includes("alone in its ring");
+    await waitUntil(
+      () => isIsolated(waiting),
+      hangMs,
+      () => reasons(waiting),
+    );
+    await waitUntil(
+      async () => !(await isIsolated(alone)),
+      hangMs,
+      () => reasons(alone),
+    );
   }, 300_000);
 
   test("a stranger without the key is told nothing, and joins nothing", async () => {
