@@ -15,10 +15,12 @@ const mostInWindow = 20;
 const mostMessages = 1000;
 
 interface Repeated {
+  readonly level: LogLevel;
+  readonly message: string;
   count: number;
   suppressedCount: number;
   lastFields: LogFields | undefined;
-  timer: Timer;
+  readonly timer: Timer;
 }
 
 export interface LimitedLogger extends Logger {
@@ -29,20 +31,20 @@ export interface LimitedLogger extends Logger {
 export function limitRepeats(logger: Logger, clock: Clock): LimitedLogger {
   const repeated = new Map<string, Repeated>();
 
-  const end = (level: LogLevel, message: string): void => {
-    const key = keyOf(level, message);
-    const { suppressedCount, lastFields, timer } = repeated.get(key)!;
+  const end = (key: string): void => {
+    const { level, message, suppressedCount, lastFields, timer } = repeated.get(key)!;
     timer.cancel();
     repeated.delete(key);
     if (suppressedCount > 0) logger[level](message, { ...lastFields, suppressed: suppressedCount });
   };
 
   const isTooMany = (level: LogLevel, message: string, fields: LogFields | undefined): boolean => {
-    const known = repeated.get(keyOf(level, message));
+    const key = `${level} ${message}`;
+    const known = repeated.get(key);
     if (known === undefined) {
       if (repeated.size >= mostMessages) return false;
-      const timer = clock.after(windowMs, () => end(level, message));
-      repeated.set(keyOf(level, message), { count: 1, suppressedCount: 0, lastFields: undefined, timer });
+      const timer = clock.after(windowMs, () => end(key));
+      repeated.set(key, { level, message, count: 1, suppressedCount: 0, lastFields: undefined, timer });
       return false;
     }
     if (++known.count <= mostInWindow) return false;
@@ -57,19 +59,7 @@ export function limitRepeats(logger: Logger, clock: Clock): LimitedLogger {
   });
   return Object.assign(limited, {
     tellSuppressed: () => {
-      for (const key of [...repeated.keys()]) {
-        const [level, message] = partsOf(key);
-        end(level, message);
-      }
+      for (const key of [...repeated.keys()]) end(key);
     },
   });
-}
-
-function keyOf(level: LogLevel, message: string): string {
-  return `${level} ${message}`;
-}
-
-function partsOf(key: string): [level: LogLevel, message: string] {
-  const space = key.indexOf(" ");
-  return [key.slice(0, space) as LogLevel, key.slice(space + 1)];
 }
