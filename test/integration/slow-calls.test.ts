@@ -1,5 +1,6 @@
 /** What a node tells of calls that took too long, and of its log, to operators who ask it. */
 import { expect, test } from "bun:test";
+import { envelope, envelopePrefixBytes } from "../../src/rpc/envelope.ts";
 import { keyHash } from "../../src/versions/key-hash.ts";
 import { startNode } from "../support/node-process.ts";
 
@@ -43,20 +44,18 @@ test("by its log, by SlowRequests and by TailLog, and never with the key or the 
 /** The lines of the first message of TailLog, by Connect's streaming protocol. */
 async function tailed(httpUrl: string): Promise<Line[]> {
   const request = new TextEncoder().encode(JSON.stringify({ backlogCount: 500 }));
-  const body = new Uint8Array(5 + request.length);
-  new DataView(body.buffer).setUint32(1, request.length);
-  body.set(request, 5);
   const response = await fetch(`${httpUrl}/pairdb.admin.v1.AdminService/TailLog`, {
     method: "POST",
     headers: { "content-type": "application/connect+json", "connect-protocol-version": "1" },
-    body,
+    body: envelope(0, request),
   });
   const reader = response.body!.getReader();
   let bytes = Buffer.alloc(0);
-  while (bytes.length < 5 || bytes.length < 5 + bytes.readUInt32BE(1)) {
+  while (bytes.length < envelopePrefixBytes || bytes.length < envelopePrefixBytes + bytes.readUInt32BE(1)) {
     const { value } = await reader.read();
     bytes = Buffer.concat([bytes, value!]);
   }
   await reader.cancel();
-  return JSON.parse(bytes.toString("utf8", 5, 5 + bytes.readUInt32BE(1))).lines;
+  return JSON.parse(bytes.toString("utf8", envelopePrefixBytes, envelopePrefixBytes + bytes.readUInt32BE(1)))
+    .lines;
 }
