@@ -4,14 +4,10 @@ import UPlot from "uplot";
 import { feed, history } from "./stats-feed.ts";
 import type { FigureName } from "./stats-history.ts";
 
-export interface Series {
-  readonly name: string;
-  readonly figure: FigureName;
-}
-
-interface ChartProps {
+export interface ChartProps {
   readonly title: string;
-  readonly series: readonly Series[];
+  /** By their names in the legend. */
+  readonly series: Readonly<Record<string, FigureName>>;
   readonly format: (value: number) => string;
   /** Whether the figures are bytes, whose axis has round steps of its own. */
   readonly isBytes?: boolean;
@@ -30,23 +26,25 @@ const cursor = UPlot.sync("time");
 
 export function Chart(props: ChartProps) {
   const { title, series, format } = props;
+  const names = Object.keys(series);
+  const figures = Object.values(series);
   const place = useRef<HTMLDivElement>(null);
   const latest = useRef<HTMLSpanElement[]>([]);
   useEffect(() => {
     const element = place.current;
     if (element === null) return;
-    let plot = create(element, props);
+    const show = (shown: UPlot) => showFigures(shown, figures, latest.current, format);
+    let plot = create(element, props, show);
     const redraw = () => {
-      const data = dataOf(series);
+      const data = dataOf(figures);
       plot.setData(data, false);
       plot.setScale("x", windowOf(data[0]));
-      showFigures(plot, series, latest.current, format);
+      show(plot);
     };
-    plot.hooks["setCursor"] = [(self: UPlot) => showFigures(self, series, latest.current, format)];
     redraw();
     const recolour = () => {
       plot.destroy();
-      plot = create(element, props);
+      plot = create(element, props, show);
       redraw();
     };
     const resize = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
@@ -65,7 +63,7 @@ export function Chart(props: ChartProps) {
       <figcaption>
         <h3>{title}</h3>
         <span class="legend">
-          {series.map(({ name }, index) => (
+          {names.map((name, index) => (
             <span key={name} class={`key series-${colourOf(index)}`}>
               {name}{" "}
               <span
@@ -89,11 +87,8 @@ function colourOf(index: number): number {
   return (index % 5) + 1;
 }
 
-function dataOf(series: readonly Series[]): UPlot.AlignedData {
-  return [
-    history.times as number[],
-    ...series.map(({ figure }) => history.column(figure) as (number | null)[]),
-  ];
+function dataOf(figures: readonly FigureName[]): UPlot.AlignedData {
+  return [history.times as number[], ...figures.map((figure) => history.column(figure) as (number | null)[])];
 }
 
 function windowOf(times: ArrayLike<number>): { min: number; max: number } {
@@ -105,19 +100,23 @@ function windowOf(times: ArrayLike<number>): { min: number; max: number } {
 /** Below the cursor, or else the newest. */
 function showFigures(
   plot: UPlot,
-  series: readonly Series[],
+  figures: readonly FigureName[],
   places: readonly HTMLSpanElement[],
   format: (value: number) => string,
 ): void {
   const index = plot.cursor.idx ?? history.times.length - 1;
-  for (const [place, { figure }] of series.entries()) {
+  for (const [place, figure] of figures.entries()) {
     const value = history.column(figure)[index];
     const element = places[place];
     if (element !== undefined) element.textContent = value == null ? "–" : format(value);
   }
 }
 
-function create(element: HTMLElement, { series, format, max = 0, isBytes = false }: ChartProps): UPlot {
+function create(
+  element: HTMLElement,
+  { series, format, max = 0, isBytes = false }: ChartProps,
+  onCursor: (plot: UPlot) => void,
+): UPlot {
   const colours = getComputedStyle(document.documentElement);
   const colour = (name: string) => colours.getPropertyValue(`--${name}`).trim();
   const axis = {
@@ -130,6 +129,7 @@ function create(element: HTMLElement, { series, format, max = 0, isBytes = false
     width: element.clientWidth,
     height,
     legend: { show: false },
+    hooks: { setCursor: [onCursor] },
     cursor: { sync: { key: cursor.key }, drag: { x: false, y: false }, y: false, points: { size: 6 } },
     scales: {
       x: { time: true, auto: false },
@@ -147,7 +147,7 @@ function create(element: HTMLElement, { series, format, max = 0, isBytes = false
     ],
     series: [
       {},
-      ...series.map(({ name }, index) => ({
+      ...Object.keys(series).map((name, index) => ({
         label: name,
         stroke: colour(`series-${colourOf(index)}`),
         width: 1.6,
@@ -156,5 +156,5 @@ function create(element: HTMLElement, { series, format, max = 0, isBytes = false
       })),
     ],
   };
-  return new UPlot(options, dataOf(series), element);
+  return new UPlot(options, dataOf(Object.values(series)), element);
 }

@@ -1,7 +1,7 @@
 /** How the node is, at a glance: its health with the reasons, the figures of this moment, and the last five minutes. */
 import type { Health, WatchStatsResponse } from "../gen/pairdb/admin/v1/admin_pb.ts";
 import { admin } from "./api.ts";
-import { Chart } from "./chart.tsx";
+import { Chart, type ChartProps } from "./chart.tsx";
 import { bytes, bytesPerSecond, count, duration, percent, rate } from "./format.ts";
 import { Badge, Facts, Failure, Loading, Panel, type Tone } from "./parts.tsx";
 import { feed } from "./stats-feed.ts";
@@ -125,85 +125,32 @@ function share(part: bigint | undefined, whole: bigint | undefined): string {
 function Charts({ stats }: { stats: WatchStatsResponse }) {
   return (
     <div class="charts">
-      <Chart
-        title="Throughput"
-        format={rate}
-        series={[
-          { name: "reads", figure: "reads" },
-          { name: "writes", figure: "writes" },
-          { name: "failures", figure: "failures" },
-        ]}
-      />
-      <Chart
-        title="Read latency"
-        format={duration}
-        series={[
-          { name: "p50", figure: "readP50" },
-          { name: "p99", figure: "readP99" },
-        ]}
-      />
-      <Chart
-        title="Write latency"
-        format={duration}
-        series={[
-          { name: "p50", figure: "writeP50" },
-          { name: "p99", figure: "writeP99" },
-        ]}
-      />
-      <Chart
-        title="Memtable"
-        format={bytes}
-        isBytes
-        max={Number(stats.memtables?.maxBytes ?? 0n)}
-        series={[{ name: "filled", figure: "memtable" }]}
-      />
-      <Chart
-        title="Writers held up"
-        format={percent}
-        max={0.01}
-        series={[
-          { name: "stalled", figure: "stalled" },
-          { name: "slowed", figure: "delayed" },
-        ]}
-      />
-      <Chart
-        title="Cache hit ratio"
-        format={percent}
-        max={1}
-        series={[{ name: "hits", figure: "cacheHits" }]}
-      />
-      <Chart
-        title="Written to disk"
-        format={bytesPerSecond}
-        isBytes
-        series={[
-          { name: "log", figure: "logged" },
-          { name: "flushes", figure: "flushed" },
-          { name: "compactions", figure: "compacted" },
-        ]}
-      />
-      <Chart
-        title="Disk used"
-        format={bytes}
-        isBytes
-        max={Number(stats.disk?.totalBytes ?? 0n)}
-        series={[{ name: "used", figure: "diskUsed" }]}
-      />
-      <Chart
-        title="Memory"
-        format={bytes}
-        isBytes
-        series={[
-          { name: "process", figure: "memory" },
-          { name: "mapped", figure: "mapped" },
-        ]}
-      />
-      <Chart
-        title="Event-loop lag"
-        format={duration}
-        max={0.01}
-        series={[{ name: "longest", figure: "lag" }]}
-      />
+      {chartsOf(stats).map((chart) => (
+        <Chart key={chart.title} {...chart} />
+      ))}
     </div>
   );
+}
+
+function chartsOf({ memtables, disk }: WatchStatsResponse): ChartProps[] {
+  const written = { log: "logged", flushes: "flushed", compactions: "compacted" } as const;
+  const memtableBytes = Number(memtables?.maxBytes ?? 0n);
+  const diskBytes = Number(disk?.totalBytes ?? 0n);
+  return [
+    { title: "Throughput", format: rate, series: { reads: "reads", writes: "writes", failures: "failures" } },
+    { title: "Read latency", format: duration, series: { p50: "readP50", p99: "readP99" } },
+    { title: "Write latency", format: duration, series: { p50: "writeP50", p99: "writeP99" } },
+    { title: "Memtable", format: bytes, isBytes: true, max: memtableBytes, series: { filled: "memtable" } },
+    {
+      title: "Writers held up",
+      format: percent,
+      max: 0.01,
+      series: { stalled: "stalled", slowed: "delayed" },
+    },
+    { title: "Cache hit ratio", format: percent, max: 1, series: { hits: "cacheHits" } },
+    { title: "Written to disk", format: bytesPerSecond, isBytes: true, series: written },
+    { title: "Disk used", format: bytes, isBytes: true, max: diskBytes, series: { used: "diskUsed" } },
+    { title: "Memory", format: bytes, isBytes: true, series: { process: "memory", mapped: "mapped" } },
+    { title: "Event-loop lag", format: duration, max: 0.01, series: { longest: "lag" } },
+  ];
 }
