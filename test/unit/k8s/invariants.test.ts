@@ -286,7 +286,8 @@ test.if(hasKubectl)("production differs from the base in TLS, tokens and sealed 
 
 test.if(hasKubectl)("backups are asked of every node in turn", () => {
   const prod = rendered.get("overlays/prod")!;
-  const cronJob = render("backup").find(({ kind }) => kind === "CronJob") as ICronJob | undefined;
+  const manifests = render("backup");
+  const cronJob = manifests.find(({ kind }) => kind === "CronJob") as ICronJob | undefined;
   const spec = cronJob!.spec!.jobTemplate.spec!.template.spec!;
   expectNoRights(spec);
   const turns = [...spec.initContainers!, ...spec.containers];
@@ -307,6 +308,10 @@ test.if(hasKubectl)("backups are asked of every node in turn", () => {
     }
   }
   for (const { secret } of spec.volumes!) expect([0o400, 0o440]).toContain(secret!.defaultMode!);
+  // Nodes write to a volume: no way out of the cluster is opened for them.
+  const policies = manifests.filter(({ kind }) => kind === "NetworkPolicy") as INetworkPolicy[];
+  const jobLabels = cronJob!.spec!.jobTemplate.spec!.template.metadata!.labels;
+  expect(policies.map((policy) => policy.spec?.podSelector?.matchLabels)).toEqual([jobLabels]);
 });
 
 /** Of every folder that holds a kustomization, its file's content. */
