@@ -107,16 +107,12 @@ class UnaryReply implements ThinReply {
     const response = this.#response;
     const headers = headersFor(call);
     const trailers = trailersFor(call, undefined);
-    const { bytes, lent, lentAt } = message;
-    const start = message.start - envelopePrefixBytes;
-    const ownBytes = envelopePrefixBytes + message.length - lent.length;
-    writeEnvelopePrefix(bytes, start, 0, message.length);
-    if (lent.length === 0) response.answer(headers, bytes, start, ownBytes, trailers);
-    else {
+    if (message.lent.length === 0) {
+      const start = beginEnvelope(message);
+      response.answer(headers, message.bytes, start, envelopePrefixBytes + message.length, trailers);
+    } else {
       response.sendHeaders(headers);
-      response.sendData(bytes, start, lentAt - start);
-      response.sendData(lent.bytes, lent.start, lent.length);
-      response.sendData(bytes, lentAt, start + ownBytes - lentAt);
+      sendMessage(response, message);
       response.sendTrailers(trailers);
     }
     message.release();
@@ -140,9 +136,7 @@ class StreamReply implements ThinStreamReply {
   send(message: EncodedMessage): Promise<boolean> | undefined {
     const response = this.#response;
     this.#begin();
-    const start = message.start - envelopePrefixBytes;
-    writeEnvelopePrefix(message.bytes, start, 0, message.length);
-    const isRoomLeft = response.sendData(message.bytes, start, envelopePrefixBytes + message.length);
+    const isRoomLeft = sendMessage(response, message);
     return isRoomLeft || !response.isOpen ? undefined : response.whenWritable();
   }
 
@@ -161,6 +155,23 @@ class StreamReply implements ThinStreamReply {
     this.#hasBegun = true;
     this.#response.sendHeaders(headersFor(this.#call));
   }
+}
+
+/** Whether more is welcome at once. */
+function sendMessage(response: ServerResponse, message: EncodedMessage): boolean {
+  const { bytes, lent, lentAt } = message;
+  const start = beginEnvelope(message);
+  const end = message.start + message.length - lent.length;
+  if (lent.length === 0) return response.sendData(bytes, start, end - start);
+  response.sendData(bytes, start, lentAt - start);
+  response.sendData(lent.bytes, lent.start, lent.length);
+  return response.sendData(bytes, lentAt, end - lentAt);
+}
+
+/** Writes the prefix, and returns where it begins. */
+function beginEnvelope({ bytes, start, length }: EncodedMessage): number {
+  writeEnvelopePrefix(bytes, start - envelopePrefixBytes, 0, length);
+  return start - envelopePrefixBytes;
 }
 
 function headersFor(call: Call): Uint8Array {
