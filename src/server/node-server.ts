@@ -63,6 +63,8 @@ export interface NodeServerOptions {
   /** Follows calls, if somebody is to. */
   readonly tracer?: CallTracer | undefined;
   readonly health: HealthSource;
+  /** Lets `listener` hear, every tenth of a second, how late the main thread is. */
+  readonly onLag: (listener: (lagMs: number) => void) => void;
   readonly adminSources: AdminSources;
   readonly metricsText: () => Promise<MetricsText>;
   readonly openStore: () => Promise<OpenStore>;
@@ -170,7 +172,7 @@ export class NodeServer {
     try {
       this.#store = await openStore();
       if (this.#stopping !== undefined) return false;
-      this.#admission.start();
+      this.#options.onLag((lagMs) => this.#admission.sample(lagMs));
       this.#gate.open();
       this.#grpc = await listenGrpc({ ...this.#options, edge, httpPort: this.httpPort });
     } catch (error) {
@@ -257,7 +259,6 @@ export class NodeServer {
   /** Cuts every connection and closes the store. */
   async #closeAll(): Promise<void> {
     this.#gate.close(new StorageError("UNAVAILABLE", stoppingMessage));
-    this.#admission.stop();
     this.#http?.destroy();
     this.#grpc?.destroy();
     const store = this.#store;

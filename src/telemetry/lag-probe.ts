@@ -1,15 +1,19 @@
 /** How late the main thread comes to what is due: a timer that comes late was kept waiting by whatever held it. */
 import type { Clock, Timer } from "../platform/clock.ts";
 
-const probeIntervalMs = 250;
+const probeIntervalMs = 100;
 /** Of a minute, and a few more. */
-const keptCount = 256;
+const keptCount = 640;
+
+/** Hears of each delay. */
+export type LagListener = (lagMs: number) => void;
 
 export class LagProbe {
   readonly #clock: Clock;
   /** The last ones, in a ring. */
   readonly #lagsMs = new Float64Array(keptCount);
   #probeCount = 0;
+  #listener: LagListener = () => {};
   #timer: Timer | undefined;
 
   constructor(clock: Clock) {
@@ -27,6 +31,11 @@ export class LagProbe {
     return longestMs;
   }
 
+  /** From now on `listener` alone hears of each delay. */
+  listen(listener: LagListener): void {
+    this.#listener = listener;
+  }
+
   stop(): void {
     this.#timer?.cancel();
   }
@@ -36,7 +45,9 @@ export class LagProbe {
     this.#timer = this.#clock.after(probeIntervalMs, () => {
       const lagMs = Math.max(0, this.#clock.monotonicMs() - dueMs);
       this.#lagsMs[this.#probeCount++ % keptCount] = lagMs;
+      // Before anything that could throw, so that the next one comes.
       this.#probe();
+      this.#listener(lagMs);
     });
   }
 }

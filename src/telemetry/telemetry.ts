@@ -156,6 +156,11 @@ export class Telemetry {
     return this.#system.lag.longestMs(withinMs);
   }
 
+  /** Lets `listener`, and nobody else, hear every tenth of a second how late the main thread is. */
+  onLag(listener: (lagMs: number) => void): void {
+    this.#system.lag.listen(listener);
+  }
+
   stop(): void {
     this.#checker?.stop();
     this.#system.lag.stop();

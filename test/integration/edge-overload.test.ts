@@ -78,3 +78,19 @@ test("a tenant above its rate is refused, and no other", async () => {
   expect((await first!.client.read({ tenantId: "quiet", key: "k" })).success).toBe(false);
   expect(new Set(server.refusedLoad.map(({ reason }) => reason))).toEqual(new Set(["tenant_rate"]));
 });
+
+test("while the main thread is late, calls are shed", async () => {
+  const limits = { ...overload, maxLagMs: 200, shedOrder: ["write"] as const };
+  const server = await startTestServer({ settings: { overload: limits } });
+  const clients = everyClient(server);
+  afterAll(() => clients.forEach((client) => void client.close()));
+  const { client } = clients[0]!;
+  for (let sample = 0; sample < 3; sample++) server.tellLag(800);
+  expect(server.server.load.pressure).toBe(1);
+  const writes = await Promise.allSettled(
+    Array.from({ length: 16 }, (_, i) => client.write({ tenantId: "t", key: `k${i}`, value })),
+  );
+  expect(writes.filter(({ status }) => status === "rejected")).toHaveLength(15);
+  expect(new Set(server.refusedLoad.map(({ reason }) => reason))).toEqual(new Set(["event_loop_lag"]));
+  expect((await client.read({ tenantId: "t", key: "none" })).success).toBe(false);
+});

@@ -40,6 +40,8 @@ export interface TestServer extends TestNode {
   status: HealthStatus;
   /** False: the node says that it is not ready, whatever it does. */
   isReady: boolean;
+  /** Makes the server believe that the main thread was so late; it is never told otherwise. */
+  tellLag(lagMs: number): void;
 }
 
 export interface TestServerOptions {
@@ -72,6 +74,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
   const refusedConnections: RefusalReason[] = [];
   const milestones: string[] = [];
   let phase = "commit log";
+  let tellLag: (lagMs: number) => void = () => {};
   const openStore = async (): Promise<OpenStore> => ({
     node: node.node,
     administration: node.administration,
@@ -104,6 +107,9 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
       ...silentHttp2Observer,
       connectionRefused: (reason) => refusedConnections.push(reason),
     },
+    onLag: (listener) => {
+      tellLag = listener;
+    },
     health: {
       health: () => ({ status: result.status, reasons: [], checks: [], metrics: { phase } }),
       readiness: () => ({ ready: phase === "serving" && result.isReady, reasons: [], phase, percent: 40 }),
@@ -134,6 +140,7 @@ export function createTestServer(options: TestServerOptions = {}): TestServer {
     milestones,
     status: "healthy",
     isReady: true,
+    tellLag: (lagMs) => tellLag(lagMs),
     get grpcUrl() {
       return `http://127.0.0.1:${server.grpcPort}`;
     },

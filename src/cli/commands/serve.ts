@@ -136,6 +136,7 @@ async function runNode(
     http2Observer: telemetry.http2Observer,
     tracer: tracing,
     health: telemetry.health,
+    onLag: (listener) => telemetry.onLag(listener),
     adminSources: adminSources({ ...surroundings, configuration, telemetry, logger }),
     metricsText: () => telemetry.metricsText(),
     openStore: async () => {

@@ -12,7 +12,7 @@
  *    roads keep what they made of it.
  */
 import { StorageError } from "../../base/errors.ts";
-import type { Clock, Timer } from "../../platform/clock.ts";
+import type { Clock } from "../../platform/clock.ts";
 import { LoadShedder, type SheddableClass } from "./load-shedder.ts";
 import { type TenantRate, TenantRates } from "./tenant-rates.ts";
 import type { WorkClass } from "./work-class.ts";
@@ -40,7 +40,6 @@ export interface AdmissionOptions {
 /** The reasons that need no look at the request. */
 type EarlyReason = Exclude<OverloadReason, "tenant_rate">;
 
-const sampleIntervalMs = 100;
 const retryAfterMs: Readonly<Record<EarlyReason, number>> = { in_flight_limit: 100, event_loop_lag: 500 };
 
 export class Admission {
@@ -53,7 +52,6 @@ export class Admission {
     in_flight_limit: {},
     event_loop_lag: {},
   };
-  #timer: Timer | undefined;
 
   constructor(options: AdmissionOptions) {
     const { shedOrder, maxLagMs, tenantRate } = options.limits;
@@ -62,18 +60,9 @@ export class Admission {
     this.#rates = new TenantRates(tenantRate);
   }
 
-  /** Samples the event loop from now on. */
-  start(): void {
-    const { clock } = this.#options;
-    const dueMs = clock.monotonicMs() + sampleIntervalMs;
-    this.#timer = clock.after(sampleIntervalMs, () => {
-      this.#shedder.sample(clock.monotonicMs() - dueMs);
-      this.start();
-    });
-  }
-
-  stop(): void {
-    this.#timer?.cancel();
+  /** By how much the event loop is late; told every tenth of a second. */
+  sample(lagMs: number): void {
+    this.#shedder.sample(lagMs);
   }
 
   get pressure(): number {

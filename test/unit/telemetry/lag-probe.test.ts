@@ -13,7 +13,7 @@ class HeldClock extends ManualClock {
 
 function probeLate(clock: HeldClock, lagMs: number): void {
   clock.heldMs += lagMs;
-  clock.advance(250);
+  clock.advance(100);
 }
 
 test("tells the longest delay of the time that is asked for", () => {
@@ -21,17 +21,27 @@ test("tells the longest delay of the time that is asked for", () => {
   const probe = new LagProbe(clock);
   expect(probe.longestMs(1000)).toBe(0);
   for (const lagMs of [0, 80, 0, 5, 0]) probeLate(clock, lagMs);
-  expect([250, 500, 1000, 60_000].map((withinMs) => probe.longestMs(withinMs))).toEqual([0, 5, 80, 80]);
+  expect([100, 200, 500, 60_000].map((withinMs) => probe.longestMs(withinMs))).toEqual([0, 5, 80, 80]);
 });
 
 test("keeps a minute", () => {
   const clock = new HeldClock();
   const probe = new LagProbe(clock);
   probeLate(clock, 80);
-  for (let count = 0; count < 239; count++) probeLate(clock, 0);
+  for (let count = 0; count < 599; count++) probeLate(clock, 0);
   expect(probe.longestMs(60_000)).toBe(80);
-  for (let count = 0; count < 100; count++) probeLate(clock, 0);
+  for (let count = 0; count < 50; count++) probeLate(clock, 0);
   expect(probe.longestMs(600_000)).toBe(0);
+});
+
+test("tells each delay to whoever listens", () => {
+  const clock = new HeldClock();
+  const probe = new LagProbe(clock);
+  const heard: number[] = [];
+  probeLate(clock, 7);
+  probe.listen((lagMs) => heard.push(lagMs));
+  for (const lagMs of [0, 80, 5]) probeLate(clock, lagMs);
+  expect(heard).toEqual([0, 80, 5]);
 });
 
 test("ends when it is told to", () => {
