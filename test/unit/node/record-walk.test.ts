@@ -69,8 +69,7 @@ describe("a walk", () => {
       walk,
       () => void node.write("t", "zzz", bytesOf("late"), entries({ c: 1 })),
     );
-    expect(seen.slice(0, keys.length)).toEqual(keys);
-    expect(seen).not.toContain("t:zzz");
+    expect(seen).toEqual(keys);
   });
 
   test("of a tenant, from behind a key", async () => {
