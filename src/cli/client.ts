@@ -73,7 +73,9 @@ export function explainCallFailure(error: unknown, address: string): unknown {
   const [details] = error.findDetails(ErrorDetailsSchema);
   if (details !== undefined) {
     const code = storageErrorCodeOf(details.code) ?? "INTERNAL";
-    return new StorageError(code, `the node refused: ${details.message} (${code})`, { cause: error });
+    return new StorageError(code, `the node at ${address} refused: ${details.message} (${code})`, {
+      cause: error,
+    });
   }
   const code = codeOfStatus[error.code] ?? "INTERNAL";
   if (/ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|ECONNRESET|EAI_AGAIN/.test(error.message)) {

@@ -148,8 +148,11 @@ test.if(isOpensslThere)(
     );
     expect(held).toEqual([[0n], ["newer"], [daySeconds], ["right", "left"], ["h"], []]);
 
-    const without = await runCommand(addresses("compare", "--with").slice(0, -4));
-    expect(without.stderr).toContain("UNAUTHENTICATED");
+    for (const args of [addresses("compare", "--with"), addresses("repair", "--from")]) {
+      const without = await runCommand(args.slice(0, -4));
+      expect(without.stderr).toMatch(`the node at localhost:${there.node.grpcPort} refused: `);
+      expect(without.stderr).toContain("UNAUTHENTICATED");
+    }
   },
   120_000,
 );
