@@ -63,7 +63,7 @@ export class MemberList implements Iterable<Member> {
   /** Up to `count` different members that fit, each as likely as any other. */
   sample(count: number, fits: (member: Member) => boolean): Member[] {
     const chosen: Member[] = [];
-    // A few random picks find them in a large ring, where most fit.
+    // In a large ring most fit: a few random picks find them without a look at all.
     for (let tries = 0; tries < 3 * count && this.size > 4 * count; tries++) {
       const member = this.#order[this.#below(this.size)]!;
       if (!chosen.includes(member) && fits(member)) chosen.push(member);
