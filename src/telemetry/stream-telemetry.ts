@@ -62,6 +62,10 @@ export class StreamTelemetry implements StreamObserver {
     this.#logger.info("a stream goes on after a restart", { ...fieldsOf(target), phase });
   }
 
+  streamMoved(target: StreamTarget): void {
+    this.#logger.info("a stream goes on at another address of its target", fieldsOf(target));
+  }
+
   phaseReached(target: StreamTarget, phase: StreamPhase): void {
     this.#logger.info("a stream has come to its next phase", { ...fieldsOf(target), phase });
   }

@@ -8,6 +8,8 @@ export interface StreamObserver {
   streamStarted(target: StreamTarget, rangeCount: number): void;
   /** After a restart of this node. */
   streamResumed(target: StreamTarget, phase: StreamPhase): void;
+  /** It goes on at this address of its target. */
+  streamMoved(target: StreamTarget): void;
   phaseReached(target: StreamTarget, phase: StreamPhase): void;
   /** A try failed; the next one comes after a pause. */
   tryFailed(target: StreamTarget, reason: string, pauseMs: number): void;

@@ -85,6 +85,19 @@ export function isActive({ failure, isEnded }: StreamRecord): boolean {
   return failure === undefined && !isEnded;
 }
 
+export function isSameAddress(a: StreamTarget, b: StreamTarget): boolean {
+  return a.host === b.host && a.port === b.port;
+}
+
+/**
+ * The same stream to its target at another address. That it is completed was found at the one of before, where somebody
+ * else may have answered: it is compared anew.
+ */
+export function atAddress(record: StreamRecord, target: StreamTarget): StreamRecord {
+  const phase = record.phase === "completed" ? "syncing" : record.phase;
+  return { ...record, target, phase, failure: undefined };
+}
+
 /** Without an address, the target has to be known. */
 export function peerTarget({ nodeId, host, port }: StreamTarget): PeerTarget {
   return host === "" && port === 0 ? { nodeId } : { nodeId, host, port };

@@ -14,7 +14,7 @@
  * 1. `record.position` is one before which the target has acknowledged everything that the copied view does not show; it
  *    moves on only with acknowledgements, and what is saved of it is never ahead.
  * 2. The segment of the saved position is held, as long as the log is not longer than may be kept.
- * 3. `completed` is reached through `syncing` only, and left by a lost place.
+ * 3. `completed` is reached through `syncing` only, and left by a lost place or a new address.
  *
  * Other work runs at every `await`. The record changes in this class alone.
  */
@@ -31,7 +31,7 @@ import type { SendReason } from "./observer.ts";
 import { RangeFilter } from "./range-filter.ts";
 import { reconcile } from "./reconciliation.ts";
 import type { RecordBatch } from "./record-batch.ts";
-import { peerTarget, type StreamPhase, type StreamRecord } from "./stream-record.ts";
+import { isActive, peerTarget, type StreamPhase, type StreamRecord } from "./stream-record.ts";
 
 /** So many failed tries in a row make a failed stream: with the pauses between them, some twenty seconds. */
 const triesBeforeFailed = 8;
@@ -40,6 +40,9 @@ const longestPauseMs = 60_000;
 const giveUpAfterMs = 3_600_000;
 /** How far a restart may throw a stream back. */
 const saveIntervalMs = 5000;
+/** How long a completed stream that is to end may take for what was written before. */
+export const catchUpMs = 5000;
+const catchUpPollMs = 50;
 
 export class Stream {
   readonly record: StreamRecord;
@@ -80,6 +83,23 @@ export class Stream {
   /** For how long the oldest write has been waiting; undefined while the log is not followed. */
   get lagMs(): number | undefined {
     return this.#feed?.lagMs;
+  }
+
+  /** It is completed and has not ended, and the target has not acknowledged all that was written up to this one. */
+  lacks(sequence: SequenceNumber): boolean {
+    const { phase, isEnded } = this.record;
+    return phase === "completed" && !isEnded && this.acknowledgedSequence < sequence;
+  }
+
+  /** Waits while it lacks something of that and goes without trouble, for `catchUpMs` at most. */
+  async catchUp(sequence: SequenceNumber): Promise<void> {
+    const { clock } = this.#environment;
+    const { signal } = this.#stop;
+    const endMs = clock.monotonicMs() + catchUpMs;
+    const isWorthIt = () => this.lacks(sequence) && isActive(this.record) && !signal.aborted;
+    while (isWorthIt() && clock.monotonicMs() < endMs) {
+      await pause(clock, catchUpPollMs, signal).catch(() => {});
+    }
   }
 
   /** Runs in the background until it is stopped or given up. */

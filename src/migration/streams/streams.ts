@@ -13,10 +13,12 @@ import { messageOf, StorageError } from "../../base/errors.ts";
 import type { SequenceNumber } from "../../engine/internal-key.ts";
 import { type HashRange, HashRanges } from "../hash-ranges.ts";
 import type { StreamEnvironment, StreamOptions } from "./environment.ts";
-import { holderName, Stream } from "./stream.ts";
+import { catchUpMs, holderName, Stream } from "./stream.ts";
 import { StreamFile } from "./stream-file.ts";
 import {
+  atAddress,
   isActive,
+  isSameAddress,
   newStreamRecord,
   peerTarget,
   type StreamRecord,
@@ -60,6 +62,7 @@ export interface ActiveStream {
 export type StreamControl = Pick<Streams, "start" | "stop" | "notifyComplete" | "status" | "list">;
 
 const maxStreams = 64;
+const lastWritesAreLacking = `the target has not acknowledged the last writes within ${catchUpMs / 1000} s`;
 
 export class Streams {
   readonly #environment: StreamEnvironment;
@@ -92,14 +95,14 @@ export class Streams {
     return streams;
   }
 
-  /** Begins a stream, in the background. */
+  /** Begins a stream, in the background. One that is under way goes on, and from now on to the address that is named. */
   start(request: StartRequest): Promise<StreamAnswer> {
     return this.#change(async () => {
       const { target } = request;
       this.#checkSource(request.sourceNodeId);
       const ranges = new HashRanges(request.ranges);
       const existing = this.#streams.get(target.nodeId);
-      if (existing !== undefined && isActive(existing.record)) return answerFor(existing, ranges);
+      if (existing !== undefined && isActive(existing.record)) return this.#goOn(existing, target, ranges);
       await this.#checkTarget(target);
       if (existing !== undefined) await this.#remove(existing);
       else if (this.#streams.size >= maxStreams) throw tooMany();
@@ -108,21 +111,30 @@ export class Streams {
     });
   }
 
-  /** Ends a stream; what the target has it keeps. An unknown one counts as ended. */
-  stop(request: StreamKey): Promise<StreamAnswer> {
+  /**
+   * Ends a stream; what the target has it keeps. An unknown one counts as ended. A completed one ends when the target has
+   * what was written before the call, or `catchUpMs` after it.
+   */
+  async stop(request: StreamKey): Promise<StreamAnswer> {
+    const sequence = await this.#catchUp(request);
     return this.#change(async () => {
       this.#checkSource(request.sourceNodeId);
       const stream = this.#streams.get(request.targetNodeId);
       if (stream === undefined)
         return { success: true, message: `there is no stream to ${request.targetNodeId}` };
       await this.#remove(stream);
-      this.#environment.observer.streamEnded(stream.record.target, "stopped");
-      return { success: true, message: `the stream to ${request.targetNodeId} is stopped` };
+      const what = stream.lacks(sequence) ? `stopped, and ${lastWritesAreLacking}` : "stopped";
+      this.#environment.observer.streamEnded(stream.record.target, what);
+      return { success: true, message: `the stream to ${request.targetNodeId} is ${what}` };
     });
   }
 
-  /** The target has taken over: a completed stream ends, and is remembered as completed. */
-  notifyComplete(request: StreamKey): Promise<StreamAnswer> {
+  /**
+   * The target has taken over: a completed stream ends, and is remembered as completed. Refused where the target has not
+   * got what was written before the call, `catchUpMs` after it.
+   */
+  async notifyComplete(request: StreamKey): Promise<StreamAnswer> {
+    const sequence = await this.#catchUp(request);
     return this.#change(async () => {
       this.#checkSource(request.sourceNodeId);
       const stream = this.#streams.get(request.targetNodeId);
@@ -130,6 +142,8 @@ export class Streams {
       const state = stateOf(stream.record);
       if (state !== "completed")
         throw invalid(`the stream to ${request.targetNodeId} is not completed: it is ${state}`);
+      if (stream.lacks(sequence))
+        throw new StorageError("UNAVAILABLE", `the stream goes on, since ${lastWritesAreLacking}`);
       await stream.stop();
       stream.record.isEnded = true;
       await this.#save();
@@ -140,9 +154,8 @@ export class Streams {
   }
 
   /** Undefined for no such stream. */
-  status({ sourceNodeId, targetNodeId }: StreamKey): StreamReport | undefined {
-    if (sourceNodeId !== this.#options.nodeId) return undefined;
-    const stream = this.#streams.get(targetNodeId);
+  status(key: StreamKey): StreamReport | undefined {
+    const stream = this.#find(key);
     return stream === undefined ? undefined : reportOf(stream);
   }
 
@@ -203,6 +216,46 @@ export class Streams {
     if (target.nodeId === this.#options.nodeId) throw invalid("a node cannot stream to itself");
     const peer = await this.#environment.peers.connect(peerTarget(target));
     peer.close();
+  }
+
+  #find({ sourceNodeId, targetNodeId }: StreamKey): Stream | undefined {
+    return sourceNodeId === this.#options.nodeId ? this.#streams.get(targetNodeId) : undefined;
+  }
+
+  /** Gives the last sequence number of now. Waits while other requests are dealt with. */
+  async #catchUp(key: StreamKey): Promise<SequenceNumber> {
+    const sequence = this.#environment.log.end().nextSequence - 1;
+    await this.#find(key)?.catchUp(sequence);
+    return sequence;
+  }
+
+  /** What a start finds under way. */
+  async #goOn(stream: Stream, target: StreamTarget, { ranges }: HashRanges): Promise<StreamAnswer> {
+    const { record } = stream;
+    const { nodeId } = target;
+    if (!isSameRanges(record.ranges, ranges)) {
+      throw invalid(
+        `there is a stream of other ranges to ${nodeId}, and it is ${stateOf(record)}: stop it first`,
+      );
+    }
+    if (isSameAddress(record.target, target))
+      return { success: true, message: `already streaming to ${nodeId}: ${stateOf(record)}` };
+    await this.#checkTarget(target);
+    await this.#moveTo(stream, target);
+    return { success: true, message: `streaming to ${nodeId} goes on at another address` };
+  }
+
+  async #moveTo(stream: Stream, target: StreamTarget): Promise<void> {
+    await stream.stop();
+    const moved = this.#add(atAddress(stream.record, target));
+    try {
+      await this.#save();
+    } catch (error) {
+      this.#add(stream.record).start();
+      throw notSaved(error);
+    }
+    this.#environment.observer.streamMoved(target);
+    moved.start();
   }
 
   async #begin(target: StreamTarget, ranges: readonly HashRange[]): Promise<void> {
@@ -276,16 +329,6 @@ export class Streams {
       if (name.startsWith(holderName("")) && !ours.has(name)) await log.release(name);
     }
   }
-}
-
-function answerFor({ record }: Stream, { ranges }: HashRanges): StreamAnswer {
-  const { nodeId } = record.target;
-  if (isSameRanges(record.ranges, ranges)) {
-    return { success: true, message: `already streaming to ${nodeId}: ${stateOf(record)}` };
-  }
-  throw invalid(
-    `there is a stream of other ranges to ${nodeId}, and it is ${stateOf(record)}: stop it first`,
-  );
 }
 
 /** Whatever their order. */

@@ -96,7 +96,10 @@ export class WorldPeer implements Peer, Peers {
   readonly address = "127.0.0.1:1";
   readonly nodeId = "target";
   trouble: Trouble = noTrouble;
-  connectCount = 0;
+  /** Where it was looked for last. */
+  host: string | undefined;
+  /** No target may be there. */
+  forbiddenHost: string | undefined;
   /** Of calls to write that are under way, and the most that there were. */
   underWay = { count: 0, bytes: 0, mostCount: 0, mostBytes: 0 };
   readonly #target: () => StorageNode;
@@ -105,9 +108,10 @@ export class WorldPeer implements Peer, Peers {
     this.#target = target;
   }
 
-  async connect({ nodeId }: PeerTarget): Promise<Peer> {
+  async connect({ nodeId, host }: PeerTarget): Promise<Peer> {
     if (nodeId !== this.nodeId) throw new StorageError("INVALID_ARGUMENT", `${nodeId} is not known`);
-    this.connectCount++;
+    if (host === this.forbiddenHost) throw new StorageError("PERMISSION_DENIED", `not known at ${host}`);
+    this.host = host;
     return this;
   }
 
@@ -264,8 +268,8 @@ export class StreamWorld {
   }
 }
 
-export function targetOf(nodeId: string) {
-  return { nodeId, host: "10.0.0.2", port: 50052 };
+export function targetOf(nodeId: string, host = "10.0.0.2") {
+  return { nodeId, host, port: 50052 };
 }
 
 function recording(events: string[]): StreamObserver {
@@ -277,6 +281,7 @@ function recording(events: string[]): StreamObserver {
   return {
     streamStarted: note("started"),
     streamResumed: note("resumed"),
+    streamMoved: ({ host }) => void events.push(`moved ${host}`),
     phaseReached: note("phase"),
     tryFailed: note("tryFailed"),
     streamFailed: note("failed"),

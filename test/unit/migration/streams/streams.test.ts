@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { StorageError } from "../../../../src/base/errors.ts";
 import { FaultFileSystem } from "../../../../src/platform/fault.ts";
+import { MemoryFileSystem } from "../../../../src/platform/memory.ts";
 import { keyHash } from "../../../../src/versions/key-hash.ts";
 import { contentsOf, keysNotContained } from "../../../support/streams/contents.ts";
 import {
@@ -8,7 +9,7 @@ import {
   noTrouble,
   StreamWorld,
   targetOf,
-  type WorldNode,
+  WorldNode,
   wholeRing,
   worldOptions,
 } from "../../../support/streams/stream-world.ts";
@@ -279,6 +280,98 @@ describe("what coordinators ask for", () => {
     await world.close();
   });
 
+  test("a start of the same stream at another address goes on there, and compares anew", async () => {
+    const world = await StreamWorld.create();
+    await write(world.source, 0, 100);
+    await start(world, {});
+    await world.whenState("completed");
+    // Somebody else was there.
+    const { engine } = world.target;
+    world.target = await WorldNode.open(new MemoryFileSystem(), "target", worldOptions());
+    await engine.close();
+    expect(await start(world, { target: targetOf("target", "10.0.0.3") })).toEqual({
+      success: true,
+      message: "streaming to target goes on at another address",
+    });
+    await write(world.source, 50, 150, 2n);
+    await world.whenState("completed");
+    await untilContained(world);
+    expect(world.peer.host).toBe("10.0.0.3");
+    expect(world.events).toContain("moved 10.0.0.3");
+    await world.restartSource();
+    expect(world.report?.target.host).toBe("10.0.0.3");
+    await world.close();
+  });
+
+  test("a stream stays where it is when it may not, or cannot be noted to, go on at another address", async () => {
+    const world = await StreamWorld.create();
+    const files = new FaultFileSystem(world.source.files);
+    await world.openStreams(files);
+    await start(world, {});
+    await world.whenState("completed");
+    world.peer.forbiddenHost = "10.0.0.3";
+    expect(await start(world, { target: targetOf("target", "10.0.0.3") })).toEqual({
+      success: false,
+      message: "not known at 10.0.0.3",
+    });
+    files.injector = ({ kind, path }) => (kind === "sync" && path.includes("STREAMS") ? "ENOSPC" : undefined);
+    expect(await start(world, { target: targetOf("target", "10.0.0.4") })).toEqual({
+      success: false,
+      message: expect.stringContaining("the list of streams could not be saved"),
+    });
+    files.injector = () => undefined;
+    expect(world.report?.target.host).toBe("10.0.0.2");
+    await write(world.source, 0, 20);
+    await untilContained(world);
+    expect([world.state, world.peer.host]).toEqual(["completed", "10.0.0.2"]);
+    await world.close();
+  });
+
+  test.each(["stop", "notifyComplete"] as const)(
+    "%s waits until the target has what was written before",
+    async (end) => {
+      const world = await StreamWorld.create();
+      await start(world, {});
+      await world.whenState("completed");
+      const gate = holdBack(world);
+      await write(world.source, 0, 20);
+      const ended = world.streams[end]({ sourceNodeId: "source", targetNodeId: "target" });
+      for (let turn = 0; turn < 10; turn++) await nextTurn();
+      gate.resolve();
+      expect(await ended).toEqual({ success: true, message: expect.not.stringContaining("last writes") });
+      expect(await keysNotContained(world.source.node, world.target.node)).toEqual([]);
+      await world.close();
+    },
+  );
+
+  test("a target that does not take the last writes: a stop says so, and it cannot have taken over", async () => {
+    const world = await StreamWorld.create();
+    const key = { sourceNodeId: "source", targetNodeId: "target" };
+    await start(world, {});
+    await world.whenState("completed");
+    const gate = holdBack(world);
+    await write(world.source, 0, 20);
+    const lacking = "the target has not acknowledged the last writes within 5 s";
+    expect(await world.streams.notifyComplete(key)).toEqual({
+      success: false,
+      message: `the stream goes on, since ${lacking}`,
+    });
+    gate.resolve();
+    expect(await world.streams.notifyComplete(key)).toMatchObject({ success: true });
+    expect(await keysNotContained(world.source.node, world.target.node)).toEqual([]);
+
+    await start(world, {});
+    await world.whenState("completed");
+    holdBack(world);
+    await write(world.source, 0, 20, 2n);
+    expect(await world.streams.stop(key)).toEqual({
+      success: true,
+      message: `the stream to target is stopped, and ${lacking}`,
+    });
+    expect(world.events.at(-1)).toBe(`ended stopped, and ${lacking}`);
+    await world.close();
+  });
+
   test("a stop ends a stream, also one that is not there, and lets go of the log", async () => {
     const world = await StreamWorld.create();
     const key = { sourceNodeId: "source", targetNodeId: "target" };
@@ -354,6 +447,17 @@ test("a damaged list of streams is kept aside, told, and lets go of the log", as
   expect(world.source.engine.followedLog.holderNames()).toEqual([]);
   await world.close();
 });
+
+/** What is written to the target waits there for the gate, and is not stored where its call has ended by then. */
+function holdBack({ peer }: StreamWorld): PromiseWithResolvers<void> {
+  const gate = Promise.withResolvers<void>();
+  const before: StreamWorld["peer"]["trouble"]["before"] = async (_call, { signal }) => {
+    await gate.promise;
+    signal.throwIfAborted();
+  };
+  peer.trouble = { ...noTrouble, before };
+  return gate;
+}
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -1468,7 +1468,7 @@ export const StorageNodeService: GenService<{
     output: typeof DrainResponseSchema;
   },
   /**
-   * Starts moving hash ranges to another node.
+   * Starts moving hash ranges to another node. For a stream that is under way it changes nothing but the target's address.
    *
    * @generated from rpc storage.StorageNodeService.StartStreaming
    */
@@ -1478,7 +1478,8 @@ export const StorageNodeService: GenService<{
     output: typeof StartStreamingResponseSchema;
   },
   /**
-   * Ends a stream; an unknown one counts as ended.
+   * Ends a stream; an unknown one counts as ended. Of a completed one it first waits, for 5 seconds at most, until the
+   * target has acknowledged what was written before the call.
    *
    * @generated from rpc storage.StorageNodeService.StopStreaming
    */
@@ -1498,7 +1499,7 @@ export const StorageNodeService: GenService<{
     output: typeof StreamStatusResponseSchema;
   },
   /**
-   * Tells the source that its target has taken over.
+   * Tells the source that its target has taken over. Waits as StopStreaming does; refused where that is in vain.
    *
    * @generated from rpc storage.StorageNodeService.NotifyStreamingComplete
    */
