@@ -5,6 +5,7 @@ import { RangeChecksums } from "../../src/migration/range-checksums.ts";
 import { bucketOfKey } from "../support/range-checksums.ts";
 import { everyClient, failureOf } from "../support/rpc-clients.ts";
 import { startTestServer } from "../support/test-server.ts";
+import { bytes, clockOf } from "../support/wire-values.ts";
 
 const server = await startTestServer();
 const clients = everyClient(server);
@@ -15,9 +16,6 @@ const halves = [
   { startHash: 0n, endHash: 2n ** 63n },
   { startHash: 2n ** 63n, endHash: 0n },
 ];
-const clockOf = (timestamp: bigint) => ({
-  entries: [{ coordinatorNodeId: "c", logicalTimestamp: timestamp }],
-});
 
 describe.each(clients.map(({ name, client }) => [name, client] as const))("%s", (name, client) => {
   const tenantId = `sums ${name}`.replaceAll(" ", "-");
@@ -27,8 +25,8 @@ describe.each(clients.map(({ name, client }) => [name, client] as const))("%s", 
     const entries = keys.map((key) => ({
       tenantId,
       key,
-      value: new TextEncoder().encode(key),
-      vectorClock: clockOf(1n),
+      value: bytes(key),
+      vectorClock: clockOf("c", 1n),
     }));
     await client.batchWrite({ entries: entries.slice(0, 1000) });
     await client.batchWrite({ entries: entries.slice(1000) });
