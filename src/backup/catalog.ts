@@ -30,7 +30,7 @@ export async function findBackup(target: BackupTarget, id: string | undefined): 
   if (id === undefined) {
     const newest = (await readCatalog(target)).backups.at(-1);
     if (newest !== undefined) return newest;
-    throw new StorageError("INVALID_ARGUMENT", `there is no backup in ${target.name}`);
+    throw noBackup(target);
   }
   const names = (await target.list(backupPrefix)).map(({ name }) => name);
   if (names.includes(backupPrefix + id)) return await readBackupManifest(target, id);
@@ -38,4 +38,8 @@ export async function findBackup(target: BackupTarget, id: string | undefined): 
     "INVALID_ARGUMENT",
     `there is no backup ${JSON.stringify(id)} in ${target.name}: "pairdb-node backup list" names those that are`,
   );
+}
+
+export function noBackup(target: BackupTarget): StorageError {
+  return new StorageError("INVALID_ARGUMENT", `there is no backup in ${target.name}`);
 }

@@ -1,6 +1,6 @@
 /** `backup verify`: reads all that backups consist of, and checks it. */
 import type { Command } from "commander";
-import { findBackup, readCatalog } from "../../backup/catalog.ts";
+import { findBackup, noBackup, readCatalog } from "../../backup/catalog.ts";
 import { type Verification, verifyBackups } from "../../backup/verify.ts";
 import { describeCommand, printJson } from "../command.ts";
 import type { CommandContext } from "../context.ts";
@@ -26,6 +26,8 @@ async function verify(
   const target = openTarget(context, options);
   const catalog = id === undefined ? await readCatalog(target) : undefined;
   const backups = catalog?.backups ?? [await findBackup(target, id)];
+  // A place that is not mounted must not pass for a clean one.
+  if (backups.length === 0 && catalog?.problems.length === 0) throw noBackup(target);
   const progress = startProgress(context, "verify", 1);
   let verification: Verification;
   try {

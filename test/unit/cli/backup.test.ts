@@ -99,6 +99,10 @@ test("what is wrong with a command line is told before anything is done", async 
     exitCode: 2,
     stderr: expect.stringContaining("there is no backup"),
   });
+  expect(await run("verify", "--target", join(folder, "none"))).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining("there is no backup"),
+  });
   expect(await run("create", join(folder, "none"), "--target", target)).toMatchObject({ exitCode: 2 });
 });
 
