@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import lock from "../bun.lock";
 import packageJson from "../package.json" with { type: "json" };
-import { billOfMaterials, type LockFile } from "./support/bill-of-materials.ts";
+import { billOfMaterials, type LockFile, packageNames } from "./support/bill-of-materials.ts";
 import { root } from "./support/process.ts";
 
 const [file] = process.argv.slice(2);
@@ -14,8 +14,8 @@ if (file === undefined) {
 
 /** A path is that of the lock file, `parent/name`; folders of packages lie in each other's node_modules. */
 function licenseOf(path: string): string | undefined {
-  const names = path.match(/(@[^/]+\/)?[^/]+/g) ?? [];
-  const description = join(root, "node_modules", names.join("/node_modules/"), "package.json");
+  const folder = packageNames(path).join("/node_modules/");
+  const description = join(root, "node_modules", folder, "package.json");
   if (!existsSync(description)) throw new Error(`${path} is not installed: run bun install`);
   return JSON.parse(readFileSync(description, "utf8")).license;
 }

@@ -92,11 +92,17 @@ function follow(lock: LockFile, path: string, needed: Map<string, readonly strin
 
 /** The path of the package that `name` means to the one at `path`. */
 function nearest(lock: LockFile, path: string, name: string): string {
-  for (let parent = path; parent !== ""; parent = parent.slice(0, Math.max(0, parent.lastIndexOf("/")))) {
-    const candidate = `${parent}/${name}`;
+  const parents = packageNames(path);
+  for (let depth = parents.length; depth > 0; depth--) {
+    const candidate = [...parents.slice(0, depth), name].join("/");
     if (lock.packages[candidate] !== undefined) return candidate;
   }
   return name;
+}
+
+/** Of a path: a scope and its slash belong to a name. */
+export function packageNames(path: string): string[] {
+  return path.match(/(@[^/]+\/)?[^/]+/g) ?? [];
 }
 
 function entryOf(lock: LockFile, path: string): readonly [string, string, Needs, string] {

@@ -16,7 +16,7 @@ const root = join(import.meta.dir, "../..");
 const product: Product = { name: "product", version: "1.0.0", license: "Apache-2.0", bunVersion: "1.4.5" };
 const none = "sha512-AAAA";
 
-/** Two versions of `c`: one for `b`, another for everybody else. */
+/** Two versions of `c`: one for `b`, another for everybody else, `@scope/a` too, whatever `@scope` has. */
 const small: LockFile = {
   workspaces: { "": { dependencies: { "@scope/a": "1.0.0" } } },
   packages: {
@@ -29,6 +29,7 @@ const small: LockFile = {
     ],
     c: ["c@2.0.0", "", {}, none],
     "b/c": ["c@1.0.0", "", {}, none],
+    "@scope/c": ["@scope/c@1.0.0", "", {}, none],
     unused: ["unused@1.0.0", "", {}, none],
     z: ["z@1.0.0", "", {}, none],
   },
