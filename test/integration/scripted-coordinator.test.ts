@@ -10,8 +10,9 @@ import { ReplaceableNode } from "../support/streams/replaceable-node.ts";
 import { bytes } from "../support/wire-values.ts";
 
 const tenantId = "t";
-/** One more is written late. */
 const keyCount = 300;
+/** More keys, first written late and to the source alone: half while the stream is under way, half when it has all. */
+const lateCount = 40;
 const keyAt = (i: number) => `k${i}`;
 const isMoved = (key: string) => keyHash(tenantId, key) >= 2n ** 63n;
 
@@ -75,7 +76,7 @@ class ScriptedCoordinator {
 
 async function readAll(node: ReplaceableNode): Promise<Map<string, string>> {
   const held = new Map<string, string>();
-  for (let i = 0; i <= keyCount; i++) {
+  for (let i = 0; i < keyCount + lateCount; i++) {
     const { success, value } = await node.client.read({ tenantId, key: keyAt(i) });
     if (success) held.set(keyAt(i), new TextDecoder().decode(value));
   }
@@ -116,7 +117,8 @@ test("a node joins while its coordinator restarts and replays hints", async () =
   const stale = [keyAt(1), keyAt(2)];
   for (const key of stale) await coordinator.write([source], key, "stale");
   for (const key of stale) coordinator.acknowledged.delete(key);
-  await coordinator.write([source], keyAt(keyCount), "new");
+  const late = Array.from({ length: lateCount }, (_, i) => keyAt(keyCount + i));
+  for (const key of late.slice(lateCount / 2)) await coordinator.write([source], key, "new");
   await coordinator.replayHints();
   await coordinator.replayHints();
 
@@ -124,6 +126,20 @@ test("a node joins while its coordinator restarts and replays hints", async () =
     async () => (await source.client.getStreamStatus(stream)).state === "completed",
     240_000,
     () => "the stream to complete",
+  );
+  const followed = late.slice(0, lateCount / 2);
+  for (const key of followed) await coordinator.write([source], key, "new");
+  // Only what follows the log brings these.
+  expect(followed.filter(isMoved).length).toBeGreaterThan(0);
+  const lateMoved = late.filter(isMoved);
+  const arrived = async () => {
+    const there = await readAll(target);
+    return lateMoved.filter((key) => there.has(key)).length;
+  };
+  await waitUntil(
+    async () => (await arrived()) === lateMoved.length,
+    240_000,
+    async () => `${await arrived()} of ${lateMoved.length} late keys`,
   );
   const [here, there] = [await readAll(source), await readAll(target)];
   for (const [key, value] of coordinator.acknowledged) {
