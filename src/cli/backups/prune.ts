@@ -32,8 +32,9 @@ async function prune(context: CommandContext, options: PruneOptions): Promise<vo
   if (keepLast === undefined && keepWithin === undefined) {
     throw refusal("say what is to stay: --keep-last, --keep-within or both");
   }
-  const count = keepLast === undefined ? 0 : Number(keepLast);
-  if (!Number.isSafeInteger(count) || count < 0) throw refusal("--keep-last is a whole number");
+  // A variable of a script that is empty must not count as 0.
+  if (keepLast !== undefined && !/^\d+$/.test(keepLast)) throw refusal("--keep-last is a whole number");
+  const count = Number(keepLast ?? 0);
   const ageMs = keepWithin === undefined ? 0 : parseDuration(keepWithin);
   if (ageMs === undefined) throw refusal("--keep-within is a duration such as 12h or 720h");
   const { clock } = context.environment;

@@ -94,7 +94,14 @@ test("what is wrong with a command line is told before anything is done", async 
     exitCode: 2,
     stderr: expect.stringContaining("--keep-last"),
   });
-  expect(await run("prune", "--target", target, "--keep-within", "7d")).toMatchObject({ exitCode: 2 });
+  for (const rule of [
+    ["--keep-within", "7d"],
+    ["--keep-within", ""],
+    ["--keep-last", ""],
+    ["--keep-last", "-1"],
+  ]) {
+    expect(await run("prune", "--target", target, ...rule)).toMatchObject({ exitCode: 2 });
+  }
   expect(await run("restore", join(folder, "new"), "--target", join(folder, "none"))).toMatchObject({
     exitCode: 2,
     stderr: expect.stringContaining("there is no backup"),
