@@ -63,40 +63,52 @@ export class KeyCopier {
   /** Does not reject, as `BoundedWrites` demands. */
   async #copyBatch(tenantId: string, keys: readonly string[]): Promise<void> {
     try {
-      await inHalves(this.#from, keys, (part) => this.#copyPart(tenantId, part));
+      await inHalves(
+        this.#from,
+        keys,
+        (part) => this.#from.service.batchRead({ tenantId, keys: [...part], replicated: true }),
+        ({ results }) => this.#write(results.map(({ siblings }) => siblings)),
+      );
     } catch (error) {
       this.#failure ??= error;
     }
   }
 
-  async #copyPart(tenantId: string, keys: readonly string[]): Promise<void> {
-    const { results } = await this.#from.service.batchRead({ tenantId, keys: [...keys], replicated: true });
-    for (const part of partsOf(results.flatMap(({ siblings }) => siblings))) {
+  /** The versions of each key. */
+  async #write(records: readonly KeyValueEntry[][]): Promise<void> {
+    for (const part of partsOf(records.flat())) {
       await inHalves(this.#to, part, (entries) =>
         this.#to.service.batchWrite({ entries: [...entries], replicated: true }),
       );
     }
-    const heldCount = results.filter(({ siblings }) => siblings.length > 0).length;
+    const heldCount = records.filter((versions) => versions.length > 0).length;
     this.copiedCount += heldCount;
-    this.goneCount += keys.length - heldCount;
+    this.goneCount += records.length - heldCount;
   }
 }
 
-/** Runs a call for all items; where the node finds them too many or too large, for each half of them. */
-async function inHalves<T>(
+/**
+ * Runs a call for all items; where the node finds them too many or too large, for each half of them. `take` gets each
+ * answer; what it throws has nothing to do with this node, and neither the call nor its halves are tried again for it.
+ */
+async function inHalves<T, Answer>(
   connection: NodeConnection,
   items: readonly T[],
-  call: (items: readonly T[]) => Promise<unknown>,
+  call: (items: readonly T[]) => Promise<Answer>,
+  take: (answer: Answer) => Promise<void> = async () => undefined,
 ): Promise<void> {
+  let answer: Answer;
   try {
-    await withTries(connection, () => call(items));
+    answer = await withTries(connection, () => call(items));
   } catch (failure) {
     const error = explainCallFailure(failure, connection.address);
     if (items.length < 2 || !isTooMuch(error)) throw error;
     const middle = Math.ceil(items.length / 2);
-    await inHalves(connection, items.slice(0, middle), call);
-    await inHalves(connection, items.slice(middle), call);
+    await inHalves(connection, items.slice(0, middle), call, take);
+    await inHalves(connection, items.slice(middle), call, take);
+    return;
   }
+  await take(answer);
 }
 
 function isTooMuch(error: unknown): boolean {
