@@ -3,10 +3,9 @@ import type { Slice } from "../base/bytes.ts";
 import { StorageError } from "../base/errors.ts";
 import { readUtf8 } from "../base/utf8.ts";
 import type { WalkRequest } from "../node/record-walk.ts";
-import { KeyHasher } from "../versions/key-hash.ts";
-import { digestCurrent } from "./checksum-ranges.ts";
+import { BucketWalk } from "./bucket-walk.ts";
 import type { HashBuckets } from "./hash-buckets.ts";
-import { digestBytes, RecordDigester } from "./record-digest.ts";
+import { digestBytes } from "./record-digest.ts";
 import type { RecordSource } from "./record-source.ts";
 
 /** Never empty. */
@@ -31,24 +30,18 @@ export async function* listDigests(
   isWanted: Uint8Array,
   request: WalkRequest,
 ): AsyncGenerator<DigestChunk, void, void> {
-  const hasher = new KeyHasher();
-  const digester = new RecordDigester();
   const gathered = new GatheredChunk();
-  const walk = source.walk(request);
+  const walk = new BucketWalk(source.walk(request), buckets, isWanted);
   try {
     for (let step = walk.next(); step !== "end"; step = walk.next()) {
       if (step !== "record") {
         await step;
         continue;
       }
-      const { bytes, start, length } = walk.key;
-      hasher.hash(bytes, start, length);
-      const bucket = buckets.indexOf(hasher.high, hasher.low);
-      if (bucket < 0 || isWanted[bucket] !== 1) continue;
       const key = textOf(walk.key);
-      const digested = digestCurrent(walk, hasher, digester);
+      const digested = walk.digestRecord();
       if (digested !== undefined) await digested;
-      gathered.add(key, digester.digest);
+      gathered.add(key, walk.digest);
       if (!gathered.isFull) continue;
       walk.leave();
       yield gathered.take();
