@@ -2,6 +2,7 @@
  * What differs between two replicas, found by going through their lists of digests side by side: both are in the order of
  * the keys, so of each no more than a chunk is held.
  */
+import { compareRanges } from "../base/bytes.ts";
 import { assert } from "../base/errors.ts";
 import { compareUtf8 } from "../base/utf8.ts";
 import type { DigestChunk } from "./list-digests.ts";
@@ -60,10 +61,9 @@ class DigestReader {
   holdsSame(other: DigestReader): boolean {
     const ours = this.#chunk!.digests;
     const theirs = other.#chunk!.digests;
-    for (let i = 0; i < digestBytes; i++) {
-      if (ours[this.#index * digestBytes + i] !== theirs[other.#index * digestBytes + i]) return false;
-    }
-    return true;
+    const start = this.#index * digestBytes;
+    const otherStart = other.#index * digestBytes;
+    return compareRanges(ours, start, digestBytes, theirs, otherStart, digestBytes) === 0;
   }
 
   /** A promise where the next key is in another chunk. */

@@ -1,5 +1,5 @@
 /** The digests of single records, of those buckets whose checksums differ: which records these are. */
-import type { Slice } from "../base/bytes.ts";
+import { copyRange, type Slice } from "../base/bytes.ts";
 import { StorageError } from "../base/errors.ts";
 import { readUtf8 } from "../base/utf8.ts";
 import type { WalkRequest } from "../node/record-walk.ts";
@@ -68,7 +68,7 @@ class GatheredChunk {
   /** `digest`: its first bytes are the digest. */
   add(key: string, digest: Uint8Array): void {
     const position = this.#keys.length * digestBytes;
-    for (let i = 0; i < digestBytes; i++) this.#digests[position + i] = digest[i]!;
+    copyRange(digest, 0, digestBytes, this.#digests, position);
     this.#keyBytes += key.length;
     this.#keys.push(key);
   }

@@ -1,4 +1,5 @@
 /** The target's digests, key after key, beside those of the source: it only goes forward. */
+import { compareRanges } from "../../base/bytes.ts";
 import { compareUtf8 } from "../../base/utf8.ts";
 import type { DigestChunk } from "../list-digests.ts";
 import { digestBytes } from "../record-digest.ts";
@@ -41,8 +42,7 @@ export class DigestList {
   isEqual(digest: Uint8Array): boolean {
     const { digests } = this.#chunk!;
     const start = this.#index * digestBytes;
-    for (let i = 0; i < digestBytes; i++) if (digests[start + i] !== digest[i]) return false;
-    return true;
+    return compareRanges(digests, start, digestBytes, digest, 0, digestBytes) === 0;
   }
 
   async close(): Promise<void> {
